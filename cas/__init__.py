@@ -1,0 +1,28 @@
+"""Bytes by digest: the content-addressed store, which knows nothing of runs or Python values."""
+
+from .batch import Batch
+from .blob import Blob, BlobKind, BlobReader, BlobWriter
+from .digest import Buffer, Digest, digest_of
+from .environment import Environment
+from .files import BlobFiles
+from .manifest import BlobPart, Manifest
+from .memory import MemoryBlobs
+from .store import CATALOG, BlobStore
+
+__all__ = [
+    "CATALOG",
+    "Batch",
+    "Blob",
+    "BlobFiles",
+    "BlobKind",
+    "BlobPart",
+    "BlobReader",
+    "BlobStore",
+    "BlobWriter",
+    "Buffer",
+    "Digest",
+    "Environment",
+    "Manifest",
+    "MemoryBlobs",
+    "digest_of",
+]

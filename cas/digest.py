@@ -1,0 +1,70 @@
+"""Digests: the names of blobs.
+
+A digest is plain BLAKE3-256 of the uncompressed bytes, so the ``b3sum`` tool agrees with it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO, Self
+
+from blake3 import blake3
+
+from ..errors import InvalidDigest
+
+Buffer = bytes | bytearray | memoryview
+
+DIGEST_BYTES = 32
+_PARALLEL_FROM_BYTES = 16 * 1024 * 1024
+_READ_BYTES = 1024 * 1024
+_max_threads = blake3.AUTO
+
+
+def _stay_single_threaded() -> None:
+    """Keep to one thread in a forked child: BLAKE3's pool does not survive a fork and would hang."""
+    global _max_threads
+    _max_threads = 1
+
+
+os.register_at_fork(after_in_child=_stay_single_threaded)
+
+
+class Digest(bytes):
+    """The BLAKE3-256 digest of some bytes: 32 bytes, ordered and hashable; `str` gives 64 hex digits."""
+
+    __slots__ = ()
+
+    def __new__(cls, raw: bytes) -> Self:
+        if len(raw) != DIGEST_BYTES:
+            raise InvalidDigest(f"a digest has {DIGEST_BYTES} bytes, not {len(raw)}")
+        return super().__new__(cls, raw)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read 64 hex digits."""
+        try:
+            return cls(bytes.fromhex(text))
+        except ValueError as error:
+            raise InvalidDigest(f"{text!r} is not a digest", hint="Give 64 hex digits.") from error
+
+    def __str__(self) -> str:
+        return self.hex()
+
+    def __repr__(self) -> str:
+        return f"Digest({self.hex()[:12]}…)"
+
+
+def digest_of(data: Buffer) -> Digest:
+    """Digest bytes in memory: about 10 GB/s a core, more on several from 16 MiB on."""
+    threads = 1 if memoryview(data).nbytes < _PARALLEL_FROM_BYTES else _max_threads
+    return Digest(blake3(data, max_threads=threads).digest())
+
+
+def digest_of_stream(stream: BinaryIO) -> Digest:
+    """Digest a stream to its end in constant memory."""
+    hasher = blake3()
+    buffer = bytearray(_READ_BYTES)
+    window = memoryview(buffer)
+    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+        hasher.update(window[:count])
+    return Digest(hasher.digest())

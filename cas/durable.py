@@ -1,0 +1,79 @@
+"""Durable writes: the only place that knows in which order a file becomes a fact.
+
+Data fsync → rename → fsync of the directory that received the name. Each weaker order loses data in a power cut
+(Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import StoreBroken, StoreFull
+from .digest import Buffer
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_PREALLOCATE_FROM_BYTES = 1024 * 1024
+
+
+@contextmanager
+def disk_errors(where: Path, needed_bytes: int) -> Iterator[None]:
+    """Turn a full or failing disk into `StoreFull` or `StoreBroken`; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise full(where, needed_bytes) from error
+        if error.errno == errno.EIO:
+            raise StoreBroken(
+                f"the disk failed to write {needed_bytes:,} bytes",
+                where=where,
+                hint="Check the disk, then open the store again; nothing acknowledged was lost.",
+            ) from error
+        raise
+
+
+def full(where: Path, needed_bytes: int) -> StoreFull:
+    """The error of a file system without room."""
+    return StoreFull(
+        f"no room left to write {needed_bytes:,} bytes",
+        where=where,
+        hint="Free that much space or raise the limit, then run again; nothing acknowledged was lost.",
+        needed_bytes=needed_bytes,
+    )
+
+
+def write_all(fd: int, data: Buffer) -> None:
+    """Write every byte; large files are allocated first, so that a full disk shows before the work."""
+    view = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
+    if view.nbytes >= _PREALLOCATE_FROM_BYTES and hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, view.nbytes)
+    done = 0
+    while done < view.nbytes:
+        done += os.write(fd, view[done:])
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a small file so that a crash leaves the old one or the new one, never a part."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    with disk_errors(path, len(data)):
+        fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(scratch, path)
+        sync_directory(path.parent)

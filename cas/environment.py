@@ -1,0 +1,177 @@
+"""The LMDB environment of a store: opened once a process, closed over its traps.
+
+Settings and rules that may not change: synced commits with synced meta pages, no writable map, a map that is never
+resized, a write transaction committed by the thread that began it, no handle used after a fork.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from ..errors import LinealError, LogCorrupt, StoreBroken, StoreClosed, StoreFull
+from .durable import full
+
+DATA_FILE = "data.mdb"
+_MAX_READERS = 512
+_MAX_DATABASES = 64
+_SMALLEST_MAP_BYTES = 1 << 30
+_LOW_SPACE_BYTES = 16 * 1024 * 1024
+_META_BYTES = 4096 * 2
+_META_MAGIC = 0xBEEFC0DE
+_FULL_TEXTS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
+_DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
+_REOPEN_HINT = "Open the store again; what was acknowledged is safe."
+
+
+class Environment:
+    """One LMDB environment with its named databases."""
+
+    def __init__(self, directory: Path, databases: Sequence[str], *, map_size_bytes: int, read_only: bool) -> None:
+        """Open the environment; make it, and databases that are missing, unless read-only.
+
+        Raises:
+            LogCorrupt: The file is truncated or is no LMDB file. It is checked before it is mapped,
+                since touching a page beyond the end of the file would kill the process.
+        """
+        self._directory = directory
+        self._names = tuple(databases)
+        self._map_size_bytes = map_size_bytes
+        self.read_only = read_only
+        self._closed = False
+        self._open()
+
+    def _open(self) -> None:
+        check_file(self._directory / DATA_FILE)
+        with self.errors():
+            self._env = _open_largest(self._directory, self._map_size_bytes, self.read_only)
+            self._pid = os.getpid()
+            self._env.reader_check()
+            # Taken anew in each transaction: a forked child opens the environment again, and has other handles.
+            self.databases: Mapping[str, Any] = {
+                name: self._env.open_db(name.encode(), create=not self.read_only) for name in self._names
+            }
+
+    def begin(self, *, write: bool = False) -> lmdb.Transaction:
+        """Begin a transaction; use it as a context manager, and only on this thread.
+
+        A reader must be short-lived: it keeps every page that is freed after it began.
+        """
+        if self._closed:
+            raise StoreClosed("the store is closed", where=self._directory, hint="Open it again.")
+        if os.getpid() != self._pid:
+            self._reopen_after_fork()
+        if write and self.read_only:
+            raise StoreClosed(
+                "the store was opened read-only", where=self._directory, hint="Open it without read_only=True to write."
+            )
+        try:
+            return self._env.begin(write=write)
+        except lmdb.ReadersFullError:
+            self._env.reader_check()
+            return self._env.begin(write=write)
+
+    def _reopen_after_fork(self) -> None:
+        """Leave the parent's handle alone but for closing it here: used in a child it would break both silently."""
+        self._env.close()
+        self._open()
+
+    @contextmanager
+    def errors(self, needed_bytes: int = 0) -> Iterator[None]:
+        """Turn LMDB's errors into ours: full, corrupt, or broken until reopened."""
+        try:
+            yield
+        except lmdb.Error as error:
+            raise self._translated(error, needed_bytes) from error
+
+    def _translated(self, error: lmdb.Error, needed_bytes: int) -> LinealError:
+        if isinstance(error, lmdb.MapFullError):
+            return StoreFull(
+                f"the log has reached its fixed size of {self._map_size_bytes:,} bytes",
+                where=self._directory,
+                hint="Copy the store into one made with a larger map_size_bytes.",
+                needed_bytes=needed_bytes,
+            )
+        if isinstance(error, _DAMAGE):
+            return LogCorrupt(
+                f"the database of the log is damaged: {error}", where=self._directory, hint="Restore it from a copy."
+            )
+        if any(text in str(error) for text in _FULL_TEXTS) or self._is_low_on_space():
+            return full(self._directory, needed_bytes)
+        return StoreBroken(f"the log could not be used: {error}", where=self._directory, hint=_REOPEN_HINT)
+
+    def _is_low_on_space(self) -> bool:
+        return shutil.disk_usage(self._directory).free < _LOW_SPACE_BYTES
+
+    def close(self) -> None:
+        """Close the environment; closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._env.close()
+
+
+def _open_largest(directory: Path, map_size_bytes: int, read_only: bool) -> lmdb.Environment:
+    """Open with the wanted map, or with half of it and so on where address space is limited."""
+    writable = os.access(directory, os.W_OK)
+    while True:
+        try:
+            return lmdb.open(
+                str(directory),
+                map_size=map_size_bytes,
+                max_dbs=_MAX_DATABASES,
+                max_readers=_MAX_READERS,
+                readonly=read_only,
+                lock=writable,
+                create=not read_only,
+                writemap=False,
+                sync=True,
+                metasync=True,
+            )
+        except (lmdb.MemoryError, MemoryError):
+            if map_size_bytes <= _SMALLEST_MAP_BYTES:
+                raise
+            map_size_bytes //= 2
+
+
+def check_file(path: Path) -> None:
+    """Check that an LMDB file is as long as its newest meta page says, without mapping it.
+
+    The meta page's place and fields are those of LMDB's data format 1 (``mdb.c``, MDB_meta).
+    A missing file passes.
+
+    Raises:
+        LogCorrupt: It is shorter, or no LMDB file at all.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(_META_BYTES)
+            size_bytes = os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return
+    needed_bytes = max((_needed_bytes(head, page) for page in (0, 4096)), default=(0, 0))[1]
+    if size_bytes < _META_BYTES or needed_bytes == 0:
+        raise LogCorrupt("the log's database has lost its first pages", where=path, hint="Restore it from a copy.")
+    if size_bytes < needed_bytes:
+        raise LogCorrupt(
+            f"the log's database is truncated: {size_bytes:,} bytes of {needed_bytes:,}",
+            where=path,
+            hint="Restore it from a copy; do not write to it.",
+        )
+
+
+def _needed_bytes(head: bytes, offset: int) -> tuple[int, int]:
+    """The transaction number of the meta page at this offset, and the file size it needs; zeros if it is none."""
+    if len(head) < offset + 152:
+        return 0, 0
+    magic, _version = struct.unpack_from("<II", head, offset + 16)
+    (page_bytes,) = struct.unpack_from("<I", head, offset + 40)
+    last_page, transaction = struct.unpack_from("<QQ", head, offset + 136)
+    return (transaction, (last_page + 1) * page_bytes) if magic == _META_MAGIC else (0, 0)

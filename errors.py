@@ -1,0 +1,159 @@
+"""The one tree of errors that Lineal raises.
+
+Branches answer what a caller can do next: ask for something else (`NotFound`), fix the call (`Invalid`),
+read again and retry (`Conflict`), stop and repair (`Corrupt`), upgrade or install (`Unsupported`),
+make room (`StoreFull`), fix the step (`StepFailed`).
+Every error survives pickling with its fields, since steps may fail in another process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class LinealError(Exception):
+    """Base of everything that Lineal raises on purpose.
+
+    Attributes:
+        what: One sentence that says what is wrong.
+        where: The path, step or name it is about, if there is one.
+        hint: One imperative sentence that says what to do next, if something can be done.
+        details: The leaf's own fields, by name.
+    """
+
+    def __init__(self, what: str, *, where: object = None, hint: str | None = None, **details: Any) -> None:
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.hint = hint
+        self.details = details
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        text = self.what if self.where is None else f"{self.what} [{self.where}]"
+        return text if self.hint is None else f"{text}\nHint: {self.hint}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.what, self.where, self.hint, self.details, self.__cause__)
+
+
+def _rebuild(
+    kind: type[LinealError],
+    what: str,
+    where: str | None,
+    hint: str | None,
+    details: dict[str, Any],
+    cause: BaseException | None,
+) -> LinealError:
+    error = kind(what, where=where, hint=hint, **details)
+    error.__cause__ = cause
+    return error
+
+
+class NotFound(LinealError, KeyError):
+    """What was asked for does not exist."""
+
+    __str__ = LinealError.__str__
+
+
+class BlobMissing(NotFound):
+    """A blob is named but its bytes are gone."""
+
+
+class RunNotFound(NotFound):
+    """No run has this id or name."""
+
+
+class StepNotFound(NotFound):
+    """The run has no step of this name."""
+
+
+class PipelineNotFound(NotFound):
+    """No pipeline of this name has ever run."""
+
+
+class ArtifactNotFound(NotFound):
+    """No artifact, version or output answers to this reference."""
+
+
+class StoreNotFound(NotFound):
+    """There is no store at this place."""
+
+
+class Invalid(LinealError, ValueError):
+    """The call itself is wrong; the same call will fail again."""
+
+
+class InvalidDigest(Invalid):
+    """A text or byte string is not a digest."""
+
+
+class InvalidName(Invalid):
+    """A name can't be used for what it is meant to name."""
+
+
+class InvalidReference(Invalid):
+    """A reference such as ``name@3`` can't be read, or fits more than one thing."""
+
+
+class InvalidPipeline(Invalid):
+    """A pipeline or step is declared or called in a way that can't run."""
+
+
+class UnsavableValue(Invalid):
+    """A value, or a part of it, has no byte form that could be loaded again."""
+
+
+class NotAStore(Invalid):
+    """The directory holds something else than a store."""
+
+
+class StoreClosed(Invalid):
+    """The store was closed, or was opened read-only and asked to write."""
+
+
+class Conflict(LinealError):
+    """Somebody else was faster; read again and retry."""
+
+
+class Corrupt(LinealError):
+    """Stored bytes are not what was written."""
+
+
+class BlobCorrupt(Corrupt):
+    """A blob's bytes do not have the digest or size that names them."""
+
+
+class ManifestCorrupt(Corrupt):
+    """A manifest's bytes can't be read, or do not describe its value."""
+
+
+class LogCorrupt(Corrupt):
+    """The event log, or the database that holds it, is damaged."""
+
+
+class Unsupported(LinealError):
+    """This version or installation can't do it; another can."""
+
+
+class FormatTooNew(Unsupported):
+    """The store was written by a newer Lineal."""
+
+
+class MaterializerMissing(Unsupported):
+    """No installed materializer can load this format."""
+
+
+class StoreFull(LinealError, OSError):
+    """The file system has no room left; nothing acknowledged was lost."""
+
+    __str__ = LinealError.__str__
+
+
+class StoreBroken(LinealError, OSError):
+    """A write to the disk failed in a way that only opening the store again makes known."""
+
+    __str__ = LinealError.__str__
+
+
+class StepFailed(LinealError, RuntimeError):
+    """A step raised; ``__cause__`` is what it raised, where that could be carried over."""

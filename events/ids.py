@@ -1,0 +1,77 @@
+"""Identities: of stores, runs and events. Each is 16 bytes of its own type; `str` gives 32 hex digits."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple, Self
+
+from ..cas.digest import Digest
+from ..errors import InvalidReference
+
+_ID_BYTES = 16
+
+
+class Identity(bytes):
+    """16 bytes that name one thing."""
+
+    __slots__ = ()
+
+    def __new__(cls, raw: bytes) -> Self:
+        if len(raw) != _ID_BYTES:
+            raise InvalidReference(f"an identity has {_ID_BYTES} bytes, not {len(raw)}")
+        return super().__new__(cls, raw)
+
+    @classmethod
+    def new(cls) -> Self:
+        """A random one, so that its first hex digits tell it from the others."""
+        return cls(os.urandom(_ID_BYTES))
+
+    def __str__(self) -> str:
+        return self.hex()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.hex()[:12]}…)"
+
+
+class StoreId(Identity):
+    """Names a store wherever it moves."""
+
+    __slots__ = ()
+
+
+class RunId(Identity):
+    """Names a run."""
+
+    __slots__ = ()
+
+
+class EventId(Identity):
+    """Names an event in every store it is copied to: a UUID of version 7, so ordered by time (RFC 9562)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def new(cls) -> Self:
+        """An id of this millisecond."""
+        random = bytearray(os.urandom(_ID_BYTES))
+        random[:6] = (time.time_ns() // 1_000_000).to_bytes(6, "big")
+        random[6] = 0x70 | (random[6] & 0x0F)
+        random[8] = 0x80 | (random[8] & 0x3F)
+        return cls(bytes(random))
+
+
+class Fingerprint(Digest):
+    """The digest of what determines a step's result: of causes, not of bytes."""
+
+    __slots__ = ()
+
+
+class StepRunId(NamedTuple):
+    """Names a step run: its run and its name there."""
+
+    run: RunId
+    step: str
+
+    def __str__(self) -> str:
+        return f"{self.run.hex()}/{self.step}"

@@ -1,0 +1,28 @@
+"""What a projection is: a pure fold of events to rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from ..catalogue import Event
+from ..codec import Recorded
+from ..rows import RowWriter
+
+
+class Projection(ABC):
+    """Folds events to rows: no clock, no randomness, no I/O, and no look at other projections' rows.
+
+    So it can be deleted and replayed, and the result is equal row by row.
+    """
+
+    name: ClassVar[str]
+    """Name of its database; unique."""
+    version: ClassVar[int] = 1
+    """Raise it when `apply` changes: stores rebuild the rows when they open."""
+    events: ClassVar[tuple[type[Event], ...]]
+    """The types of event that `apply` takes."""
+
+    @abstractmethod
+    def apply(self, rows: RowWriter, recorded: Recorded) -> None:
+        """Add the rows that this event makes."""

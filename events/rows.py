@@ -1,0 +1,157 @@
+"""Rows of projections: a key's history, never overwritten.
+
+A row's database key is ``key ‖ seq (8 bytes) ‖ ordinal (4 bytes)``: the event that made it, and its place among
+that event's rows. So a key read as of N is the newest row with seq ≤ N, and a key's rows in order are a list
+that only grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgpack
+
+from ..cas.digest import digest_of
+
+if TYPE_CHECKING:
+    import lmdb
+
+    from .log import Database
+
+_STAMP_BYTES = 12
+_LAST_STAMP = b"\xff" * _STAMP_BYTES
+_TEXT_MAX_BYTES = 200
+_SCAN_ROWS = 1000
+
+Row = Any
+"""A row's columns, a list of what msgpack knows."""
+
+
+class Stamped(NamedTuple):
+    """A row with the sequence number of the event that made it."""
+
+    seq: int
+    row: Row
+
+
+def key(table: str, *parts: str | bytes | int) -> bytes:
+    """A key: the table's letter and its parts, framed so that no key is the beginning of another one.
+
+    Texts over 200 bytes go in as their digest, since LMDB's keys end at 511 bytes; ints are 4 bytes big-endian;
+    bytes must be of the same length in all keys of a table.
+    """
+    encoded = [table.encode("ascii")]
+    for part in parts:
+        if isinstance(part, str):
+            text = part.encode("utf-8", "surrogatepass")
+            framed = bytes([len(text)]) + text if len(text) <= _TEXT_MAX_BYTES else b"\xff" + digest_of(text)
+            encoded.append(framed)
+        elif isinstance(part, int):
+            encoded.append(part.to_bytes(4, "big"))
+        else:
+            encoded.append(part)
+    return b"".join(encoded)
+
+
+class RowWriter:
+    """Writes one event's rows of one projection, inside the transaction that appends the event."""
+
+    __slots__ = ("_ordinal", "_stamp", "_table", "_txn")
+
+    def __init__(self, txn: lmdb.Transaction, table: Any, seq: int) -> None:
+        self._txn = txn
+        self._table = table
+        self._stamp = seq.to_bytes(8, "big")
+        self._ordinal = 0
+
+    def add(self, row_key: bytes, row: Row) -> None:
+        """Add a row to the key's history."""
+        place = row_key + self._stamp + self._ordinal.to_bytes(4, "big")
+        self._ordinal += 1
+        self._txn.put(place, msgpack.packb(row, unicode_errors="surrogatepass"), db=self._table)
+
+    def latest(self, row_key: bytes) -> Row | None:
+        """The key's newest row, this event's own included; None if it has none."""
+        with self._txn.cursor(self._table) as cursor:
+            found = _newest(cursor, row_key, _LAST_STAMP)
+        return None if found is None else found.row
+
+
+class RowReader:
+    """Reads one projection's rows as of a position; each call is a short transaction of its own."""
+
+    __slots__ = ("_env", "_last", "_name")
+
+    def __init__(self, environment: Database, name: str, upto: int | None) -> None:
+        """Read rows made by events up to and with this one, or all."""
+        self._env = environment
+        self._name = name
+        self._last = _LAST_STAMP if upto is None else upto.to_bytes(8, "big") + b"\xff" * 4
+
+    def latest(self, row_key: bytes) -> Stamped | None:
+        """The key's newest row as of the position."""
+        with self._env.begin() as txn, txn.cursor(self._env.databases[self._name]) as cursor:
+            return _newest(cursor, row_key, self._last)
+
+    def history(self, row_key: bytes, *, newest_first: bool = False) -> Iterator[Stamped]:
+        """All of the key's rows as of the position, lazily."""
+        start = self._last if newest_first else bytes(_STAMP_BYTES)
+        while True:
+            page = self._page(row_key, start, newest_first)
+            for _, stamped in page:
+                yield stamped
+            if len(page) < _SCAN_ROWS:
+                return
+            start = _step(page[-1][0], -1 if newest_first else 1)
+
+    def _page(self, row_key: bytes, start: bytes, newest_first: bool) -> list[tuple[bytes, Stamped]]:
+        page: list[tuple[bytes, Stamped]] = []
+        with self._env.begin() as txn, txn.cursor(self._env.databases[self._name]) as cursor:
+            found = _seek_back(cursor, row_key + start) if newest_first else cursor.set_range(row_key + start)
+            while found and len(page) < _SCAN_ROWS:
+                place = bytes(cursor.key())
+                stamp = place[-_STAMP_BYTES:]
+                if place[:-_STAMP_BYTES] != row_key or stamp > self._last:
+                    break
+                page.append((stamp, _stamped(place, bytes(cursor.value()))))
+                found = cursor.prev() if newest_first else cursor.next()
+        return page
+
+    def keys(self, prefix: bytes, limit: int) -> list[bytes]:
+        """Up to so many distinct keys that begin with these bytes and have a row as of the position."""
+        keys: list[bytes] = []
+        with self._env.begin() as txn, txn.cursor(self._env.databases[self._name]) as cursor:
+            found = cursor.set_range(prefix)
+            while found and len(keys) < limit:
+                place = bytes(cursor.key())
+                if not place.startswith(prefix):
+                    break
+                row_key = place[:-_STAMP_BYTES]
+                if place[-_STAMP_BYTES:] <= self._last:
+                    keys.append(row_key)
+                found = cursor.set_range(row_key + _LAST_STAMP)
+        return keys
+
+
+def _newest(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes) -> Stamped | None:
+    if not _seek_back(cursor, row_key + last_stamp):
+        return None
+    place = bytes(cursor.key())
+    return _stamped(place, bytes(cursor.value())) if place[:-_STAMP_BYTES] == row_key else None
+
+
+def _seek_back(cursor: lmdb.Cursor, place: bytes) -> bool:
+    """Go to the last row at or before a place."""
+    if not cursor.set_range(place):
+        return bool(cursor.last())
+    return cursor.key() == place or bool(cursor.prev())
+
+
+def _stamped(place: bytes, value: bytes) -> Stamped:
+    seq = int.from_bytes(place[-_STAMP_BYTES : -_STAMP_BYTES + 8], "big")
+    return Stamped(seq, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"))
+
+
+def _step(stamp: bytes, by: int) -> bytes:
+    return max(0, int.from_bytes(stamp, "big") + by).to_bytes(_STAMP_BYTES, "big")

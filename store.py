@@ -1,0 +1,407 @@
+"""One store directory, opened: its format, its log and blobs, commits, and recovery from an unclean stop.
+
+Layout: ``FORMAT`` (written last at creation), ``log/`` (LMDB), ``blobs/00..ff/``, ``packs/``, ``tmp/``.
+No absolute path is kept inside, so a store may be moved, copied while idle, or mounted read-only.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .cas import CATALOG, Blob, BlobFiles, BlobStore, Environment
+from .cas.durable import sync_directory, write_durably
+from .cas.process import ProcessStamp
+from .errors import Conflict, FormatTooNew, LogCorrupt, NotAStore, StoreClosed, StoreNotFound
+from .events.catalogue import Event, RunInterrupted, StoreCreated
+from .events.codec import Recorded, encode
+from .events.committer import Committer, Ticket
+from .events.ids import EventId, StoreId
+from .events.log import EVENTS, Head, Log
+from .events.projections import PROJECTIONS
+from .events.projections.runs import RunRow, Runs
+from .events.projector import META, Projector
+from .events.rows import RowReader, RowWriter, key
+
+if TYPE_CHECKING:
+    import lmdb
+
+DIRECTORY_NAME = ".lineal"
+ENVIRONMENT_VARIABLE = "LINEAL_STORE"
+FORMAT_VERSION = 1
+_FORMAT_FILE, _LOG, _PACKS = "FORMAT", "log", "packs"
+_OWN_NAMES = frozenset({_LOG, "blobs", _PACKS, "tmp", ".gitignore", _FORMAT_FILE, f".{_FORMAT_FILE}"})
+_MAP_SIZE_BYTES = 256 << 30
+_CHECKED_AT_OPEN_EVENTS = 100
+_DATABASES = (CATALOG, EVENTS, META, *(projection.name for projection in PROJECTIONS))
+
+
+def now_us() -> int:
+    """Microseconds since the epoch, UTC."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What the FORMAT file says."""
+
+    store: StoreId
+    map_size_bytes: int
+
+
+class Store:
+    """An open store. Threads may share it; a forked child may go on with it; get one from `open_store`."""
+
+    def __init__(self, path: Path, *, read_only: bool, clock: Callable[[], int] = now_us) -> None:
+        """Open a store that exists, and recover it unless read-only."""
+        self.path = path
+        self.read_only = read_only
+        self.format = _read_format(path)
+        if not (path / _LOG / "data.mdb").exists():
+            raise LogCorrupt("the store has lost its log", where=path / _LOG, hint="Restore it from a copy.")
+        self._clock = clock
+        self._env = _environment(path, self.format.map_size_bytes, read_only)
+        self.blobs = BlobStore(self._env, BlobFiles(path))
+        self.log = Log(self._env)
+        self._projector = Projector(self._env, self.log)
+        self._committer = Committer(self._env)
+        self._submissions = 0
+        self._users = 0
+        try:
+            self._check()
+            if not read_only:
+                self._recover()
+        except BaseException:
+            self._env.close()
+            raise
+
+    @property
+    def id(self) -> StoreId:
+        """The store's identity, which moves with it."""
+        return self.format.store
+
+    def append(self, events: Sequence[Event], blobs: Sequence[Blob] = (), *, after: Sequence[Ticket] = ()) -> Ticket:
+        """Submit events with the receipts of the blobs they name; all are committed, or none.
+
+        Returns at once; the ticket's `wait`, or `flush`, returns when they are durable.
+        This process's readers of blobs see the small ones at once.
+        They are refused, with the same error, if a submission they come after has failed.
+        """
+        submission = _Append(self, events, blobs, after)
+        self.blobs.announce(blobs, submission.number)
+        return self._committer.submit(submission)
+
+    def flush(self) -> None:
+        """Return when all that was submitted is durable; raise what made a submission fail."""
+        self._committer.flush()
+
+    def rows(self, projection: str, upto: int | None = None) -> RowReader:
+        """Read a projection as of a position, or now: then all that this process submitted is seen."""
+        self._committer.drain()
+        return RowReader(self._env, projection, upto)
+
+    def committed_rows(self, projection: str) -> RowReader:
+        """Read a projection as committed, without waiting for what this process has on its way."""
+        return RowReader(self._env, projection, None)
+
+    def head(self) -> Head:
+        """The end of the log, with all that this process submitted."""
+        self._committer.drain()
+        return self.log.head()
+
+    def rebuild(self) -> None:
+        """Delete all projections and replay them from the log."""
+        self._committer.drain()
+        self._projector.rebuild()
+
+    def close(self) -> None:
+        """Commit what is queued and let go of the store, once all who opened it in this process have closed it."""
+        with _opened_lock:
+            self._users -= 1
+            if self._users > 0:
+                return
+            for identity in [identity for identity, store in _opened.items() if store is self]:
+                del _opened[identity]
+        try:
+            self._committer.flush()
+        finally:
+            self._committer.close()
+            self._env.close()
+
+    def _check(self) -> None:
+        head = self.log.head()
+        if head.seq == 0:
+            raise LogCorrupt("the log is empty", where=self.path / _LOG, hint="Restore it from a copy.")
+        first = self.log.get(1).event
+        if not isinstance(first, StoreCreated) or first.store != self.id:
+            raise LogCorrupt(
+                "the log belongs to another store than FORMAT names",
+                where=self.path,
+                hint="Put back the log that belongs here.",
+            )
+        self.log.verify(max(0, head.seq - _CHECKED_AT_OPEN_EVENTS))
+
+    def _recover(self) -> None:
+        """Clear what dead processes left: scratch files, and runs that would read as running for ever."""
+        self.blobs.files.clean_scratch()
+        self._projector.rebuild(self._projector.outdated())
+        if any(self._dead_runs(RowReader(self._env, Runs.name, None))):
+            with self._env.errors(), self._env.begin(write=True) as txn:
+                rows = RowWriter(txn, self._env.databases[Runs.name], 0)
+                self._write(txn, [self._interruption(run) for run in self._dead_runs(rows)])
+
+    def _dead_runs(self, rows: RowReader | RowWriter) -> Iterator[RunRow]:
+        def newest(row_key: bytes) -> Any:
+            found = rows.latest(row_key)
+            return found.row if isinstance(rows, RowReader) and found is not None else found
+
+        for run in newest(key("l")) or []:
+            row = RunRow.of(newest(key("r", run)))
+            if not ProcessStamp(*row.process).is_alive():
+                yield row
+
+    def _interruption(self, run: RunRow) -> RunInterrupted:
+        return RunInterrupted(run.run, f"process {run.process.pid} on {run.process.host} died")
+
+    def _write(self, txn: lmdb.Transaction, events: Sequence[Event]) -> None:
+        submission = _Append(self, events, ())
+        submission.check(txn)
+        submission.write(txn)
+
+
+class _Append:
+    """Events and their blobs on the way into one transaction."""
+
+    __slots__ = ("_after", "_blobs", "_bodies", "_events", "_ids", "_store", "_time_us", "number", "size_bytes")
+
+    def __init__(
+        self, store: Store, events: Sequence[Event], blobs: Sequence[Blob], after: Sequence[Ticket] = ()
+    ) -> None:
+        self._store = store
+        self._after = after
+        self._events = events
+        self._blobs = blobs
+        self._time_us = store._clock()
+        self._ids = [EventId.new() for _ in events]
+        self._bodies = [
+            encode(event, event_id=event_id, time_us=self._time_us, origin=store.id)
+            for event, event_id in zip(events, self._ids, strict=True)
+        ]
+        self.size_bytes = sum(map(len, self._bodies)) + sum(len(blob.inline or b"") for blob in blobs)
+        store._submissions += 1
+        self.number = store._submissions
+
+    def check(self, txn: lmdb.Transaction) -> None:
+        for ticket in self._after:
+            if ticket.error is not None:
+                raise ticket.error
+        self._store.blobs.check(txn, self._blobs, [ref for event in self._events for ref in event.refs])
+
+    def write(self, txn: lmdb.Transaction) -> None:
+        store = self._store
+        store.blobs.record(txn, self._blobs)
+        places = store.log.append(txn, self._bodies)
+        for event, event_id, (seq, chain) in zip(self._events, self._ids, places, strict=True):
+            recorded = Recorded(seq, event_id, self._time_us, store.id, event.stream, event.refs, event, chain)
+            store._projector.apply(txn, recorded)
+
+    def settle(self) -> None:
+        self._store.blobs.settle(self._blobs, self.number)
+
+
+_opened: dict[tuple[int, int], Store] = {}
+_opened_lock = threading.RLock()
+
+
+def open_store(path: Path, *, read_only: bool = False, create: bool = True) -> Store:
+    """Open the store in this directory; a process opens it once and shares it.
+
+    Args:
+        path: The store's own directory.
+        read_only: Write nothing to the directory, not even a recovery.
+        create: Make the store if the directory is missing or empty.
+
+    Raises:
+        StoreNotFound: There is none, and none is to be made.
+        NotAStore: The directory holds something else.
+        FormatTooNew: A newer version wrote it.
+        LogCorrupt: Its log is damaged.
+        Conflict: This process has it open read-only already and now wants to write.
+    """
+    with _opened_lock:
+        if not (path / _FORMAT_FILE).exists():
+            if read_only or not create:
+                raise _not_found(path)
+            _create(path)
+        state = os.stat(path)
+        identity = (state.st_dev, state.st_ino)
+        store = _opened.get(identity)
+        if store is None:
+            store = _opened[identity] = Store(path.resolve(), read_only=read_only)
+        elif store.read_only and not read_only:
+            raise Conflict("this process has the store open read-only", where=path, hint="Close that handle first.")
+        store._users += 1
+        return store
+
+
+def find_store(path: str | os.PathLike[str] | None = None) -> Path:
+    """Where the store is: the path given, else ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else here."""
+    chosen = path if path is not None else os.environ.get(ENVIRONMENT_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (directory / DIRECTORY_NAME / _FORMAT_FILE).exists():
+            return directory / DIRECTORY_NAME
+    return here / DIRECTORY_NAME
+
+
+_enclosing: ContextVar[tuple[Store, bool] | None] = ContextVar("lineal_store", default=None)
+
+
+@contextmanager
+def entered(store: Store, *, read_only: bool) -> Iterator[None]:
+    """Make a store the one that `current_store` gives, in this thread or task."""
+    token = _enclosing.set((store, read_only))
+    try:
+        yield
+    finally:
+        _enclosing.reset(token)
+
+
+def current_store() -> Store:
+    """The store to write to: the one entered, else the one found, made if need be.
+
+    Raises:
+        StoreClosed: The one entered is for reading only.
+    """
+    enclosing = _enclosing.get()
+    if enclosing is None:
+        return open_store(find_store())
+    store, read_only = enclosing
+    if read_only:
+        raise StoreClosed("the store was opened read-only", where=store.path, hint="Open it without read_only=True.")
+    return store
+
+
+def entered_store() -> Store | None:
+    """The store entered, if any."""
+    enclosing = _enclosing.get()
+    return None if enclosing is None else enclosing[0]
+
+
+@atexit.register
+def _close_all() -> None:
+    for store in list(_opened.values()):
+        store._users = 1
+        store.close()
+
+
+def _environment(path: Path, map_size_bytes: int, read_only: bool) -> Environment:
+    return Environment(path / _LOG, _DATABASES, map_size_bytes=map_size_bytes, read_only=read_only)
+
+
+def _not_found(path: Path) -> StoreNotFound | NotAStore:
+    inner = path / DIRECTORY_NAME
+    if (inner / _FORMAT_FILE).exists():
+        return StoreNotFound("this directory is not a store, but it holds one", where=path, hint=f"Open {inner}.")
+    if path.exists():
+        return NotAStore("this is not a store", where=path, hint="Give the path of a store's own directory.")
+    return StoreNotFound("there is no store here", where=path, hint="Run a pipeline here, or give the store's path.")
+
+
+def _create(path: Path) -> None:
+    """Make a store; several processes may try at once, and a crash on the way leaves what the next one clears.
+
+    FORMAT comes last: a directory without it holds nothing that was ever acknowledged.
+    """
+    if path.exists() and not path.is_dir():
+        raise NotAStore("a store is a directory, and this is a file", where=path, hint="Give another path.")
+    path.mkdir(parents=True, exist_ok=True)
+    with _creation_lock(path):
+        if (path / _FORMAT_FILE).exists():
+            return
+        foreign = sorted(entry.name for entry in path.iterdir() if not _is_own(entry.name))
+        if foreign:
+            raise NotAStore(
+                f"the directory is not empty and not a store; it holds {foreign[0]!r}",
+                where=path,
+                hint="Give an empty or a new directory.",
+            )
+        shutil.rmtree(path / _LOG, ignore_errors=True)
+        for name in (_LOG, _PACKS):
+            (path / name).mkdir(exist_ok=True)
+        (path / ".gitignore").write_text("*\n", encoding="ascii")
+        BlobFiles(path).create()
+        format_ = Format(StoreId.new(), _MAP_SIZE_BYTES)
+        _create_log(path, format_)
+        for directory in (path / _LOG, path, path.parent):
+            sync_directory(directory)
+        write_durably(path / _FORMAT_FILE, _format_text(format_))
+
+
+def _create_log(path: Path, format_: Format) -> None:
+    environment = _environment(path, format_.map_size_bytes, read_only=False)
+    try:
+        created = StoreCreated(format_.store, FORMAT_VERSION)
+        body = encode(created, event_id=EventId.new(), time_us=now_us(), origin=format_.store)
+        log = Log(environment)
+        with environment.errors(len(body)), environment.begin(write=True) as txn:
+            log.append(txn, [body])
+        Projector(environment, log).rebuild()
+    finally:
+        environment.close()
+
+
+def _is_own(name: str) -> bool:
+    return name in _OWN_NAMES or name.startswith(f".{_FORMAT_FILE}.")
+
+
+@contextmanager
+def _creation_lock(path: Path) -> Iterator[None]:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _format_text(format_: Format) -> bytes:
+    fields = {
+        "magic": "lineal",
+        "version": FORMAT_VERSION,
+        "store": str(format_.store),
+        "required": [],
+        "map_size_bytes": format_.map_size_bytes,
+    }
+    return (json.dumps(fields, indent=2) + "\n").encode("ascii")
+
+
+def _read_format(path: Path) -> Format:
+    place = path / _FORMAT_FILE
+    try:
+        fields = json.loads(place.read_bytes())
+        magic, version, required = fields["magic"], fields["version"], fields["required"]
+        if magic == "lineal" and (version > FORMAT_VERSION or required):
+            raise FormatTooNew(
+                f"the store has format {version} with features {required}; this Lineal knows format {FORMAT_VERSION}",
+                where=path,
+                hint="Install a newer Lineal.",
+            )
+        if magic == "lineal":
+            return Format(StoreId(bytes.fromhex(fields["store"])), int(fields["map_size_bytes"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotAStore("its FORMAT file can't be read", where=place, hint="Restore it from a copy.") from error
+    raise NotAStore("its FORMAT file is not one of ours", where=place, hint="Give the path of a store.")

@@ -1,0 +1,155 @@
+"""Histories: plausible events in any order, as several processes might have made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import strategies as st
+from lineal.cas import Environment, digest_of
+from lineal.events import catalogue as facts
+from lineal.events.catalogue import Event
+from lineal.events.codec import Recorded, encode
+from lineal.events.ids import EventId, Fingerprint, RunId, StepRunId, StoreId
+from lineal.events.log import EVENTS, Log
+from lineal.events.projections import PROJECTIONS
+from lineal.events.projector import META, Projector
+
+ORIGIN = StoreId(b"o" * 16)
+PROCESS = facts.Process("host", "boot", 1, 1)
+CONTENTS = [digest_of(bytes([number])) for number in range(5)]
+runs = st.integers(0, 3).map(lambda number: RunId(bytes([number]) * 16))
+steps = st.sampled_from(["load", "train"])
+contents = st.sampled_from(CONTENTS)
+names = st.sampled_from(["data", "model", "ünïcode", "x" * 300])
+fingerprints = contents.map(Fingerprint)
+inputs = st.builds(
+    facts.Input, st.just("x"), contents, st.none() | names, st.none() | st.just("3"), st.none() | steps
+)
+outputs = st.builds(
+    facts.Output, st.just("output"), names, contents, st.just("f/1"), st.just("t"), st.integers(0, 9), st.just({"a": 1})
+)
+some_inputs, some_outputs = st.lists(inputs, max_size=2).map(tuple), st.lists(outputs, max_size=2).map(tuple)
+times = st.integers(0, 10**6)
+events = st.one_of(
+    st.builds(
+        facts.RunStarted,
+        runs,
+        st.sampled_from(["p", "q"]),
+        contents,
+        some_inputs,
+        st.none() | st.just("named"),
+        st.just(PROCESS),
+        contents,
+    ),
+    st.builds(facts.RunCompleted, runs),
+    st.builds(facts.RunFailed, runs, st.none() | steps, st.just("boom")),
+    st.builds(facts.RunInterrupted, runs, st.just("died")),
+    st.builds(facts.StepStarted, runs, steps, st.just("m.f"), fingerprints, some_inputs),
+    st.builds(
+        facts.StepCompleted,
+        runs,
+        steps,
+        st.just("m.f"),
+        fingerprints,
+        contents,
+        some_inputs,
+        some_outputs,
+        times,
+        times,
+        st.none() | contents,
+        st.booleans(),
+    ),
+    st.builds(
+        facts.StepReused,
+        runs,
+        steps,
+        st.just("m.f"),
+        fingerprints,
+        contents,
+        some_inputs,
+        some_outputs,
+        st.builds(StepRunId, runs, steps),
+        times,
+        times,
+    ),
+    st.builds(
+        facts.StepFailed,
+        runs,
+        steps,
+        st.just("m.f"),
+        fingerprints,
+        contents,
+        some_inputs,
+        st.just(facts.Failure("ValueError", "boom", "trace")),
+        times,
+        times,
+        st.none(),
+    ),
+    st.builds(facts.StepSkipped, runs, steps, st.just("m.f"), st.just("boom")),
+    st.builds(facts.ArtifactSaved, outputs),
+)
+histories = st.lists(events, max_size=40)
+Rows = dict[str, list[tuple[bytes, bytes]]]
+
+
+class Ledger:
+    """A log with its projections, in an environment of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        databases = (EVENTS, META, *(projection.name for projection in PROJECTIONS))
+        self.environment = Environment(directory, databases, map_size_bytes=1 << 30, read_only=False)
+        self.log = Log(self.environment)
+        self.projector = Projector(self.environment, self.log)
+
+    def append(self, *appended: Event) -> None:
+        """Append events in one transaction."""
+        ids = [EventId.new() for _ in appended]
+        bodies = [encode(one, event_id=id_, time_us=7, origin=ORIGIN) for one, id_ in zip(appended, ids, strict=True)]
+        with self.environment.begin(write=True) as txn:
+            places = self.log.append(txn, bodies)
+            for event, id_, (seq, chain) in zip(appended, ids, places, strict=True):
+                recorded = Recorded(seq, id_, 7, ORIGIN, event.stream, event.refs, event, chain)
+                self.projector.apply(txn, recorded)
+
+    def rows(self) -> Rows:
+        """Every row of every projection."""
+        found: Rows = {}
+        with self.environment.begin() as txn:
+            for projection in PROJECTIONS:
+                cursor = txn.cursor(self.environment.databases[projection.name])
+                found[projection.name] = [(bytes(key), bytes(value)) for key, value in cursor]
+        return found
+
+
+@contextmanager
+def new_ledger() -> Iterator[Ledger]:
+    """A ledger in a directory of its own, for each example of a property."""
+    with TemporaryDirectory() as directory:
+        ledger = Ledger(Path(directory))
+        try:
+            yield ledger
+        finally:
+            ledger.environment.close()
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    """A ledger for one test."""
+    with new_ledger() as made:
+        yield made
+
+
+@pytest.fixture(scope="session", name="new_ledger")
+def _new_ledger() -> object:
+    """Makes a ledger for each example of a property."""
+    return new_ledger
+
+
+@pytest.fixture(scope="session")
+def history_of_events() -> st.SearchStrategy[list[Event]]:
+    """The strategy, for tests that draw from it."""
+    return histories

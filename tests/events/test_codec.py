@@ -1,0 +1,116 @@
+"""Events as bytes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lineal.cas import Digest
+from lineal.errors import Invalid, LogCorrupt
+from lineal.events import catalogue as facts
+from lineal.events.catalogue import CATALOGUE, Event, Unknown
+from lineal.events.codec import EVENT_MAX_BYTES, decode, encode
+from lineal.events.ids import EventId, Fingerprint, RunId, StepRunId, StoreId
+
+EVENT, ORIGIN = EventId.new(), StoreId.new()
+texts = st.text(max_size=12)
+digests = st.binary(min_size=32, max_size=32)
+plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | texts | st.lists(st.integers(0, 9), max_size=3)
+values: dict[Any, st.SearchStrategy[Any]] = {
+    int: st.integers(0, 2**62),
+    str: texts,
+    bool: st.booleans(),
+    str | None: st.none() | texts,
+    Digest: digests.map(Digest),
+    Digest | None: st.none() | digests.map(Digest),
+    Fingerprint: digests.map(Fingerprint),
+    RunId: st.binary(min_size=16, max_size=16).map(RunId),
+    StoreId: st.binary(min_size=16, max_size=16).map(StoreId),
+    dict[str, Any]: st.dictionaries(texts, plain, max_size=3),
+}
+
+
+def of_fields(hints: dict[str, Any], names: list[str]) -> list[st.SearchStrategy[Any]]:
+    """A strategy for each field."""
+    return [values[hints[name]] for name in names]
+
+
+for record in (facts.Input, facts.Output, facts.Failure, facts.Process, StepRunId):
+    values[record] = st.builds(record, *of_fields(get_type_hints(record), list(record._fields)))
+values[tuple[facts.Input, ...]] = st.lists(values[facts.Input], max_size=3).map(tuple)
+values[tuple[facts.Output, ...]] = st.lists(values[facts.Output], max_size=3).map(tuple)
+
+
+def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
+    """Any event of a type."""
+    return st.builds(kind, *of_fields(get_type_hints(kind), [field.name for field in fields(kind)]))
+
+
+events = st.one_of([events_of(kind) for kind in CATALOGUE.values()])
+
+
+@given(events)
+def test_every_event_of_the_catalogue_reads_back_equal_and_typed(event: Event) -> None:
+    body = encode(event, event_id=EVENT, time_us=5, origin=ORIGIN)
+    read = decode(7, b"c" * 32, body)
+    assert read.event == event
+    assert repr(read.event) == repr(event)
+    assert (read.seq, read.id, read.time_us, read.origin) == (7, EVENT, 5, ORIGIN)
+    assert (read.refs, read.stream, read.chain) == (event.refs, event.stream, b"c" * 32)
+
+
+def test_the_envelope_is_as_documented_so_that_any_msgpack_reader_can_follow_the_log() -> None:
+    run = RunId.new()
+    body = encode(facts.RunFailed(run, "train", "boom"), event_id=EVENT, time_us=5, origin=ORIGIN)
+    assert msgpack.unpackb(body) == [
+        1,
+        "run.failed/1",
+        bytes(EVENT),
+        5,
+        bytes(ORIGIN),
+        bytes(run),
+        [],
+        {"run": bytes(run), "step": "train", "message": "boom"},
+    ]
+
+
+def test_an_event_of_a_newer_version_is_kept_as_it_is() -> None:
+    payload = {"what": "a thing", "n": 3}
+    body = msgpack.packb([9, "thing.done/4", EVENT, 5, ORIGIN, b"s", [], payload, "an added field"])
+    assert decode(1, b"", body).event == Unknown("thing.done/4", payload)
+
+
+def test_fields_that_a_newer_version_added_are_passed_over() -> None:
+    run = RunId.new()
+    body = msgpack.packb([1, "run.completed/1", EVENT, 5, ORIGIN, run, [], {"run": run, "mood": "good"}])
+    assert decode(1, b"", body).event == facts.RunCompleted(run)
+
+
+@given(events, st.integers(0, 10_000), st.integers(0, 255))
+def test_mutated_bytes_give_an_event_or_a_typed_error(event: Event, place: int, value: int) -> None:
+    body = bytearray(encode(event, event_id=EVENT, time_us=5, origin=ORIGIN))
+    body[place % len(body)] = value
+    try:
+        read = decode(3, b"", bytes(body))
+    except LogCorrupt as error:
+        assert error.details["seq"] == 3
+    else:
+        assert isinstance(read.event, Event)
+
+
+def test_an_event_that_is_too_large_or_not_plain_is_refused() -> None:
+    run = RunId.new()
+    for message in ("x" * EVENT_MAX_BYTES, object()):
+        with pytest.raises(Invalid):
+            encode(facts.RunFailed(run, None, message), event_id=EVENT, time_us=5, origin=ORIGIN)  # type: ignore[arg-type]
+
+
+def test_event_ids_are_uuids_of_version_7_in_the_order_of_their_milliseconds() -> None:
+    ids = [EventId.new() for _ in range(100)]
+    assert {(one[6] >> 4, one[8] >> 6) for one in ids} == {(7, 2)}
+    assert [one[:6] for one in ids] == sorted(one[:6] for one in ids)
+    assert len(set(ids)) == 100

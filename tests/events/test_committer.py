@@ -1,0 +1,142 @@
+"""Group commit: order, all or nothing, and failures that reach whom they belong to."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lineal.cas import Environment
+from lineal.errors import BlobMissing, StoreBroken, StoreClosed
+from lineal.events.committer import Committer
+
+
+class Row:
+    """A submission that puts one row, or is refused, or breaks half-way."""
+
+    size_bytes = 10
+
+    def __init__(self, environment: Environment, value: bytes, *, fails: BaseException | None = None) -> None:
+        self._environment = environment
+        self._value = value
+        self._fails = fails
+        self.settled = False
+
+    def check(self, txn: Any) -> None:
+        if isinstance(self._fails, BlobMissing):
+            raise self._fails
+
+    def write(self, txn: Any) -> None:
+        table = self._environment.databases["a"]
+        txn.put(txn.stat(table)["entries"].to_bytes(8, "big"), self._value, db=table)
+        if self._fails is not None:
+            raise self._fails
+
+    def settle(self) -> None:
+        self.settled = True
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[Environment]:
+    """A new environment."""
+    opened = Environment(tmp_path, ["a"], map_size_bytes=1 << 30, read_only=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def committer(environment: Environment) -> Iterator[Committer]:
+    """A committer that is closed afterwards."""
+    made = Committer(environment)
+    yield made
+    made.close()
+
+
+def rows(environment: Environment) -> list[bytes]:
+    """What is committed, in order."""
+    with environment.begin() as txn:
+        return [bytes(value) for _, value in txn.cursor(environment.databases["a"])]
+
+
+def test_threads_that_submit_at_once_keep_each_its_order_and_lose_nothing(
+    environment: Environment, committer: Committer
+) -> None:
+    def submit(writer: int) -> None:
+        for number in range(300):
+            committer.submit(Row(environment, bytes([writer]) + number.to_bytes(2, "big")))
+
+    threads = [threading.Thread(target=submit, args=(writer,)) for writer in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    committer.flush()
+    found = rows(environment)
+    assert len(found) == 1200
+    for writer in range(4):
+        own = [value[1:] for value in found if value[0] == writer]
+        assert own == sorted(own)
+
+
+def test_a_ticket_that_waited_is_committed_and_settled(environment: Environment, committer: Committer) -> None:
+    row = Row(environment, b"x")
+    committer.submit(row).wait()
+    assert rows(environment) == [b"x"]
+    assert row.settled
+    assert committer.is_idle
+
+
+def test_a_refused_submission_leaves_its_neighbours_alone(environment: Environment, committer: Committer) -> None:
+    tickets = [
+        committer.submit(Row(environment, value, fails=BlobMissing("gone") if value == b"2" else None))
+        for value in (b"1", b"2", b"3")
+    ]
+    tickets[0].wait()
+    tickets[2].wait()
+    with pytest.raises(BlobMissing, match="gone"):
+        tickets[1].wait()
+    assert rows(environment) == [b"1", b"3"]
+    committer.flush()
+
+
+def test_flush_raises_a_failure_that_nobody_waited_for_once(environment: Environment, committer: Committer) -> None:
+    committer.submit(Row(environment, b"1", fails=BlobMissing("gone")))
+    with pytest.raises(BlobMissing):
+        committer.flush()
+    committer.flush()
+    assert rows(environment) == []
+
+
+def test_after_an_unforeseen_failure_nothing_more_is_taken(environment: Environment, committer: Committer) -> None:
+    with pytest.raises(ZeroDivisionError):
+        committer.submit(Row(environment, b"1", fails=ZeroDivisionError())).wait()
+    assert rows(environment) == []
+    with pytest.raises(StoreBroken):
+        committer.submit(Row(environment, b"2"))
+
+
+def test_closing_commits_what_is_queued_and_then_refuses(environment: Environment) -> None:
+    committer = Committer(environment)
+    for number in range(50):
+        committer.submit(Row(environment, bytes([number])))
+    committer.close()
+    assert len(rows(environment)) == 50
+    with pytest.raises(StoreClosed):
+        committer.submit(Row(environment, b"x"))
+
+
+def test_a_forked_child_commits_with_a_thread_of_its_own(environment: Environment, committer: Committer) -> None:
+    committer.submit(Row(environment, b"parent")).wait()
+
+    def child() -> None:
+        committer.submit(Row(environment, b"child")).wait()
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    committer.submit(Row(environment, b"again")).wait()
+    assert rows(environment) == [b"parent", b"child", b"again"]
