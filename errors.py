@@ -103,6 +103,10 @@ class UnsavableValue(Invalid):
     """A value, or a part of it, has no byte form that could be loaded again."""
 
 
+class LoadRefused(Invalid):
+    """Loading the value would execute code, and the caller did not allow that."""
+
+
 class NotAStore(Invalid):
     """The directory holds something else than a store."""
 

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cas import CATALOG, Blob, BlobFiles, BlobStore, Environment
+from .cas import CATALOG, Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import sync_directory, write_durably
 from .cas.process import ProcessStamp
 from .errors import Conflict, FormatTooNew, LogCorrupt, NotAStore, StoreClosed, StoreNotFound
@@ -28,7 +29,7 @@ from .events.catalogue import Event, RunInterrupted, StoreCreated
 from .events.codec import Recorded, encode
 from .events.committer import Committer, Ticket
 from .events.ids import EventId, StoreId
-from .events.log import EVENTS, Head, Log
+from .events.log import EVENTS, Head, Log, LogWriter
 from .events.projections import PROJECTIONS
 from .events.projections.runs import RunRow, Runs
 from .events.projector import META, Projector
@@ -74,8 +75,8 @@ class Store:
         self._env = _environment(path, self.format.map_size_bytes, read_only)
         self.blobs = BlobStore(self._env, BlobFiles(path))
         self.log = Log(self._env)
-        self._projector = Projector(self._env, self.log)
-        self._committer = Committer(self._env)
+        self._projector = Projector(self._env, self.log, partial(Changes, self._env))
+        self._committer = Committer(self._env, self._open_writer)
         self._submissions = 0
         self._users = 0
         try:
@@ -158,8 +159,11 @@ class Store:
         self._projector.rebuild(self._projector.outdated())
         if any(self._dead_runs(RowReader(self._env, Runs.name, None))):
             with self._env.errors(), self._env.begin(write=True) as txn:
-                rows = RowWriter(txn, self._env.databases[Runs.name], 0)
-                self._write(txn, [self._interruption(run) for run in self._dead_runs(rows)])
+                writer = self._open_writer(txn)
+                dead = self._dead_runs(RowWriter(writer.changes, Runs.name))
+                interruptions = _Append(self, [self._interruption(run) for run in dead], ())
+                interruptions.write(writer)
+                writer.flush()
 
     def _dead_runs(self, rows: RowReader | RowWriter) -> Iterator[RunRow]:
         def newest(row_key: bytes) -> Any:
@@ -174,10 +178,22 @@ class Store:
     def _interruption(self, run: RunRow) -> RunInterrupted:
         return RunInterrupted(run.run, f"process {run.process.pid} on {run.process.host} died")
 
-    def _write(self, txn: lmdb.Transaction, events: Sequence[Event]) -> None:
-        submission = _Append(self, events, ())
-        submission.check(txn)
-        submission.write(txn)
+    def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
+        return _Writer(Changes(self._env, txn), self._projector)
+
+
+class _Writer:
+    """One write transaction: what is appended to the log in it, and the rows that follow."""
+
+    __slots__ = ("changes", "log", "projections")
+
+    def __init__(self, changes: Changes, projector: Projector) -> None:
+        self.changes = changes
+        self.log = LogWriter(changes)
+        self.projections = projector.writer(changes)
+
+    def flush(self) -> None:
+        self.changes.flush()
 
 
 class _Append:
@@ -202,19 +218,19 @@ class _Append:
         store._submissions += 1
         self.number = store._submissions
 
-    def check(self, txn: lmdb.Transaction) -> None:
+    def check(self, writer: _Writer) -> None:
         for ticket in self._after:
             if ticket.error is not None:
                 raise ticket.error
-        self._store.blobs.check(txn, self._blobs, [ref for event in self._events for ref in event.refs])
+        self._store.blobs.check(writer.changes, self._blobs, [ref for event in self._events for ref in event.refs])
 
-    def write(self, txn: lmdb.Transaction) -> None:
+    def write(self, writer: _Writer) -> None:
         store = self._store
-        store.blobs.record(txn, self._blobs)
-        places = store.log.append(txn, self._bodies)
-        for event, event_id, (seq, chain) in zip(self._events, self._ids, places, strict=True):
+        store.blobs.record(writer.changes, self._blobs)
+        for event, event_id, body in zip(self._events, self._ids, self._bodies, strict=True):
+            seq, chain = writer.log.append(body)
             recorded = Recorded(seq, event_id, self._time_us, store.id, event.stream, event.refs, event, chain)
-            store._projector.apply(txn, recorded)
+            writer.projections.apply(recorded)
 
     def settle(self) -> None:
         self._store.blobs.settle(self._blobs, self.number)
@@ -356,10 +372,11 @@ def _create_log(path: Path, format_: Format) -> None:
     try:
         created = StoreCreated(format_.store, FORMAT_VERSION)
         body = encode(created, event_id=EventId.new(), time_us=now_us(), origin=format_.store)
-        log = Log(environment)
         with environment.errors(len(body)), environment.begin(write=True) as txn:
-            log.append(txn, [body])
-        Projector(environment, log).rebuild()
+            changes = Changes(environment, txn)
+            LogWriter(changes).append(body)
+            changes.flush()
+        Projector(environment, Log(environment), partial(Changes, environment)).rebuild()
     finally:
         environment.close()
 

@@ -3,7 +3,7 @@
 from .batch import Batch
 from .blob import Blob, BlobKind, BlobReader, BlobWriter
 from .digest import Buffer, Digest, digest_of
-from .environment import Environment
+from .environment import Changes, Environment
 from .files import BlobFiles
 from .manifest import BlobPart, Manifest
 from .memory import MemoryBlobs
@@ -20,6 +20,7 @@ __all__ = [
     "BlobStore",
     "BlobWriter",
     "Buffer",
+    "Changes",
     "Digest",
     "Environment",
     "Manifest",

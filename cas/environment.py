@@ -118,6 +118,42 @@ class Environment:
             self._env.close()
 
 
+class Changes:
+    """What one write transaction will put, gathered so that LMDB is called once a database instead of once a row.
+
+    Each call of LMDB gives up the interpreter's lock and waits to get it back; a thousand rows in one call don't.
+    """
+
+    def __init__(self, environment: Environment, txn: lmdb.Transaction) -> None:
+        """Gather for a transaction of this environment."""
+        self._databases = environment.databases
+        self._puts: dict[str, dict[bytes, bytes]] = {}
+        self.txn = txn
+
+    def get(self, database: str, key: bytes) -> bytes | None:
+        """The value as it will be: gathered, else in the database."""
+        gathered = self._puts.get(database)
+        if gathered is not None and key in gathered:
+            return gathered[key]
+        found = self.txn.get(key, db=self._databases[database])
+        return None if found is None else bytes(found)
+
+    def put(self, database: str, key: bytes, value: bytes) -> None:
+        """Put a value under a key, over what was there."""
+        self._puts.setdefault(database, {})[key] = value
+
+    def cursor(self, database: str) -> lmdb.Cursor:
+        """A cursor over what is in the database already, without what is gathered."""
+        return self.txn.cursor(self._databases[database])
+
+    def flush(self) -> None:
+        """Hand everything gathered to LMDB, in the order of the keys."""
+        for database, puts in self._puts.items():
+            with self.cursor(database) as cursor:
+                cursor.putmulti(sorted(puts.items()), dupdata=True, overwrite=True)
+        self._puts.clear()
+
+
 def _open_largest(directory: Path, map_size_bytes: int, read_only: bool) -> lmdb.Environment:
     """Open with the wanted map, or with half of it and so on where address space is limited."""
     writable = os.access(directory, os.W_OK)

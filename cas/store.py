@@ -10,18 +10,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import BlobCorrupt, BlobMissing
 from .batch import Batch
 from .blob import Blob, BlobKind
 from .digest import Digest, digest_of
-from .environment import Environment
+from .environment import Changes, Environment
 from .files import BlobFiles
 from .manifest import Manifest
-
-if TYPE_CHECKING:
-    import lmdb
 
 CATALOG = "blobs"
 """The catalog's database inside the environment."""
@@ -121,7 +117,7 @@ class BlobStore:
             if pending is not None and pending[1] == ticket:
                 del self._pending[blob.digest]
 
-    def check(self, txn: lmdb.Transaction, blobs: Iterable[Blob], refs: Iterable[Digest]) -> None:
+    def check(self, changes: Changes, blobs: Iterable[Blob], refs: Iterable[Digest]) -> None:
         """Refuse a commit whose blobs are not there; call it under the write lock, before the first write.
 
         Raises:
@@ -132,20 +128,18 @@ class BlobStore:
             receipts.add(blob.digest)
             if blob.inline is None and not self._files.has(blob.digest, blob.size_bytes):
                 raise self._missing(blob.digest)
-        catalog = self._env.databases[CATALOG]
         for ref in refs:
-            if ref not in receipts and txn.get(ref, db=catalog) is None:
+            if ref not in receipts and changes.get(CATALOG, ref) is None:
                 raise self._missing(ref)
 
-    def record(self, txn: lmdb.Transaction, blobs: Iterable[Blob]) -> None:
+    def record(self, changes: Changes, blobs: Iterable[Blob]) -> None:
         """Write the catalog rows of checked blobs; a row that is there stays, unless it is damaged or says less."""
-        catalog = self._env.databases[CATALOG]
         for blob in blobs:
-            known = txn.get(blob.digest, db=catalog)
+            known = changes.get(CATALOG, blob.digest)
             kind = blob.kind if known is None else max(blob.kind, known[1])
             row = _ROW.pack(_IN_FILE if blob.inline is None else _INLINE, kind, blob.size_bytes) + (blob.inline or b"")
             if row != known:
-                txn.put(blob.digest, row, db=catalog)
+                changes.put(CATALOG, blob.digest, row)
 
     def entry(self, digest: Digest) -> Entry | None:
         """What the catalog says of a blob; None if it never was committed."""

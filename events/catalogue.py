@@ -77,6 +77,11 @@ class Event:
         """Content ids and blobs that must stay because of this event."""
         return ()
 
+    @property
+    def made(self) -> tuple[Output, ...]:
+        """The artifact versions it gives."""
+        return getattr(self, "outputs", ())
+
 
 def _literals(inputs: tuple[Input, ...]) -> tuple[Digest, ...]:
     """Contents that no other event holds: an artifact is held by what made it, a literal by its use."""
@@ -257,6 +262,10 @@ class ArtifactSaved(Event):
     @property
     def refs(self) -> tuple[Digest, ...]:
         return (self.output.content,)
+
+    @property
+    def made(self) -> tuple[Output, ...]:
+        return (self.output,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..errors import LinealError, StoreBroken, StoreClosed
 from .log import Database
@@ -21,18 +22,31 @@ _BATCH_SUBMISSIONS = 1000
 _BATCH_BYTES = 8 * 1024 * 1024
 _WAITING_SUBMISSIONS = 20_000
 _WAITING_BYTES = 64 * 1024 * 1024
+LINGER_S = 0.02
+"""How long a submission may wait for company where nobody waits for it."""
 
 
-class Submission(Protocol):
+class Writer(Protocol):
+    """Where the submissions of one transaction are written."""
+
+    def flush(self) -> None:
+        """Hand over what was gathered; the commit follows."""
+
+
+W = TypeVar("W", bound=Writer)
+_Wc = TypeVar("_Wc", bound=Writer, contravariant=True)
+
+
+class Submission(Protocol[_Wc]):
     """Something to be committed whole."""
 
     size_bytes: int
     """About how much it writes."""
 
-    def check(self, txn: lmdb.Transaction) -> None:
+    def check(self, writer: _Wc, /) -> None:
         """Refuse, by raising a `LinealError`, before anything is written."""
 
-    def write(self, txn: lmdb.Transaction) -> None:
+    def write(self, writer: _Wc, /) -> None:
         """Write; what fails here fails the whole transaction."""
 
     def settle(self) -> None:
@@ -44,7 +58,7 @@ class Ticket:
 
     __slots__ = ("_committer", "_submission", "done", "error")
 
-    def __init__(self, committer: Committer, submission: Submission) -> None:
+    def __init__(self, committer: Committer[Any], submission: Submission[Any]) -> None:
         self._committer = committer
         self._submission = submission
         self.done = False
@@ -57,12 +71,17 @@ class Ticket:
             raise self.error
 
 
-class Committer:
-    """The queue and the thread. Threads may share it; a forked child gets its own thread and an empty queue."""
+class Committer(Generic[W]):
+    """The queue and the thread. Threads may share it; a forked child gets its own thread and an empty queue.
 
-    def __init__(self, environment: Database) -> None:
-        """Commit to this environment."""
+    What nobody waits for may linger for `LINGER_S`, so that many submissions make one transaction and the thread
+    that submits is not held up by the one that commits.
+    """
+
+    def __init__(self, environment: Database, open_writer: Callable[[lmdb.Transaction], W]) -> None:
+        """Commit to this environment, through a writer opened for each transaction."""
         self._env = environment
+        self._open_writer = open_writer
         self._broken: BaseException | None = None
         self._start_over()
 
@@ -75,8 +94,9 @@ class Committer:
         self._failed: list[Ticket] = []
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._is_urgent = False
 
-    def submit(self, submission: Submission) -> Ticket:
+    def submit(self, submission: Submission[W]) -> Ticket:
         """Queue a submission, in about a microsecond; waits only where the queue is full.
 
         Raises:
@@ -88,6 +108,7 @@ class Committer:
         with self._changed:
             self._refuse_if_unusable()
             while len(self._queue) >= _WAITING_SUBMISSIONS or self._queued_bytes >= _WAITING_BYTES:
+                self._hurry()
                 self._changed.wait()
             self._queue.append(ticket)
             self._queued_bytes += submission.size_bytes
@@ -95,9 +116,15 @@ class Committer:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="lineal-committer", daemon=True)
                 self._thread.start()
-            elif len(self._queue) == 1:
+            elif len(self._queue) == 1 or len(self._queue) == _BATCH_SUBMISSIONS:
                 self._changed.notify_all()
         return ticket
+
+    def _hurry(self) -> None:
+        """Let the thread commit now; call it with the lock held."""
+        if not self._is_urgent:
+            self._is_urgent = True
+            self._changed.notify_all()
 
     def _refuse_if_unusable(self) -> None:
         if self._closing:
@@ -127,11 +154,13 @@ class Committer:
             return
         with self._changed:
             while self._unfinished:
+                self._hurry()
                 self._changed.wait()
 
     def _await(self, ticket: Ticket) -> None:
         with self._changed:
             while not ticket.done:
+                self._hurry()
                 self._changed.wait()
             if ticket in self._failed:
                 self._failed.remove(ticket)
@@ -154,6 +183,7 @@ class Committer:
                     if self._closing:
                         return
                     self._changed.wait()
+                self._linger()
                 batch = self._take()
                 self._changed.notify_all()
             self._commit(batch)
@@ -167,6 +197,12 @@ class Committer:
                 self._unfinished -= len(batch)
                 self._changed.notify_all()
 
+    def _linger(self) -> None:
+        """Give up the lock until somebody waits, a batch is full, or the first submission has waited enough."""
+        self._changed.wait_for(
+            lambda: self._is_urgent or self._closing or len(self._queue) >= _BATCH_SUBMISSIONS, LINGER_S
+        )
+
     def _take(self) -> list[Ticket]:
         batch: list[Ticket] = []
         size_bytes = 0
@@ -175,6 +211,7 @@ class Committer:
             size_bytes += ticket._submission.size_bytes
             batch.append(ticket)
         self._queued_bytes -= size_bytes
+        self._is_urgent = self._is_urgent and bool(self._queue)
         return batch
 
     def _commit(self, batch: list[Ticket]) -> None:
@@ -182,13 +219,15 @@ class Committer:
         needed_bytes = sum(ticket._submission.size_bytes for ticket in batch)
         try:
             with self._env.errors(needed_bytes), self._env.begin(write=True) as txn:
+                writer = self._open_writer(txn)
                 for ticket in batch:
                     try:
-                        ticket._submission.check(txn)
+                        ticket._submission.check(writer)
                     except LinealError as refusal:
                         ticket.error = refusal
                     else:
-                        ticket._submission.write(txn)
+                        ticket._submission.write(writer)
+                writer.flush()
         except BaseException as error:  # noqa: BLE001 — whoever waits for the ticket gets it
             if not isinstance(error, LinealError) or isinstance(error, StoreBroken):
                 self._broken = error

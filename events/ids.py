@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import NamedTuple, Self
 
@@ -10,6 +11,33 @@ from ..cas.digest import Digest
 from ..errors import InvalidReference
 
 _ID_BYTES = 16
+
+
+class _Randomness:
+    """Random bytes from the system, fetched in bulk: a call for each id would cost more than the rest of it.
+
+    A forked child starts over, so that it never gives out the bytes of its parent.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is left."""
+        self._lock = threading.Lock()
+        self._left = b""
+
+    def take(self) -> bytes:
+        """Bytes that nobody else gets."""
+        with self._lock:
+            if not self._left:
+                self._left = os.urandom(_ID_BYTES * 256)
+            taken, self._left = self._left[:_ID_BYTES], self._left[_ID_BYTES:]
+        return taken
+
+
+_randomness = _Randomness()
+os.register_at_fork(after_in_child=_randomness.forget)
 
 
 class Identity(bytes):
@@ -25,7 +53,7 @@ class Identity(bytes):
     @classmethod
     def new(cls) -> Self:
         """A random one, so that its first hex digits tell it from the others."""
-        return cls(os.urandom(_ID_BYTES))
+        return cls(_randomness.take())
 
     def __str__(self) -> str:
         return self.hex()
@@ -54,7 +82,7 @@ class EventId(Identity):
     @classmethod
     def new(cls) -> Self:
         """An id of this millisecond."""
-        random = bytearray(os.urandom(_ID_BYTES))
+        random = bytearray(_randomness.take())
         random[:6] = (time.time_ns() // 1_000_000).to_bytes(6, "big")
         random[6] = 0x70 | (random[6] & 0x0F)
         random[8] = 0x80 | (random[8] & 0x3F)

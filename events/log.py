@@ -7,10 +7,9 @@ Invariant: sequence numbers are dense; commit order is sequence order, so whoeve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from blake3 import blake3
 
@@ -42,13 +41,26 @@ class Database(Protocol):
         """Turn the database's errors into ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The end of the log: remember it, and any later change to what came before can be shown."""
+class Changes(Protocol):
+    """What the log and its projections need of a write transaction: puts are gathered, and handed over at its end."""
+
+    def put(self, database: str, key: bytes, value: bytes) -> None:
+        """Put a value under a key."""
+
+    def cursor(self, database: str) -> lmdb.Cursor:
+        """A cursor over what is in a database already."""
+
+    def flush(self) -> None:
+        """Hand over what is gathered."""
+
+
+class Head(NamedTuple):
+    """A place in the log: remember it, and any later change to what came before can be shown."""
 
     seq: int
-    """Sequence number of the last event; 0 for an empty log."""
+    """Sequence number of the event there; 0 before the first."""
     chain: bytes
+    """Chain hash over it and all before it."""
 
 
 class Log:
@@ -58,33 +70,10 @@ class Log:
         """Read and append in this environment."""
         self._env = environment
 
-    def append(self, txn: lmdb.Transaction, bodies: Sequence[bytes]) -> list[tuple[int, bytes]]:
-        """Append encoded events inside a write transaction; give each one's sequence number and chain hash.
-
-        They are facts once the transaction is committed.
-        """
-        head = self._head(txn)
-        seq, chain = head.seq, head.chain
-        table = self._env.databases[EVENTS]
-        places = []
-        for body in bodies:
-            seq += 1
-            chain = chained(chain, body)
-            if not txn.put(seq.to_bytes(8, "big"), chain + body, db=table, append=True):
-                raise LogCorrupt("the log's last event is not its newest", hint="Restore it from a copy.", seq=seq)
-            places.append((seq, chain))
-        return places
-
     def head(self) -> Head:
         """The end of the log as committed."""
-        with self._env.begin() as txn:
-            return self._head(txn)
-
-    def _head(self, txn: lmdb.Transaction) -> Head:
-        with txn.cursor(self._env.databases[EVENTS]) as cursor:
-            if not cursor.last():
-                return Head(0, GENESIS)
-            return Head(int.from_bytes(cursor.key(), "big"), bytes(cursor.value()[:CHAIN_BYTES]))
+        with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
+            return _head(cursor)
 
     def get(self, seq: int) -> Recorded:
         """The event at this position, which must exist."""
@@ -135,6 +124,30 @@ class Log:
                     f"the log was changed at event {expected}", hint="Restore it from a copy.", seq=expected
                 )
         return Head(expected, chain)
+
+
+class LogWriter:
+    """Appends events inside one write transaction; they are facts once it is committed."""
+
+    __slots__ = ("_changes", "_head")
+
+    def __init__(self, changes: Changes) -> None:
+        """Go on after the last event that the transaction sees."""
+        self._changes = changes
+        with changes.cursor(EVENTS) as cursor:
+            self._head = _head(cursor)
+
+    def append(self, body: bytes) -> Head:
+        """Append an encoded event; give its place."""
+        head = self._head = Head(self._head.seq + 1, chained(self._head.chain, body))
+        self._changes.put(EVENTS, head.seq.to_bytes(8, "big"), head.chain + body)
+        return head
+
+
+def _head(cursor: lmdb.Cursor) -> Head:
+    if not cursor.last():
+        return Head(0, GENESIS)
+    return Head(int.from_bytes(cursor.key(), "big"), bytes(cursor.value()[:CHAIN_BYTES]))
 
 
 def chained(previous: bytes, body: bytes) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .catalogue import Event
 from .codec import Recorded
-from .log import Database, Log
+from .log import Changes, Database, Log
 from .projections import PROJECTIONS, Projection
 from .rows import RowWriter
 
@@ -17,25 +16,28 @@ if TYPE_CHECKING:
 
 META = "meta"
 """Database that holds the version of each projection's rows."""
+_FLUSH_EVENTS = 5000
 
 
 class Projector:
     """The projections of one environment, opened with a database for each and `META`."""
 
-    def __init__(self, environment: Database, log: Log, projections: Sequence[Projection] = PROJECTIONS) -> None:
-        """Keep these projections of this log."""
+    def __init__(
+        self,
+        environment: Database,
+        log: Log,
+        gather: Callable[[lmdb.Transaction], Changes],
+        projections: Sequence[Projection] = PROJECTIONS,
+    ) -> None:
+        """Keep these projections of this log; ``gather`` makes the changes of a write transaction."""
         self._env = environment
         self._log = log
+        self._gather = gather
         self._projections = projections
-        self._by_event: dict[type[Event], list[Projection]] = defaultdict(list)
-        for projection in projections:
-            for event in projection.events:
-                self._by_event[event].append(projection)
 
-    def apply(self, txn: lmdb.Transaction, recorded: Recorded) -> None:
-        """Add the rows of one event."""
-        for projection in self._by_event.get(type(recorded.event), ()):
-            projection.apply(RowWriter(txn, self._env.databases[projection.name], recorded.seq), recorded)
+    def writer(self, changes: Changes) -> ProjectionWriter:
+        """Start to keep the projections in a write transaction."""
+        return ProjectionWriter(changes, self._projections)
 
     def outdated(self) -> list[Projection]:
         """The projections whose rows were made by another version of their code, or never."""
@@ -54,12 +56,32 @@ class Projector:
         with self._env.errors(), self._env.begin(write=True) as txn:
             for projection in chosen:
                 txn.drop(self._env.databases[projection.name], delete=False)
+            changes = self._gather(txn)
+            writer = ProjectionWriter(changes, chosen)
             for recorded in self._log.scan():
-                for projection in chosen:
-                    if type(recorded.event) in projection.events:
-                        projection.apply(RowWriter(txn, self._env.databases[projection.name], recorded.seq), recorded)
+                writer.apply(recorded)
+                if recorded.seq % _FLUSH_EVENTS == 0:
+                    changes.flush()
+                    writer = ProjectionWriter(changes, chosen)
             for projection in chosen:
-                txn.put(_meta_key(projection), _meta_value(projection), db=self._env.databases[META])
+                changes.put(META, _meta_key(projection), _meta_value(projection))
+            changes.flush()
+
+
+class ProjectionWriter:
+    """Adds the rows of events, inside the transaction that appends them."""
+
+    def __init__(self, changes: Changes, projections: Sequence[Projection]) -> None:
+        self._by_event: dict[type[Event], list[tuple[Projection, RowWriter]]] = {}
+        for projection in projections:
+            writer = RowWriter(changes, projection.name)
+            for event in projection.events:
+                self._by_event.setdefault(event, []).append((projection, writer))
+
+    def apply(self, recorded: Recorded) -> None:
+        """Add the rows of one event."""
+        for projection, rows in self._by_event.get(type(recorded.event), ()):
+            projection.apply(rows.at(recorded.seq), recorded)
 
 
 def _meta_key(projection: Projection) -> bytes:

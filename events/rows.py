@@ -17,7 +17,7 @@ from ..cas.digest import digest_of
 if TYPE_CHECKING:
     import lmdb
 
-    from .log import Database
+    from .log import Changes, Database
 
 _STAMP_BYTES = 12
 _LAST_STAMP = b"\xff" * _STAMP_BYTES
@@ -55,25 +55,36 @@ def key(table: str, *parts: str | bytes | int) -> bytes:
 
 
 class RowWriter:
-    """Writes one event's rows of one projection, inside the transaction that appends the event."""
+    """Writes the rows of one projection, event by event, inside one write transaction."""
 
-    __slots__ = ("_ordinal", "_stamp", "_table", "_txn")
+    __slots__ = ("_changes", "_name", "_newest", "_ordinal", "_stamp")
 
-    def __init__(self, txn: lmdb.Transaction, table: Any, seq: int) -> None:
-        self._txn = txn
-        self._table = table
+    def __init__(self, changes: Changes, name: str) -> None:
+        """Write to the database of this projection."""
+        self._changes = changes
+        self._name = name
+        self._newest: dict[bytes, Row] = {}
+        self._stamp = b""
+        self._ordinal = 0
+
+    def at(self, seq: int) -> RowWriter:
+        """Turn to the next event; the rows that follow are its."""
         self._stamp = seq.to_bytes(8, "big")
         self._ordinal = 0
+        return self
 
     def add(self, row_key: bytes, row: Row) -> None:
         """Add a row to the key's history."""
         place = row_key + self._stamp + self._ordinal.to_bytes(4, "big")
         self._ordinal += 1
-        self._txn.put(place, msgpack.packb(row, unicode_errors="surrogatepass"), db=self._table)
+        self._newest[row_key] = row
+        self._changes.put(self._name, place, msgpack.packb(row, unicode_errors="surrogatepass"))
 
     def latest(self, row_key: bytes) -> Row | None:
         """The key's newest row, this event's own included; None if it has none."""
-        with self._txn.cursor(self._table) as cursor:
+        if row_key in self._newest:
+            return self._newest[row_key]
+        with self._changes.cursor(self._name) as cursor:
             found = _newest(cursor, row_key, _LAST_STAMP)
         return None if found is None else found.row
 

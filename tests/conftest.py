@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import lineal
 import pytest
+
+import lineal
 from lineal.store import Store, open_store
 
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from lineal.cas import BlobKind, digest_of
 from lineal.cas.process import ProcessStamp
 from lineal.errors import (

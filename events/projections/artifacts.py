@@ -19,12 +19,8 @@ class Artifacts(Projection):
     events = (StepCompleted, StepReused, ArtifactSaved)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        match recorded.event:
-            case ArtifactSaved(output):
-                self._version(rows, output)
-            case StepCompleted() | StepReused() as event:
-                for output in event.outputs:
-                    self._version(rows, output)
+        for output in recorded.event.made:
+            self._version(rows, output)
 
     def _version(self, rows: RowWriter, output: Output) -> None:
         name, content = output.artifact, output.content

@@ -2,10 +2,12 @@
 
 Tables: ``p content`` → productions ``[run, step, output]``, or ``[]`` for a save by hand;
 ``e content`` → those productions alone in which something was executed or saved;
-``c content`` → uses ``[run, step, input]``.
+``c content`` → uses ``[run, step, input, artifact]``, the last being None where it was a literal.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from ..catalogue import ArtifactSaved, StepCompleted, StepFailed, StepReused
 from ..codec import Recorded
@@ -21,17 +23,11 @@ class Lineage(Projection):
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         event = recorded.event
-        if isinstance(event, ArtifactSaved):
-            rows.add(key("p", event.output.content), [])
-            rows.add(key("e", event.output.content), [])
-            return
-        assert isinstance(event, StepCompleted | StepReused | StepFailed)
-        for taken in event.inputs:
-            rows.add(key("c", taken.content), [event.run, event.step, taken.name])
-        if isinstance(event, StepFailed):
-            return
-        for output in event.outputs:
-            production = [event.run, event.step, output.name]
+        maker: list[Any] = [] if isinstance(event, ArtifactSaved) else [event.run, event.step]  # type: ignore[attr-defined]
+        for taken in getattr(event, "inputs", ()):
+            rows.add(key("c", taken.content), [*maker, taken.name, taken.artifact])
+        for output in event.made:
+            production = [*maker, output.name] if maker else []
             rows.add(key("p", output.content), production)
-            if isinstance(event, StepCompleted):
+            if not isinstance(event, StepReused):
                 rows.add(key("e", output.content), production)

@@ -11,6 +11,7 @@ import blake3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lineal.cas.digest import Digest, digest_of, digest_of_stream
 from lineal.errors import InvalidDigest
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from lineal.cas import Environment
 from lineal.cas.environment import check_file
 from lineal.errors import LogCorrupt, StoreClosed, StoreFull
@@ -70,10 +71,12 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         Environment(tmp_path, ["a"], map_size_bytes=MAP_BYTES, read_only=False)
 
 
-def test_a_healthy_file_passes_the_check_whatever_was_written_and_deleted(environment: Environment) -> None:
+def test_a_healthy_file_passes_the_check_whatever_was_written_over(environment: Environment, tmp_path: Path) -> None:
     for number in range(200):
-        put(environment, bytes([number % 7]), os.urandom(number * 97 % 20_000))
-        check_file(Path(environment._directory) / "data.mdb")
+        value = os.urandom(number * 97 % 20_000)
+        put(environment, bytes([number % 7]), value)
+        check_file(tmp_path / "data.mdb")
+        assert get(environment, bytes([number % 7])) == value
 
 
 def test_a_map_that_is_full_is_said_to_be_and_what_is_there_stays(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from lineal.cas import Batch, BlobFiles, BlobKind, digest_of
 from lineal.cas.files import MAP_FROM_BYTES
 from lineal.cas.process import ProcessStamp
@@ -66,15 +66,15 @@ def test_a_file_of_the_wrong_size_is_replaced_by_the_next_put(files: BlobFiles) 
 
 
 def test_an_abandoned_batch_leaves_no_scratch_file(files: BlobFiles) -> None:
-    with pytest.raises(RuntimeError, match="stop"), Batch(files) as batch:
+    with Batch(files) as batch:
         batch.put(MEDIUM)
-        raise RuntimeError("stop")
+        assert len(scratch_files(files)) == 1
     assert scratch_files(files) == []
     assert not files.has(digest_of(MEDIUM), len(MEDIUM))
 
 
 @pytest.mark.parametrize("data", [MEDIUM, LARGE], ids=["read", "mapped"])
-def test_a_write_to_what_was_loaded_never_reaches_the_blob(files: BlobFiles, data: bytes) -> None:
+def test_a_mapped_blob_never_changes_whatever_is_done_to_what_was_loaded(files: BlobFiles, data: bytes) -> None:
     put(files, data)
     view = files.view(digest_of(data), len(data))
     view[:4] = b"XXXX"
@@ -99,7 +99,7 @@ def test_a_missing_blob_is_said_to_be_missing(files: BlobFiles) -> None:
 
 
 @pytest.fixture(params=["truncated", "extended", "flipped"])
-def damaged(request: pytest.FixtureRequest, files: BlobFiles) -> Iterator[bytes]:
+def damaged(request: pytest.FixtureRequest, files: BlobFiles) -> bytes:
     """The bytes of a blob whose file was damaged."""
     put(files, MEDIUM)
     path = files.path(digest_of(MEDIUM))
@@ -112,7 +112,7 @@ def damaged(request: pytest.FixtureRequest, files: BlobFiles) -> Iterator[bytes]
     else:
         data[123] ^= 1
     path.write_bytes(data)
-    yield MEDIUM
+    return MEDIUM
 
 
 def test_damage_is_found_however_the_blob_is_read(files: BlobFiles, damaged: bytes) -> None:

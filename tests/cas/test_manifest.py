@@ -6,6 +6,7 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lineal.cas import BlobPart, Digest, Manifest, digest_of
 from lineal.errors import ManifestCorrupt
 
@@ -42,11 +43,10 @@ def test_mutated_bytes_give_a_manifest_or_a_typed_error(manifest: Manifest, plac
     data = bytearray(manifest.encoded)
     data[place % len(data)] = value
     try:
-        found = Manifest.decode(bytes(data))
+        found: object = Manifest.decode(bytes(data))
     except ManifestCorrupt as error:
-        assert error.what
-    else:
-        assert isinstance(found, Manifest)
+        found = error
+    assert isinstance(found, Manifest | ManifestCorrupt)
 
 
 @given(manifests, st.integers(0, 10_000))

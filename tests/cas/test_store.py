@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from lineal.cas import BlobKind, BlobPart, Manifest, digest_of
 from lineal.cas.store import CATALOG
 from lineal.errors import BlobCorrupt, BlobMissing

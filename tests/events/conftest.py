@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from lineal.cas import Environment, digest_of
+
+from lineal.cas import Changes, Environment, digest_of
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
 from lineal.events.codec import Recorded, encode
 from lineal.events.ids import EventId, Fingerprint, RunId, StepRunId, StoreId
-from lineal.events.log import EVENTS, Log
+from lineal.events.log import EVENTS, Log, LogWriter
 from lineal.events.projections import PROJECTIONS
 from lineal.events.projector import META, Projector
 
@@ -26,9 +28,7 @@ steps = st.sampled_from(["load", "train"])
 contents = st.sampled_from(CONTENTS)
 names = st.sampled_from(["data", "model", "ünïcode", "x" * 300])
 fingerprints = contents.map(Fingerprint)
-inputs = st.builds(
-    facts.Input, st.just("x"), contents, st.none() | names, st.none() | st.just("3"), st.none() | steps
-)
+inputs = st.builds(facts.Input, st.just("x"), contents, st.none() | names, st.none() | st.just("3"), st.none() | steps)
 outputs = st.builds(
     facts.Output, st.just("output"), names, contents, st.just("f/1"), st.just("t"), st.integers(0, 9), st.just({"a": 1})
 )
@@ -103,17 +103,23 @@ class Ledger:
         databases = (EVENTS, META, *(projection.name for projection in PROJECTIONS))
         self.environment = Environment(directory, databases, map_size_bytes=1 << 30, read_only=False)
         self.log = Log(self.environment)
-        self.projector = Projector(self.environment, self.log)
+        self.projector = Projector(self.environment, self.log, self.changes)
+
+    def changes(self, txn: Any) -> Changes:
+        """What a transaction will write."""
+        return Changes(self.environment, txn)
 
     def append(self, *appended: Event) -> None:
         """Append events in one transaction."""
         ids = [EventId.new() for _ in appended]
         bodies = [encode(one, event_id=id_, time_us=7, origin=ORIGIN) for one, id_ in zip(appended, ids, strict=True)]
         with self.environment.begin(write=True) as txn:
-            places = self.log.append(txn, bodies)
-            for event, id_, (seq, chain) in zip(appended, ids, places, strict=True):
-                recorded = Recorded(seq, id_, 7, ORIGIN, event.stream, event.refs, event, chain)
-                self.projector.apply(txn, recorded)
+            changes = self.changes(txn)
+            log, projections = LogWriter(changes), self.projector.writer(changes)
+            for event, id_, body in zip(appended, ids, bodies, strict=True):
+                seq, chain = log.append(body)
+                projections.apply(Recorded(seq, id_, 7, ORIGIN, event.stream, event.refs, event, chain))
+            changes.flush()
 
     def rows(self) -> Rows:
         """Every row of every projection."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from lineal.cas import Environment
+
+from lineal.cas import Changes, Environment
 from lineal.errors import BlobMissing, StoreBroken, StoreClosed
 from lineal.events.committer import Committer
 
@@ -25,13 +26,13 @@ class Row:
         self._fails = fails
         self.settled = False
 
-    def check(self, txn: Any) -> None:
+    def check(self, changes: Changes) -> None:
         if isinstance(self._fails, BlobMissing):
             raise self._fails
 
-    def write(self, txn: Any) -> None:
+    def write(self, changes: Changes) -> None:
         table = self._environment.databases["a"]
-        txn.put(txn.stat(table)["entries"].to_bytes(8, "big"), self._value, db=table)
+        changes.txn.put(changes.txn.stat(table)["entries"].to_bytes(8, "big"), self._value, db=table)
         if self._fails is not None:
             raise self._fails
 
@@ -50,7 +51,7 @@ def environment(tmp_path: Path) -> Iterator[Environment]:
 @pytest.fixture
 def committer(environment: Environment) -> Iterator[Committer]:
     """A committer that is closed afterwards."""
-    made = Committer(environment)
+    made = Committer(environment, partial(Changes, environment))
     yield made
     made.close()
 
@@ -119,7 +120,7 @@ def test_after_an_unforeseen_failure_nothing_more_is_taken(environment: Environm
 
 
 def test_closing_commits_what_is_queued_and_then_refuses(environment: Environment) -> None:
-    committer = Committer(environment)
+    committer = Committer(environment, partial(Changes, environment))
     for number in range(50):
         committer.submit(Row(environment, bytes([number])))
     committer.close()

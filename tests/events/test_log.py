@@ -6,6 +6,7 @@ from typing import Any
 
 import blake3
 import pytest
+
 from lineal.errors import LogCorrupt
 from lineal.events import catalogue as facts
 from lineal.events.ids import RunId

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
 from lineal.events.ids import RunId

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lineal.events.rows import RowReader, RowWriter, key
 
 parts = st.lists(st.text(max_size=3) | st.just("x" * 250), min_size=1, max_size=3)
@@ -30,15 +31,18 @@ def test_a_key_as_of_any_position_is_what_a_list_says(
     new_ledger: Callable[[], Any], writes: list[tuple[str, int]], upto: int
 ) -> None:
     with new_ledger() as ledger:
-        table = ledger.environment.databases["runs"]
         model: list[tuple[int, str, int]] = []
         for seq, (name, count) in enumerate(writes, start=1):
             with ledger.environment.begin(write=True) as txn:
-                rows = RowWriter(txn, table, seq)
+                changes = ledger.changes(txn)
+                rows = RowWriter(changes, "runs").at(seq)
+                earlier = [[at, number] for at, known, number in model if known == name]
+                assert rows.latest(key("t", name)) == (earlier[-1] if earlier else None)
                 for number in range(count):
                     rows.add(key("t", name), [seq, number])
                     assert rows.latest(key("t", name)) == [seq, number]
                     model.append((seq, name, number))
+                changes.flush()
         reader, now = RowReader(ledger.environment, "runs", upto), RowReader(ledger.environment, "runs", None)
         for name in "abc":
             past = [[seq, number] for seq, known, number in model if known == name and seq <= upto]
@@ -55,7 +59,9 @@ def test_a_key_as_of_any_position_is_what_a_list_says(
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_long_histories_are_read_whole_and_in_order(ledger: Any, newest_first: bool) -> None:
     with ledger.environment.begin(write=True) as txn:
+        changes = ledger.changes(txn)
         for seq in range(1, 2502):
-            RowWriter(txn, ledger.environment.databases["runs"], seq).add(b"t", [seq])
+            RowWriter(changes, "runs").at(seq).add(b"t", [seq])
+        changes.flush()
     found = [row[0] for _, row in RowReader(ledger.environment, "runs", 2400).history(b"t", newest_first=newest_first)]
     assert found == sorted(range(1, 2401), reverse=newest_first)

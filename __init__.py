@@ -1,0 +1,73 @@
+"""Lineal: an event-sourced lineage store over content-addressed blobs, with the pipelines that fill it."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import Client, artifact, load, open, runs, save
+    from .errors import LinealError
+    from .materializers import Materializer
+    from .pipeline import Artifact, Pipeline, Step, pipeline, step
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Artifact": "pipeline",
+    "Client": "client",
+    "LinealError": "errors",
+    "Materializer": "materializers",
+    "Pipeline": "pipeline",
+    "Step": "pipeline",
+    "artifact": "client",
+    "load": "client",
+    "open": "client",
+    "pipeline": "pipeline",
+    "runs": "client",
+    "save": "client",
+    "step": "pipeline",
+}
+
+__all__ = [
+    "Artifact",
+    "Client",
+    "LinealError",
+    "Materializer",
+    "Pipeline",
+    "Step",
+    "artifact",
+    "load",
+    "open",
+    "pipeline",
+    "runs",
+    "save",
+    "step",
+]
+
+
+class _Package(ModuleType):
+    """Keeps the name ``pipeline`` for the decorator: the import system would bind the room of that name to it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "pipeline" and isinstance(value, ModuleType):
+            value = value.pipeline
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'lineal' has no attribute {name!r}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,186 @@
+"""The one public handle on a store: `open` gives a `Client`, and `current` the one in force."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .cas.store import Entry
+from .errors import BlobCorrupt, BlobMissing, StoreClosed
+from .events.catalogue import ArtifactSaved, Output
+from .events.log import Head
+from .history import ArtifactVersionView, History, RunView, check_artifact_name
+from .materializers import save as save_value
+from .store import Store, entered, entered_store, find_store, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a store holds."""
+
+    stored_bytes: int
+    """All blobs, each once."""
+    logical_bytes: int
+    """All outputs of all step runs and all saves, each as if it were stored for itself."""
+    blobs: int
+    events: int
+
+
+class Client(History):
+    """An open store: everything `History` answers, and saving. Use it with ``with``, or close it.
+
+    Inside the ``with`` block it is the store that pipelines and the functions of `lineal` use.
+    """
+
+    def __init__(self, store: Store, *, read_only: bool = False, allow_pickle: bool = True) -> None:
+        """Wrap a store; `open` is the way to get one."""
+        super().__init__(store, allow_pickle=allow_pickle)
+        self._read_only = read_only
+        self._entered = ExitStack()
+        self._is_closed = False
+
+    @property
+    def store(self) -> Store:
+        """The store itself, for pipelines to write to."""
+        if self._is_closed:
+            raise StoreClosed("the store is closed", where=self._reader.store.path, hint="Open it again.")
+        if self._read_only:
+            raise StoreClosed(
+                "the store was opened read-only", where=self._reader.store.path, hint="Open it without read_only=True."
+            )
+        return self._reader.store
+
+    @property
+    def path(self) -> Path:
+        """The store's directory."""
+        return self._reader.store.path
+
+    def save(self, value: Any, name: str) -> ArtifactVersionView:
+        """Save a value as a version of an artifact; durable once `flush` or `close` has returned.
+
+        A value that is there already, under whatever name, is stored no second time.
+
+        Raises:
+            InvalidName: The name can't name an artifact.
+            UnsavableValue: A part of the value has no byte form.
+        """
+        store = self.store
+        check_artifact_name(name)
+        with store.blobs.batch() as batch:
+            saved = save_value(value, batch)
+            blobs = batch.publish()
+        manifest = saved.manifest
+        output = Output(
+            name, name, manifest.digest, manifest.format, manifest.type, manifest.size_bytes, saved.metadata
+        )
+        store.append([ArtifactSaved(output)], blobs)
+        return ArtifactVersionView(self._reader, name, manifest.digest)
+
+    def flush(self) -> None:
+        """Return when everything submitted is durable."""
+        self.store.flush()
+
+    def verify(self) -> list[tuple[Entry, BlobCorrupt | BlobMissing]]:
+        """Read every byte of the log and of all blobs; give the blobs that are damaged or gone.
+
+        Raises:
+            LogCorrupt: The log itself was changed.
+        """
+        store = self._reader.store
+        store.log.verify()
+        damaged: list[tuple[Entry, BlobCorrupt | BlobMissing]] = []
+        for entry in store.blobs.entries():
+            try:
+                store.blobs.verify(entry)
+            except (BlobCorrupt, BlobMissing) as error:
+                damaged.append((entry, error))
+        return damaged
+
+    def usage(self) -> Usage:
+        """What the store takes, and what it would take without deduplication. Cost: reads the whole log and catalog."""
+        store = self._reader.store
+        entries = list(store.blobs.entries())
+        outputs = (output for recorded in self.events() for output in recorded.event.made)
+        return Usage(
+            stored_bytes=sum(entry.size_bytes for entry in entries),
+            logical_bytes=sum(output.size_bytes for output in outputs),
+            blobs=len(entries),
+            events=self.head.seq,
+        )
+
+    def rebuild(self) -> Head:
+        """Delete every projection and replay it from the log; give the log's end."""
+        self.store.rebuild()
+        return self.head
+
+    def close(self) -> None:
+        """Make everything submitted durable and let go of the store; closing twice is harmless."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._reader.store.close()
+
+    def __enter__(self) -> Client:
+        self._entered.enter_context(entered(self._reader.store, read_only=self._read_only))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered.close()
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Store {self.path}>"
+
+
+def open(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    read_only: bool = False,
+    create: bool = True,
+    allow_pickle: bool = True,
+) -> Client:
+    """Open a store.
+
+    Args:
+        path: Its directory; by default ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else a new one here.
+        read_only: Write nothing to the directory.
+        create: Make the store if there is none.
+        allow_pickle: Load values whose format executes code.
+
+    Raises:
+        StoreNotFound, NotAStore, FormatTooNew, LogCorrupt, Conflict: As `lineal.store.open_store` says.
+    """
+    store = open_store(find_store(path), read_only=read_only, create=create)
+    return Client(store, read_only=read_only, allow_pickle=allow_pickle)
+
+
+def current() -> Client:
+    """The store of the enclosing ``with lineal.open(…)``, else the one that `open` finds."""
+    store = entered_store()
+    return open() if store is None else Client(store)
+
+
+def save(value: Any, name: str) -> ArtifactVersionView:
+    """Save a value in the store in force; as `Client.save`."""
+    return current().save(value, name)
+
+
+def load(reference: str) -> Any:
+    """Load a value from the store in force; as `Client.load`."""
+    return current().load(reference)
+
+
+def artifact(reference: str) -> ArtifactVersionView:
+    """A version of an artifact in the store in force; as `History.artifact`."""
+    return current().artifact(reference)
+
+
+def runs(pipeline: str | None = None, *, status: str | None = None, limit: int | None = None) -> Iterator[RunView]:
+    """Runs in the store in force, newest first; as `History.runs`."""
+    return current().runs(pipeline, status=status, limit=limit)

@@ -1,0 +1,29 @@
+"""The read side: views of what happened, lineage, and any past moment. Reading can't run anything."""
+
+from .history import History
+from .lineage import Lineage, Node, Production
+from .reader import Reader
+from .references import check_artifact_name
+from .views import (
+    ArtifactVersionView,
+    ArtifactView,
+    PipelineVersionView,
+    PipelineView,
+    RunView,
+    StepRunView,
+)
+
+__all__ = [
+    "ArtifactVersionView",
+    "ArtifactView",
+    "History",
+    "Lineage",
+    "Node",
+    "PipelineVersionView",
+    "PipelineView",
+    "Production",
+    "Reader",
+    "RunView",
+    "StepRunView",
+    "check_artifact_name",
+]

@@ -1,0 +1,155 @@
+"""History: the root of the read side, now or as of a past moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from ..cas.digest import Digest
+from ..errors import ArtifactNotFound, InvalidReference, PipelineNotFound, RunNotFound
+from ..events.codec import Recorded
+from ..events.ids import RunId
+from ..events.log import Head
+from ..events.rows import key
+from ..store import Store
+from .reader import Reader
+from .references import is_hex, near, parse_artifact
+from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView
+
+_ID_PREFIX_MIN = 4
+_NEAR_NAMES = 1000
+
+
+class History:
+    """What a store knows: all of it, or what it knew after one event.
+
+    Reading runs no user code and unpickles nothing, except where a view's `load` is called.
+    """
+
+    def __init__(self, store: Store, upto: int | None = None, *, allow_pickle: bool = True) -> None:
+        """Look at a store as of a position in its log, or as it is at each call."""
+        self._reader = Reader(store, upto, allow_pickle=allow_pickle)
+
+    def as_of(self, seq: int) -> History:
+        """The same, as it was right after this event.
+
+        Raises:
+            InvalidReference: The log has no such event yet.
+        """
+        head = self.head.seq
+        if not 1 <= seq <= head:
+            raise InvalidReference(f"there is no event {seq}", hint=f"The log goes from 1 to {head}.")
+        return History(self._reader.store, seq, allow_pickle=self._reader.allow_pickle)
+
+    @property
+    def head(self) -> Head:
+        """The last event seen from here, and the chain hash over all up to it."""
+        if self._reader.upto is None:
+            return self._reader.store.head()
+        return Head(self._reader.upto, self._reader.event(self._reader.upto).chain)
+
+    def events(self, after: int = 0) -> Iterator[Recorded]:
+        """The events after a position, oldest first, in bounded memory."""
+        return self._reader.events(after)
+
+    def runs(
+        self, pipeline: str | None = None, *, status: str | None = None, limit: int | None = None
+    ) -> Iterator[RunView]:
+        """Runs, newest first, lazily: all, or those of one pipeline or in one status."""
+        table = key("a") if pipeline is None else key("p", pipeline)
+        found = self._reader.rows("runs").history(table, newest_first=True)
+        runs = (RunView(self._reader, RunId(row[0])) for _, row in found)
+        return islice((run for run in runs if status is None or run.status == status), limit)
+
+    def run(self, reference: str | RunId) -> RunView:
+        """A run by its name, its id, or the beginning of its id (four or more hex digits).
+
+        Raises:
+            RunNotFound: None is called so; the hint says what is near.
+            InvalidReference: Several ids begin so.
+        """
+        if isinstance(reference, RunId):
+            return self._known_run(reference)
+        named = self._reader.rows("runs").latest(key("n", reference))
+        if named is not None:
+            return RunView(self._reader, RunId(named.row[0]))
+        ids = self._ids_with_prefix(reference)
+        if len(ids) > 1:
+            raise InvalidReference(f"several runs have ids that begin with {reference!r}", hint="Give more digits.")
+        if not ids:
+            names = [run.name for run in self.runs(limit=_NEAR_NAMES)]
+            raise RunNotFound(f"no run is called {reference!r}", hint=near(reference, names))
+        return RunView(self._reader, ids[0])
+
+    def _known_run(self, run: RunId) -> RunView:
+        if self._reader.rows("runs").latest(key("r", run)) is None:
+            raise RunNotFound("there is no such run", where=run)
+        return RunView(self._reader, run)
+
+    def _ids_with_prefix(self, text: str) -> list[RunId]:
+        if not is_hex(text) or not _ID_PREFIX_MIN <= len(text) <= 32:
+            return []
+        whole_bytes = bytes.fromhex(text[: len(text) // 2 * 2])
+        found = self._reader.rows("runs").keys(key("r", whole_bytes), 64)
+        ids = [RunId(row_key[1:]) for row_key in found]
+        return [one for one in ids if str(one).startswith(text.lower())]
+
+    def step_run(self, reference: str) -> StepRunView:
+        """A step run by ``run/step``, the run named as in `run`."""
+        run, slash, step = reference.rpartition("/")
+        if not slash:
+            raise InvalidReference(f"{reference!r} does not name a step run", hint="Write run/step.")
+        return self.run(run).get_step(step)
+
+    def pipelines(self) -> list[PipelineView]:
+        """The pipelines that have run, the one first seen last at the front."""
+        found = self._reader.rows("pipelines").history(key("a"), newest_first=True)
+        return [PipelineView(self._reader, row[0]) for _, row in found]
+
+    def pipeline(self, name: str) -> PipelineView:
+        """A pipeline by name. Raises `PipelineNotFound` if it never ran."""
+        if self._reader.rows("pipelines").latest(key("v", name)) is None:
+            names = [pipeline.name for pipeline in self.pipelines()]
+            raise PipelineNotFound(f"no pipeline is called {name!r}", hint=near(name, names))
+        return PipelineView(self._reader, name)
+
+    def artifacts(self) -> list[ArtifactView]:
+        """The artifacts, by name."""
+        names = {row[0] for _, row in self._reader.rows("artifacts").history(key("a"))}
+        return [ArtifactView(self._reader, name) for name in sorted(names)]
+
+    def artifact(self, reference: str) -> ArtifactVersionView:
+        """A version of an artifact: ``name`` or ``name@latest``, ``name@3``, ``name@{digest prefix}``.
+
+        Raises:
+            ArtifactNotFound: There is no such name or version; the hint says what there is.
+            InvalidReference: The reference can't be read, or its digest prefix fits several.
+        """
+        parsed = parse_artifact(reference)
+        newest = self._reader.rows("artifacts").latest(key("v", parsed.name))
+        if newest is None:
+            names = [artifact.name for artifact in self.artifacts()]
+            raise ArtifactNotFound(f"no artifact is called {parsed.name!r}", hint=near(parsed.name, names))
+        if parsed.digest_prefix is not None:
+            return self._by_digest(parsed.name, parsed.digest_prefix)
+        if parsed.number is None:
+            return ArtifactVersionView(self._reader, parsed.name, Digest(newest.row[1]))
+        numbered = self._reader.rows("artifacts").latest(key("n", parsed.name, parsed.number))
+        if numbered is None:
+            raise ArtifactNotFound(
+                f"{parsed.name} has no version {parsed.number}", hint=f"Its versions are 1 to {newest.row[0]}."
+            )
+        return ArtifactVersionView(self._reader, parsed.name, Digest(numbered.row[0]))
+
+    def load(self, reference: str) -> Any:
+        """Load the value of an artifact version, named as in `artifact`."""
+        return self.artifact(reference).load()
+
+    def _by_digest(self, name: str, prefix: str) -> ArtifactVersionView:
+        found = [one for one in ArtifactView(self._reader, name).versions if str(one.content).startswith(prefix)]
+        if len(found) > 1:
+            raise InvalidReference(f"several versions of {name} have digests that begin so", hint="Give more digits.")
+        if not found:
+            raise ArtifactNotFound(f"{name} has no version {prefix}", hint="List its versions for their digests.")
+        return found[0]

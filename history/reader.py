@@ -1,0 +1,47 @@
+"""What every view reads through: a store's rows, events and values as of one position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from ..cas.blob import read_manifest
+from ..cas.digest import Digest
+from ..cas.manifest import Manifest
+from ..events.codec import Recorded
+from ..events.rows import RowReader
+from ..store import Store
+
+
+class Reader:
+    """Reads one store as of a position in its log, or as it is now."""
+
+    __slots__ = ("allow_pickle", "store", "upto")
+
+    def __init__(self, store: Store, upto: int | None = None, *, allow_pickle: bool = True) -> None:
+        """Read the store as it was after this event, or as it is at each call."""
+        self.store = store
+        self.upto = upto
+        self.allow_pickle = allow_pickle
+
+    def rows(self, projection: str) -> RowReader:
+        """A projection's rows as of the position."""
+        return self.store.rows(projection, self.upto)
+
+    def event(self, seq: int) -> Recorded:
+        """The event at a position that a row has named."""
+        return self.store.log.get(seq)
+
+    def events(self, after: int = 0) -> Iterator[Recorded]:
+        """The events after a position, oldest first."""
+        self.store.head()
+        return self.store.log.scan(after, self.upto)
+
+    def manifest(self, content: Digest) -> Manifest:
+        """How a value is laid out. Raises `BlobMissing` where it is gone."""
+        return read_manifest(self.store.blobs, content)
+
+
+def moment(time_us: int) -> datetime:
+    """Microseconds since the epoch as an aware datetime in UTC."""
+    return datetime.fromtimestamp(time_us / 1_000_000, UTC)

@@ -1,0 +1,484 @@
+"""The nouns of history: pipeline, version, run, step run, artifact and artifact version, as views of the log.
+
+A view holds a key and a reader, and looks up the rest when asked; so it is cheap to make, and what it says is
+as of its reader's position. They refer to each other, hence one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import msgpack
+
+from ..cas.digest import Digest
+from ..cas.manifest import Manifest
+from ..errors import ArtifactNotFound, BlobMissing, LinealError, LogCorrupt, RunNotFound, StepNotFound
+from ..events.catalogue import (
+    Failure,
+    Input,
+    Output,
+    RunStarted,
+    StepCompleted,
+    StepFailed,
+    StepReused,
+    StepSkipped,
+    StepStarted,
+)
+from ..events.codec import Recorded
+from ..events.ids import Fingerprint, RunId, StepRunId
+from ..events.projections.runs import INTERRUPTED, RUNNING, RunRow
+from ..events.projections.steps import CACHED, COMPLETED
+from ..events.rows import key
+from ..materializers import load, runs_code
+from .lineage import Lineage, execution, made_as, upstream
+from .reader import Reader, moment
+from .references import near
+
+StepEvent = StepStarted | StepCompleted | StepReused | StepFailed | StepSkipped
+
+
+class ArtifactVersionView:
+    """One distinct content under an artifact's name."""
+
+    def __init__(self, reader: Reader, name: str, content: Digest) -> None:
+        self._reader = reader
+        self.name = name
+        """The artifact's name."""
+        self.content = content
+        """Content id: the digest of the value's manifest."""
+
+    @property
+    def artifact(self) -> ArtifactView:
+        """The artifact it is a version of."""
+        return ArtifactView(self._reader, self.name)
+
+    @cached_property
+    def version(self) -> int:
+        """Number under the name, from 1."""
+        found = self._reader.rows("artifacts").latest(key("c", self.name, self.content))
+        if found is None:
+            raise ArtifactNotFound(f"{self.name} has no version of this content", where=self.content)
+        return int(found.row[0])
+
+    @cached_property
+    def _first(self) -> tuple[Recorded, Output]:
+        found = self._reader.rows("artifacts").latest(key("c", self.name, self.content))
+        if found is None:
+            raise ArtifactNotFound(f"{self.name} has no version of this content", where=self.content)
+        recorded = self._reader.event(found.seq)
+        return recorded, made_as(recorded.event, self.name, self.content)
+
+    @property
+    def created(self) -> datetime:
+        """When the version was first made."""
+        return moment(self._first[0].time_us)
+
+    @property
+    def type(self) -> str:
+        """Qualified name of the value's type."""
+        return self._first[1].type
+
+    @property
+    def format(self) -> str:
+        """Format id and version it is stored in."""
+        return self._first[1].format
+
+    @property
+    def size_bytes(self) -> int:
+        """Logical size, shared blobs counted."""
+        return self._first[1].size_bytes
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the materializer says of the value: shape, dtype, columns, and the like."""
+        return self._first[1].metadata
+
+    @property
+    def manifest(self) -> Manifest:
+        """How the value is laid out in blobs."""
+        return self._reader.manifest(self.content)
+
+    def load(self) -> Any:
+        """Load the value: a fresh one at each call, large buffers mapped, yours to change.
+
+        Raises:
+            BlobMissing: Its bytes are gone; the hint names the step run that can make them again.
+            BlobCorrupt: Its bytes are not what was written.
+        """
+        try:
+            return load(self.manifest, self._reader.store.blobs, allow_pickle=self._reader.allow_pickle)
+        except BlobMissing as error:
+            raise BlobMissing(
+                f"{self} can't be loaded: {error.what}", where=error.where, hint=self._recipe(), **error.details
+            ) from error
+
+    read = load
+    """The classic name of `load`."""
+
+    def _recipe(self) -> str:
+        producer = self.producer
+        if producer is None:
+            return "It was saved by hand: save it again."
+        return f"Step {producer.name!r} of run {producer.run.name} made it: run it again with caching off."
+
+    @property
+    def producers(self) -> list[StepRunView]:
+        """All step runs that executed and made this content, oldest first."""
+        found = self._reader.rows("lineage").history(key("e", self.content))
+        return [StepRunView(self._reader, StepRunId(RunId(row[0]), row[1])) for _, row in found if row]
+
+    @property
+    def producer(self) -> StepRunView | None:
+        """The step run whose execution this version comes from; None if it was saved by hand."""
+        executed = execution(self._reader, self._first[0].event)
+        return None if executed is None else StepRunView(self._reader, StepRunId(executed.run, executed.step))
+
+    @property
+    def consumers(self) -> list[StepRunView]:
+        """All step runs that took this version, those served from the cache included, oldest first."""
+        found = self._reader.rows("lineage").history(key("c", self.content))
+        steps = {StepRunId(RunId(row[0]), row[1]): None for _, row in found if row[3] == self.name}
+        return [StepRunView(self._reader, step) for step in steps]
+
+    def lineage(self) -> Lineage:
+        """All that this content was made from, back to the first steps and literals."""
+        return upstream(self._reader, self.name, self.content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArtifactVersionView) and (self.name, self.content) == (other.name, other.content)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.content))
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    def __repr__(self) -> str:
+        return f"<ArtifactVersion {self} {self.type} {str(self.content)[:12]}>"
+
+
+class ArtifactView:
+    """A name with a history."""
+
+    def __init__(self, reader: Reader, name: str) -> None:
+        self._reader = reader
+        self.name = name
+
+    @property
+    def versions(self) -> list[ArtifactVersionView]:
+        """Its versions, newest first."""
+        found = self._reader.rows("artifacts").history(key("v", self.name), newest_first=True)
+        return [ArtifactVersionView(self._reader, self.name, Digest(row[1])) for _, row in found]
+
+    @property
+    def latest(self) -> ArtifactVersionView:
+        """Its newest version."""
+        return next(iter(self.versions))
+
+    def __repr__(self) -> str:
+        return f"<Artifact {self.name}>"
+
+
+class StepRunView:
+    """One execution, or reuse, of a step in a run."""
+
+    def __init__(self, reader: Reader, id_: StepRunId) -> None:
+        self._reader = reader
+        self.id = id_
+        self.name = id_.step
+        """Name within the run."""
+
+    @property
+    def run(self) -> RunView:
+        """The run it belongs to."""
+        return RunView(self._reader, self.id.run)
+
+    @property
+    def _event(self) -> StepEvent:
+        found = self._reader.rows("steps").latest(key("s", self.id.run, self.id.step))
+        if found is None:
+            raise StepNotFound(f"no step {self.name!r} in this run", where=self.id.run)
+        event = self._reader.event(found.seq).event
+        if not isinstance(event, StepEvent):
+            raise LogCorrupt("the step's row names an event of another kind", hint="Run `lineal rebuild`.")
+        return event
+
+    @property
+    def status(self) -> str:
+        """running, completed, cached, failed, skipped, or interrupted where its run was."""
+        found = self._reader.rows("steps").latest(key("s", self.id.run, self.id.step))
+        status = RUNNING if found is None else str(found.row[0])
+        return INTERRUPTED if status == RUNNING and self.run.status != RUNNING else status
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether it was served from the cache: nothing executed."""
+        return self.status == CACHED
+
+    @property
+    def reuses(self) -> StepRunView | None:
+        """The step run whose outputs it was served with; None if it executed."""
+        event = self._event
+        return StepRunView(self._reader, event.reuses) if isinstance(event, StepReused) else None
+
+    @property
+    def function(self) -> str:
+        """Module and qualified name of the step's function."""
+        return self._event.function
+
+    @property
+    def docstring(self) -> str | None:
+        """The function's docstring."""
+        return getattr(self._event, "docstring", None)
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """Digest of what determined the result; None for a skipped step."""
+        return getattr(self._event, "fingerprint", None)
+
+    @property
+    def _taken(self) -> tuple[Input, ...]:
+        return getattr(self._event, "inputs", ())
+
+    @property
+    def inputs(self) -> dict[str, ArtifactVersionView]:
+        """The artifacts it took, by parameter."""
+        return {
+            taken.name: ArtifactVersionView(self._reader, taken.artifact, taken.content)
+            for taken in self._taken
+            if taken.artifact is not None
+        }
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The literals it took, by parameter."""
+        return _literal_values(self._reader, self._taken)
+
+    @property
+    def parents(self) -> list[StepRunView]:
+        """The steps of the same run whose outputs it took."""
+        names = dict.fromkeys(taken.source for taken in self._taken if taken.source is not None)
+        return [StepRunView(self._reader, StepRunId(self.id.run, name)) for name in names]
+
+    @property
+    def outputs(self) -> dict[str, ArtifactVersionView]:
+        """The artifacts it gave, by output name."""
+        return {
+            output.name: ArtifactVersionView(self._reader, output.artifact, output.content)
+            for output in getattr(self._event, "outputs", ())
+        }
+
+    @property
+    def output(self) -> ArtifactVersionView:
+        """Its only output.
+
+        Raises:
+            ArtifactNotFound: It has none, or several.
+        """
+        outputs = self.outputs
+        if len(outputs) != 1:
+            raise ArtifactNotFound(
+                f"step {self.name!r} has {len(outputs)} outputs, not one", hint=near("", outputs), where=self.run.name
+            )
+        return next(iter(outputs.values()))
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long it took, in seconds; None while it runs or if it never did."""
+        duration_us = getattr(self._event, "duration_us", None)
+        return None if duration_us is None else duration_us / 1_000_000
+
+    @property
+    def failure(self) -> Failure | None:
+        """What it raised."""
+        event = self._event
+        return event.failure if isinstance(event, StepFailed) else None
+
+    @property
+    def log(self) -> str:
+        """What it printed to stdout and stderr, in order."""
+        digest = getattr(self._event, "log", None)
+        if digest is None:
+            return ""
+        frames = msgpack.unpackb(self._reader.store.blobs.read(digest), unicode_errors="surrogatepass")
+        return "".join(text for _, _, text in frames)
+
+    def __repr__(self) -> str:
+        return f"<StepRun {self.name} {self.status}>"
+
+
+class RunView:
+    """One execution of a pipeline."""
+
+    def __init__(self, reader: Reader, id_: RunId) -> None:
+        self._reader = reader
+        self.id = id_
+
+    @property
+    def _row(self) -> RunRow:
+        found = self._reader.rows("runs").latest(key("r", self.id))
+        if found is None:
+            raise RunNotFound("there is no such run", where=self.id)
+        return RunRow.of(found.row)
+
+    @cached_property
+    def _started(self) -> RunStarted:
+        event = self._reader.event(self._row.started_seq).event
+        if not isinstance(event, RunStarted):
+            raise LogCorrupt("the run's row names an event of another kind", hint="Run `lineal rebuild`.")
+        return event
+
+    @property
+    def name(self) -> str:
+        """Its own name, else that of its pipeline and its number."""
+        return self._row.name
+
+    @property
+    def status(self) -> str:
+        """running, completed, failed or interrupted."""
+        return self._row.status
+
+    @property
+    def message(self) -> str | None:
+        """What made it fail or end early."""
+        return self._row.message
+
+    @property
+    def pipeline(self) -> PipelineView:
+        """Its pipeline."""
+        return PipelineView(self._reader, self._row.pipeline)
+
+    @property
+    def pipeline_version(self) -> PipelineVersionView:
+        """Its pipeline as it was structured then."""
+        return PipelineVersionView(self._reader, self._row.pipeline, self._started.structure)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the pipeline was called with."""
+        return _literal_values(self._reader, self._started.parameters)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Python, platform and packages it ran with."""
+        found: dict[str, Any] = msgpack.unpackb(self._reader.store.blobs.read(self._started.environment))
+        return found
+
+    @property
+    def started(self) -> datetime:
+        """When it began."""
+        return moment(self._row.started_us)
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long it took, in seconds; None while it runs."""
+        row = self._row
+        return None if row.ended_us is None else (row.ended_us - row.started_us) / 1_000_000
+
+    @property
+    def steps(self) -> Mapping[str, StepRunView]:
+        """Its steps by name, in the order in which they began."""
+        found = self._reader.rows("steps").history(key("r", self.id))
+        return {row[0]: StepRunView(self._reader, StepRunId(self.id, row[0])) for _, row in found}
+
+    def get_step(self, step: Any) -> StepRunView:
+        """Its step of this name; a step's function does as well.
+
+        Raises:
+            StepNotFound: It has none; the hint says which there are.
+        """
+        name = str(step if isinstance(step, str) else getattr(step, "name", None) or getattr(step, "__name__", step))
+        steps = self.steps
+        if name not in steps:
+            raise StepNotFound(f"run {self.name} has no step {name!r}", hint=near(name, steps))
+        return steps[name]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunView) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name} {self.status}>"
+
+
+class PipelineVersionView:
+    """One distinct structure of a pipeline."""
+
+    def __init__(self, reader: Reader, pipeline: str, structure: Digest) -> None:
+        self._reader = reader
+        self.pipeline = PipelineView(reader, pipeline)
+        self.structure = structure
+        """Digest of the graph."""
+
+    @property
+    def version(self) -> int:
+        """Number within the pipeline, from 1."""
+        found = self._reader.rows("pipelines").latest(key("s", self.pipeline.name, self.structure))
+        return 0 if found is None else int(found.row[0])
+
+    @property
+    def runs(self) -> list[RunView]:
+        """Its runs, newest first."""
+        found = self._reader.rows("runs").history(key("v", self.pipeline.name, self.structure), newest_first=True)
+        return [RunView(self._reader, RunId(row[0])) for _, row in found]
+
+    @property
+    def graph(self) -> dict[str, Any]:
+        """The structure: its steps and what they take from each other."""
+        found: dict[str, Any] = msgpack.unpackb(self._reader.store.blobs.read(self.structure))
+        return found
+
+    def __repr__(self) -> str:
+        return f"<PipelineVersion {self.pipeline.name} {self.version}>"
+
+
+class PipelineView:
+    """A pipeline that has run."""
+
+    def __init__(self, reader: Reader, name: str) -> None:
+        self._reader = reader
+        self.name = name
+
+    @property
+    def versions(self) -> list[PipelineVersionView]:
+        """Its versions, newest first."""
+        found = self._reader.rows("pipelines").history(key("v", self.name), newest_first=True)
+        return [PipelineVersionView(self._reader, self.name, Digest(row[1])) for _, row in found]
+
+    @property
+    def runs(self) -> Iterator[RunView]:
+        """Its runs, newest first, lazily."""
+        found = self._reader.rows("runs").history(key("p", self.name), newest_first=True)
+        return (RunView(self._reader, RunId(row[0])) for _, row in found)
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name}>"
+
+
+def _literal_values(reader: Reader, taken: tuple[Input, ...]) -> dict[str, Any]:
+    """Literals loaded back; those whose loading would run code, or whose bytes are gone, as their text."""
+    return {one.name: _literal_value(reader, one) for one in taken if one.artifact is None}
+
+
+def _literal_value(reader: Reader, taken: Input) -> Any:
+    try:
+        manifest = reader.manifest(taken.content)
+        return taken.literal if runs_code(manifest) else load(manifest, reader.store.blobs)
+    except LinealError:
+        return taken.literal
+
+
+__all__ = [
+    "COMPLETED",
+    "ArtifactVersionView",
+    "ArtifactView",
+    "PipelineVersionView",
+    "PipelineView",
+    "RunView",
+    "StepRunView",
+]

@@ -1,0 +1,7 @@
+"""The write side: steps and pipelines, the decision to reuse or execute, and execution."""
+
+from .outputs import Artifact
+from .pipeline import Pipeline, pipeline
+from .step import Step, step
+
+__all__ = ["Artifact", "Pipeline", "Step", "pipeline", "step"]

@@ -1,0 +1,136 @@
+"""Pipelines: declared graphs. Calling one runs it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from ..errors import InvalidPipeline
+from ..history import Reader, RunView
+from ..store import current_store
+from .executors import ExecutorChoice, opened
+from .graph import Graph, Trace, bind, current_trace, tracing
+from .runner import Plan, Runner
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How a pipeline is run; none of it changes what its steps compute."""
+
+    name: str | None = None
+    """Name of the pipeline; by default the function's."""
+    cache: bool = True
+    """Whether steps that don't say so themselves may be served from the cache."""
+    executor: ExecutorChoice = "inline"
+    """``"inline"``, ``"processes"``, or any `concurrent.futures.Executor`."""
+    run_name: str | None = None
+    """Name of the run; by default the pipeline's and a number."""
+
+
+class Pipeline(Generic[P, R]):
+    """A declared graph: calling it runs it and gives the run; inside another pipeline, it adds its steps there."""
+
+    def __init__(self, function: Callable[P, R], options: PipelineOptions) -> None:
+        if not callable(function) or not hasattr(function, "__code__"):
+            raise InvalidPipeline(f"{function!r} is not a plain function", hint="Decorate a def.")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.options = options
+
+    @property
+    def name(self) -> str:
+        """Its name in the store."""
+        return self.options.name or self.function.__name__
+
+    def with_options(
+        self,
+        *,
+        cache: bool | None = None,
+        executor: ExecutorChoice | None = None,
+        run_name: str | None = None,
+    ) -> Pipeline[P, R]:
+        """The same pipeline with some options changed."""
+        changes: dict[str, Any] = {"cache": cache, "executor": executor, "run_name": run_name}
+        return Pipeline(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
+
+    def graph(self, *args: P.args, **kwargs: P.kwargs) -> Graph:
+        """The graph for these arguments; nothing runs.
+
+        Raises:
+            InvalidPipeline: An argument is missing or unknown, or the body does what only a step can.
+        """
+        return self._trace(self._bind(args, kwargs))
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> RunView:
+        """Run it in the store in force; everything is recorded and durable on return.
+
+        Raises:
+            InvalidPipeline: As `graph` says; nothing was recorded.
+            StepFailed: A step raised; the run is recorded as failed.
+        """
+        if current_trace() is not None:
+            inlined: Any = self.function(*args, **kwargs)
+            return inlined  # type: ignore[no-any-return]
+        arguments = self._bind(args, kwargs)
+        plan = Plan(
+            self.name,
+            self._trace(arguments),
+            arguments,
+            inspect.getdoc(self.function),
+            self.options.run_name,
+            self.options.cache,
+        )
+        store = current_store()
+        with opened(self.options.executor) as executor:
+            run = Runner(store, plan, executor).run()
+        return RunView(Reader(store), run)
+
+    def _bind(self, args: Any, kwargs: Any) -> dict[str, Any]:
+        return bind(inspect.signature(self.function), args, kwargs, f"pipeline {self.name!r}")
+
+    def _trace(self, arguments: dict[str, Any]) -> Graph:
+        trace = Trace(self.name)
+        bound = inspect.signature(self.function).bind_partial()
+        bound.arguments.update(arguments)
+        with tracing(trace):
+            self.function(*bound.args, **bound.kwargs)
+        graph = trace.graph()
+        if not graph.nodes:
+            raise InvalidPipeline(
+                f"pipeline {self.name!r} calls no step", hint="Decorate the functions it calls with @step."
+            )
+        return graph
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name}>"
+
+
+@overload
+def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
+
+
+@overload
+def pipeline(
+    *, name: str | None = None, cache: bool = True, executor: ExecutorChoice = "inline"
+) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+
+
+def pipeline(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    cache: bool = True,
+    executor: ExecutorChoice = "inline",
+) -> Pipeline[P, R] | Callable[[Callable[P, R]], Pipeline[P, R]]:
+    """Declare a function as a pipeline; with or without options, as `PipelineOptions` describes them."""
+    options = PipelineOptions(name, cache, executor)
+    if function is not None:
+        return Pipeline(function, options)
+    return lambda decorated: Pipeline(decorated, options)

@@ -1,0 +1,308 @@
+"""Runs a graph: decides for each step whether to reuse or execute, and records every fact as it becomes true."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..cas import Blob
+from ..cas.process import ProcessStamp
+from ..errors import LinealError, StepFailed
+from ..events import catalogue as facts
+from ..events.catalogue import Event, Input, Output, Process
+from ..events.committer import Ticket
+from ..events.ids import Fingerprint, RunId, StepRunId
+from ..store import Store
+from .cache import Reusable, StepCache
+from .environment import captured_environment
+from .executors import shares_memory
+from .fingerprint import CodeManifest, CodeWalker, fingerprint
+from .graph import Graph, Node, OutputRef
+from .literals import Literals
+from .task import Parcel, Result, Task, execute, execute_parcel
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run and how."""
+
+    pipeline: str
+    graph: Graph
+    parameters: Mapping[str, Any]
+    docstring: str | None
+    run_name: str | None
+    cache: bool
+    """Whether steps that don't say so themselves may be served from the cache."""
+
+
+@dataclass(slots=True)
+class _Ready:
+    """A step whose inputs are known."""
+
+    node: Node
+    inputs: tuple[Input, ...]
+    fingerprint: Fingerprint
+    code: CodeManifest
+    blobs: list[Blob] = field(default_factory=list)
+    """Receipts of literals and code, which the step's first event names."""
+
+
+class Runner:
+    """One run of one plan. Make one, call `run` once."""
+
+    def __init__(self, store: Store, plan: Plan, executor: Executor) -> None:
+        self.run_id = RunId.new()
+        self._store = store
+        self._plan = plan
+        self._executor = executor
+        self._cache = StepCache(store)
+        self._walker = CodeWalker()
+        self._literals = Literals(store.blobs)
+        self._tickets: list[Ticket] = []
+        self._given: dict[tuple[str, str], Output] = {}
+
+    def run(self) -> RunId:
+        """Run to the end; everything recorded is durable on return, and where it raises, too.
+
+        Raises:
+            StepFailed: A step raised; the cause is what it raised.
+            LinealError: An input or output could not be stored or loaded.
+        """
+        self._start()
+        try:
+            self._run_steps()
+        except (KeyboardInterrupt, SystemExit) as stop:
+            self._end(facts.RunInterrupted(self.run_id, f"stopped by {type(stop).__name__}"))
+            raise
+        except BaseException as error:
+            step = error.details.get("step") if isinstance(error, LinealError) else None
+            self._end(facts.RunFailed(self.run_id, step, _first_line(error)))
+            raise
+        self._append([facts.RunCompleted(self.run_id)], after=self._tickets).wait()
+        return self.run_id
+
+    def _start(self) -> None:
+        stamp = ProcessStamp.current()
+        with self._store.blobs.batch() as batch:
+            structure = batch.put(self._plan.graph.structure())
+            environment = batch.put(captured_environment())
+            blobs = list(batch.publish())
+        parameters = []
+        for name, value in self._plan.parameters.items():
+            literal = self._literals.save(name, value)
+            blobs += literal.blobs
+            parameters.append(Input(name, literal.content, None, literal.text, None))
+        event = facts.RunStarted(
+            self.run_id,
+            self._plan.pipeline,
+            structure,
+            tuple(parameters),
+            self._plan.run_name,
+            Process(stamp.host, stamp.boot, stamp.pid, stamp.start_ticks),
+            environment,
+            self._plan.docstring,
+        )
+        self._append([event], blobs).wait()
+
+    def _end(self, event: Event) -> None:
+        """Record how the run ended; where even that can't be written, the error under way tells why."""
+        try:
+            self._append([event]).wait()
+        except LinealError:
+            return
+
+    def _append(self, events: Sequence[Event], blobs: Sequence[Blob] = (), after: Sequence[Ticket] = ()) -> Ticket:
+        ticket = self._store.append(events, blobs, after=after)
+        self._tickets.append(ticket)
+        return ticket
+
+    def _run_steps(self) -> None:
+        waiting = {node.name: node for node in self._plan.graph.nodes}
+        running: dict[Future[Any], _Ready] = {}
+        try:
+            while waiting or running:
+                for node in [node for node in waiting.values() if self._is_ready(node)]:
+                    del waiting[node.name]
+                    self._begin(node, running)
+                if running:
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        self._finish(running.pop(future), future)
+        except Exception as error:
+            self._give_up(waiting, running, error)
+            raise
+
+    def _is_ready(self, node: Node) -> bool:
+        return all(
+            (source.value.node, source.value.output) in self._given
+            for source in node.sources
+            if isinstance(source.value, OutputRef)
+        )
+
+    def _begin(self, node: Node, running: dict[Future[Any], _Ready]) -> None:
+        """Serve a step from the cache, or submit it; one that finished at once is finished at once."""
+        ready = self._prepare(node)
+        started_us, start_ns = time.time_ns() // 1000, time.perf_counter_ns()
+        reusable = self._cache.find(ready.fingerprint) if self._may_reuse(node) else None
+        if reusable is not None:
+            self._reuse(ready, reusable, started_us, start_ns)
+            return
+        self._append(
+            [facts.StepStarted(self.run_id, node.name, node.step.qualified_name, ready.fingerprint, ready.inputs)],
+            ready.blobs,
+        )
+        future = self._submit(ready)
+        if future.done():
+            self._finish(ready, future)
+        else:
+            running[future] = ready
+
+    def _may_reuse(self, node: Node) -> bool:
+        wanted: bool | None = node.step.options.cache
+        return self._plan.cache if wanted is None else wanted
+
+    def _prepare(self, node: Node) -> _Ready:
+        inputs: list[Input] = []
+        blobs: list[Blob] = []
+        for source in node.sources:
+            if isinstance(source.value, OutputRef):
+                given = self._given[source.value.node, source.value.output]
+                inputs.append(Input(source.path, given.content, given.artifact, None, source.value.node))
+            else:
+                literal = self._literals.save(source.path, source.value)
+                blobs += literal.blobs
+                inputs.append(Input(source.path, literal.content, None, literal.text, None))
+        options = node.step.options
+        code = self._walker.manifest(node.step.function, depends_on=options.depends_on)
+        with self._store.blobs.batch() as batch:
+            batch.put(code.encoded)
+            blobs += batch.publish()
+        counted = {taken.name: taken.content for taken in inputs if _parameter(taken.name) not in options.ignore_inputs}
+        print_ = Fingerprint(fingerprint(code=code.digest, inputs=counted, outputs=node.step.outputs.names))
+        return _Ready(node, tuple(inputs), print_, code, blobs)
+
+    def _reuse(self, ready: _Ready, reusable: Reusable, started_us: int, start_ns: int) -> None:
+        node = ready.node
+        outputs = tuple(given._replace(artifact=self._artifact(node, given.name)) for given in reusable.outputs)
+        self._give(node, outputs)
+        event = facts.StepReused(
+            self.run_id,
+            node.name,
+            node.step.qualified_name,
+            ready.fingerprint,
+            ready.code.digest,
+            ready.inputs,
+            outputs,
+            reusable.step,
+            started_us,
+            (time.perf_counter_ns() - start_ns) // 1000,
+            node.step.__doc__,
+        )
+        self._append([event], ready.blobs)
+
+    def _artifact(self, node: Node, output: str) -> str:
+        """The artifact's name in this run: a reused step may have had another name, or another pipeline."""
+        for spec in node.step.outputs.specs:
+            if spec.name == output and spec.artifact is not None:
+                return str(spec.artifact)
+        return f"{self._plan.pipeline}.{node.name}.{output}"
+
+    def _give(self, node: Node, outputs: tuple[Output, ...]) -> None:
+        for output in outputs:
+            self._given[node.name, output.name] = output
+
+    def _submit(self, ready: _Ready) -> Future[Any]:
+        node = ready.node
+        task = Task(
+            self._plan.pipeline,
+            node.name,
+            node.step.function,
+            node.arguments,
+            tuple(taken.content for taken in ready.inputs),
+            node.step.outputs,
+        )
+        blobs = self._store.blobs
+        if shares_memory(self._executor):
+            return self._executor.submit(execute, task, blobs.files, blobs)
+        small = tuple(blobs.inline_blobs(task.contents))
+        parcel = Parcel(blobs.files.root, task, ready.code.encoded, small)
+        return self._executor.submit(execute_parcel, parcel.packed())
+
+    def _finish(self, ready: _Ready, future: Future[Any]) -> None:
+        """Record what a step came to. Raises what the step raised."""
+        answer = future.result()
+        result = answer if isinstance(answer, Result) else Result.unpacked(answer)
+        if result.failure is not None:
+            self._fail(ready, result, result.failure)
+        node = ready.node
+        self._give(node, result.outputs)
+        self._cache.announce(ready.fingerprint, Reusable(StepRunId(self.run_id, node.name), result.outputs))
+        event = facts.StepCompleted(
+            self.run_id,
+            node.name,
+            node.step.qualified_name,
+            ready.fingerprint,
+            ready.code.digest,
+            ready.inputs,
+            result.outputs,
+            result.started_us,
+            result.duration_us,
+            result.log,
+            True,
+            node.step.__doc__,
+        )
+        self._append([event], result.blobs)
+
+    def _fail(self, ready: _Ready, result: Result, failure: facts.Failure) -> None:
+        node = ready.node
+        event = facts.StepFailed(
+            self.run_id,
+            node.name,
+            node.step.qualified_name,
+            ready.fingerprint,
+            ready.code.digest,
+            ready.inputs,
+            failure,
+            result.started_us,
+            result.duration_us,
+            result.log,
+            node.step.__doc__,
+        )
+        self._append([event], result.blobs)
+        if isinstance(result.exception, LinealError):
+            result.exception.details.setdefault("step", node.name)
+            raise result.exception
+        raise StepFailed(
+            f"step {node.name!r} raised {failure.type}: {failure.message}",
+            where=self._plan.pipeline,
+            hint=f"See its traceback and output with `lineal show {str(self.run_id)[:8]}/{node.name}`.",
+            step=node.name,
+            run=self.run_id,
+            traceback=failure.traceback,
+        ) from result.exception
+
+    def _give_up(self, waiting: dict[str, Node], running: dict[Future[Any], _Ready], error: Exception) -> None:
+        """Let running steps end and record them, then record that the others never ran."""
+        for future, ready in running.items():
+            try:
+                self._finish(ready, future)
+            except Exception as another:  # noqa: BLE001 — recorded by _finish; the first failure is what is raised
+                error.add_note(f"step {ready.node.name!r} failed too: {_first_line(another)}")
+        events = [
+            facts.StepSkipped(self.run_id, node.name, node.step.qualified_name, _first_line(error))
+            for node in waiting.values()
+        ]
+        if events:
+            self._append(events)
+
+
+def _parameter(path: str) -> str:
+    return path.partition("[")[0]
+
+
+def _first_line(error: BaseException) -> str:
+    what = error.what if isinstance(error, LinealError) else f"{type(error).__name__}: {error}"
+    return what.partition("\n")[0][:1000]

@@ -1,0 +1,128 @@
+"""Steps: declared functions."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from ..errors import InvalidPipeline
+from .graph import current_trace
+from .outputs import Outputs, declared_outputs
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """How a step is run; none of it changes what it computes, except ``version`` and ``depends_on``."""
+
+    name: str | None = None
+    """Name in the run; by default the function's."""
+    cache: bool | None = None
+    """Whether it may be served from the cache; None leaves it to the pipeline."""
+    version: str | None = None
+    """Stands for the code in the fingerprint: change it, and only it, to say that the code's meaning changed."""
+    depends_on: tuple[Any, ...] = ()
+    """Objects, and paths of files, whose content counts as code."""
+    ignore_inputs: frozenset[str] = frozenset()
+    """Parameters that do not count in the fingerprint."""
+
+
+class Step(Generic[P, R]):
+    """A declared function: inside a pipeline, calling it adds it to the graph; elsewhere it is the plain function."""
+
+    def __init__(self, function: Callable[P, R], options: StepOptions) -> None:
+        if not callable(function) or not hasattr(function, "__code__"):
+            raise InvalidPipeline(f"{function!r} is not a plain function", hint="Decorate a def or a lambda.")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.options = options
+        unknown = options.ignore_inputs - set(self.signature.parameters)
+        if unknown:
+            raise InvalidPipeline(
+                f"ignore_inputs names {sorted(unknown)[0]!r}, which is no parameter",
+                where=self.qualified_name,
+                hint=f"Its parameters are {', '.join(self.signature.parameters)}.",
+            )
+
+    @property
+    def name(self) -> str:
+        """Its name in a run, before a number tells equals apart."""
+        return self.options.name or self.function.__name__
+
+    @property
+    def qualified_name(self) -> str:
+        """Module and qualified name of the function."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The function's signature."""
+        return inspect.signature(self.function)
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """What it declares to give."""
+        return declared_outputs(self.function)
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        cache: bool | None = None,
+        version: str | None = None,
+    ) -> Step[P, R]:
+        """The same step with some options changed."""
+        changes: dict[str, Any] = {"name": name, "cache": cache, "version": version}
+        return Step(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        trace = current_trace()
+        if trace is None:
+            return self.function(*args, **kwargs)
+        result: R = trace.add(self, args, kwargs)
+        return result
+
+    def __repr__(self) -> str:
+        return f"<Step {self.qualified_name}>"
+
+
+@overload
+def step(function: Callable[P, R], /) -> Step[P, R]: ...
+
+
+@overload
+def step(
+    *,
+    name: str | None = None,
+    cache: bool | None = None,
+    version: str | None = None,
+    depends_on: Iterable[Any] = (),
+    ignore_inputs: Iterable[str] = (),
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+
+
+def step(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    cache: bool | None = None,
+    version: str | None = None,
+    depends_on: Iterable[Any] = (),
+    ignore_inputs: Iterable[str] = (),
+) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
+    """Declare a function as a step; with or without options, as `StepOptions` describes them.
+
+    Its inputs and outputs are stored, and it is not executed again while its code, all code it reaches,
+    and its inputs are the same.
+    """
+    options = StepOptions(name, cache, version, tuple(depends_on), frozenset(ignore_inputs))
+    if function is not None:
+        return Step(function, options)
+    return lambda decorated: Step(decorated, options)

@@ -1,0 +1,499 @@
+"""Runs: what executes, what is reused, what is recorded, and what is left when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pytest
+
+import lineal
+from lineal import Client, pipeline, step
+from lineal.errors import InvalidPipeline, LinealError, StepFailed, StoreFull, UnsavableValue
+from lineal.events import catalogue as facts
+
+calls: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_calls() -> None:
+    calls.clear()
+
+
+@step
+def numbers(n: int) -> np.ndarray:
+    """Count."""
+    calls.append("numbers")
+    return np.arange(n, dtype=np.float64)
+
+
+@step
+def scale(values: np.ndarray, by: float = 2.0) -> Annotated[np.ndarray, "scaled"]:
+    calls.append("scale")
+    print("scaling by", by)
+    values *= by
+    return values
+
+
+@step
+def total(values: np.ndarray) -> float:
+    calls.append("total")
+    return float(values.sum())
+
+
+@pipeline
+def chain(n: int, by: float = 2.0):
+    """Scale and add."""
+    values = numbers(n)
+    scaled = scale(values, by=by)
+    total(scaled)
+    return total(values)
+
+
+def test_a_run_executes_every_step_and_records_what_happened(client: Client) -> None:
+    run = chain(4, by=3.0)
+    assert calls == ["numbers", "scale", "total", "total"]
+    assert (run.status, run.name, run.parameters) == ("completed", "chain-1", {"n": 4, "by": 3.0})
+    assert {name: view.status for name, view in run.steps.items()} == dict.fromkeys(
+        ["numbers", "scale", "total", "total_2"], "completed"
+    )
+    scaled = run.steps["scale"]
+    assert scaled.outputs["scaled"].load().tolist() == [0, 3, 6, 9]
+    assert (scaled.parameters, scaled.log) == ({"by": 3.0}, "scaling by 3.0\n")
+    assert list(scaled.inputs) == ["values"]
+    assert [parent.name for parent in scaled.parents] == ["numbers"]
+    assert run.steps["total"].output.load() == 18.0
+
+
+def test_what_a_step_does_to_its_input_in_place_reaches_no_other_step(client: Client) -> None:
+    run = chain(4)
+    assert run.steps["total_2"].output.load() == 6.0
+    assert run.steps["numbers"].output.load().tolist() == [0, 1, 2, 3]
+
+
+def test_a_second_run_executes_nothing_and_says_what_it_reuses(client: Client) -> None:
+    first = chain(4)
+    calls.clear()
+    second = chain(4)
+    assert calls == []
+    assert [view.status for view in second.steps.values()] == ["cached"] * 4
+    reused = second.steps["scale"].reuses
+    assert reused is not None
+    assert reused.id == first.steps["scale"].id
+    assert second.steps["scale"].inputs == first.steps["scale"].inputs
+    assert second.steps["scale"].outputs == first.steps["scale"].outputs
+
+
+def test_only_what_a_changed_parameter_reaches_executes_again(client: Client) -> None:
+    chain(4)
+    calls.clear()
+    chain(4, by=5.0)
+    assert calls == ["scale", "total"]
+
+
+def test_a_step_that_ran_again_with_an_equal_result_does_not_invalidate_what_follows(client: Client) -> None:
+    chain(4, by=2.0)
+    calls.clear()
+    chain(4, by=2)
+    assert calls == ["scale"]
+
+
+def test_caching_is_off_where_it_is_said_to_be_and_the_narrower_word_counts(client: Client) -> None:
+    chain(4)
+    calls.clear()
+    chain.with_options(cache=False)(4)
+    assert calls == ["numbers", "scale", "total", "total"]
+    calls.clear()
+
+    @pipeline
+    def mixed() -> None:
+        total.with_options(cache=False)(numbers(4))
+
+    mixed()
+    assert calls == ["total"]
+
+
+def test_a_hit_never_lies_it_is_only_served_if_its_blobs_are_there(client: Client) -> None:
+    @pipeline
+    def large() -> None:
+        numbers(10_000)
+
+    run = large()
+    (part,) = run.steps["numbers"].output.manifest.blobs()
+    path = client.store.blobs.files.path(part.digest)
+    path.unlink()
+    calls.clear()
+    again = large()
+    assert calls == ["numbers"]
+    assert again.steps["numbers"].output.load().shape == (10_000,)
+    os.truncate(path, 10)
+    calls.clear()
+    large()
+    assert calls == ["numbers"]
+
+
+def test_identical_steps_of_one_run_execute_once(client: Client) -> None:
+    @pipeline
+    def twins() -> None:
+        numbers(3)
+        numbers(3)
+
+    run = twins()
+    assert calls == ["numbers"]
+    assert [view.status for view in run.steps.values()] == ["completed", "cached"]
+
+
+def test_ignored_inputs_do_not_count_and_a_version_stands_for_the_code(client: Client) -> None:
+    def quiet(x: int, verbose: bool = False) -> int:
+        calls.append("quiet")
+        return x
+
+    def louder(x: int, verbose: bool = False) -> int:
+        calls.append("louder")
+        return x + 0
+
+    @pipeline
+    def run_it(function: Any, verbose: bool, version: str | None) -> None:
+        step(name="s", ignore_inputs=["verbose"], version=version)(function)(1, verbose=verbose)
+
+    run_it(quiet, False, "1")
+    run_it(quiet, True, "1")
+    run_it(louder, False, "1")
+    assert calls == ["quiet"]
+    run_it(quiet, False, "2")
+    run_it(louder, False, None)
+    assert calls == ["quiet", "quiet", "louder"]
+
+
+def test_gathered_outputs_arrive_in_their_places(client: Client) -> None:
+    @step
+    def show(values: list[Any], named: dict[str, Any], *rest: Any, **more: Any) -> str:
+        return repr((values, named, rest, more))
+
+    @step
+    def one() -> int:
+        return 1
+
+    @pipeline
+    def gathering() -> None:
+        x = one()
+        show([x, (x, 2)], {"k": x, "l": [3]}, x, 4, z=x)
+
+    expected = ([1, (1, 2)], {"k": 1, "l": [3]}, (1, 4), {"z": 1})
+    assert gathering().steps["show"].output.load() == repr(expected)
+
+
+@step
+def failing(x: float) -> float:
+    print("about to fail")
+    raise KeyError("no such thing")
+
+
+@pipeline
+def broken(n: int = 3) -> None:
+    values = numbers(n)
+    total(failing(total(values)))
+
+
+def test_a_failure_is_raised_recorded_with_traceback_and_output_and_what_follows_is_skipped(client: Client) -> None:
+    with pytest.raises(StepFailed, match="KeyError: 'no such thing'") as caught:
+        broken()
+    assert isinstance(caught.value.__cause__, KeyError)
+    (run,) = client.runs()
+    assert run.status == "failed"
+    assert run.message is not None
+    assert "failing" in run.message
+    statuses = {name: view.status for name, view in run.steps.items()}
+    assert statuses == {"numbers": "completed", "total": "completed", "failing": "failed", "total_2": "skipped"}
+    failure = run.steps["failing"].failure
+    assert failure is not None
+    assert failure.type == "KeyError"
+    assert 'raise KeyError("no such thing")' in failure.traceback
+    assert "lineal/pipeline" not in failure.traceback
+    assert run.steps["failing"].log == "about to fail\n"
+
+
+def test_a_failed_step_executes_again_and_what_was_done_before_it_does_not(client: Client) -> None:
+    executed = []
+    for _ in range(2):
+        with pytest.raises(StepFailed):
+            broken()
+        executed.append(list(calls))
+        calls.clear()
+    assert executed == [["numbers", "total"], []]
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (lambda: (i for i in range(3)), UnsavableValue, "output 'output' of step 's'"),
+        (lambda: {"model": {"stream": sys.stdout}}, UnsavableValue, "stream"),
+    ],
+)
+def test_an_output_that_can_not_be_saved_is_a_clear_typed_error(
+    client: Client, function: Any, error: type[LinealError], message: str
+) -> None:
+    @pipeline
+    def unsavable() -> None:
+        step(name="s")(function)()
+
+    with pytest.raises(error, match=message) as caught:
+        unsavable()
+    assert caught.value.hint
+    (run,) = client.runs()
+    assert (run.status, run.steps["s"].status) == ("failed", "failed")
+
+
+def test_returning_another_number_of_values_than_declared_is_a_clear_error(client: Client) -> None:
+    @step
+    def two() -> tuple[int, int]:
+        return (1, 2, 3)  # type: ignore[return-value]
+
+    @step
+    def none() -> None:
+        return 3  # type: ignore[return-value]
+
+    @pipeline
+    def wrong(which: str) -> None:
+        two() if which == "two" else none()
+
+    with pytest.raises(InvalidPipeline, match="declares 2 outputs but returned 3"):
+        wrong("two")
+    with pytest.raises(InvalidPipeline, match="declared to return None but returned a int"):
+        wrong("none")
+
+
+def test_an_exit_inside_a_step_is_a_failure_of_the_step(client: Client) -> None:
+    @step
+    def leave() -> None:
+        sys.exit(3)
+
+    @pipeline
+    def leaving() -> None:
+        leave()
+
+    with pytest.raises(StepFailed, match="SystemExit"):
+        leaving()
+
+
+def test_an_interrupt_leaves_a_clean_record_and_passes(client: Client) -> None:
+    @step
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    @pipeline
+    def stopping() -> None:
+        interrupted()
+
+    with pytest.raises(KeyboardInterrupt):
+        stopping()
+    (run,) = client.runs()
+    assert (run.status, run.message) == ("interrupted", "stopped by KeyboardInterrupt")
+    assert run.steps["interrupted"].status == "interrupted"
+
+
+def test_a_full_disk_is_a_typed_error_and_the_store_goes_on(client: Client) -> None:
+    import resource
+
+    @step
+    def large() -> np.ndarray:
+        return np.ones(1_000_000)
+
+    @pipeline
+    def filling() -> None:
+        large()
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (client.path / "log" / "data.mdb").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(size + (1 << 20), 4 << 20), hard))
+    try:
+        with pytest.raises(StoreFull):
+            filling()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    (run,) = client.runs()
+    assert run.status == "failed"
+    assert filling().status == "completed"
+
+
+def test_threads_of_a_pool_that_was_passed_in_execute_and_the_pool_stays_open(client: Client) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        run = chain.with_options(executor=pool)(4)
+        assert pool.submit(int).result() == 0
+    assert run.status == "completed"
+    assert run.steps["total"].output.load() == 12.0
+
+
+PROCESSES = """
+    import os, sys
+    from pathlib import Path
+    from typing import Annotated
+    import lineal, numpy as np
+    from lineal import pipeline, step
+    import helper
+
+    @step
+    def made(n: int) -> np.ndarray:
+        print("in a worker", file=sys.stderr)
+        return np.full(n, os.getpid())
+
+    @step
+    def told(values: np.ndarray, by: int) -> tuple[Annotated[int, "first"], Annotated[int, "second"]]:
+        return int(values[0]), helper.add(by)
+
+    class Odd(Exception):
+        def __init__(self, a, b):
+            super().__init__(a)
+
+    @step
+    def odd(x: int) -> int:
+        raise Odd("x", "y")
+
+    @pipeline
+    def spread(n: int):
+        told(made(n), 1); told(made(5), 2)
+
+    @pipeline
+    def bad():
+        odd(made.with_options(name="m")(1) and 1) if False else odd(1)
+
+    if __name__ == "__main__":
+        with lineal.open(sys.argv[1]):
+            for _ in range(2):
+                run = spread.with_options(executor="processes")(100_000)
+                print([view.status for view in run.steps.values()])
+            pids = {run.steps[name].outputs["first"].load() for name in ("told", "told_2")}
+            print(os.getpid() in pids, [run.steps[name].outputs["second"].load() for name in ("told", "told_2")])
+            print(repr(run.steps["made"].reuses.log))
+            try:
+                bad.with_options(executor="processes")()
+            except lineal.LinealError as error:
+                print(type(error).__name__, "Odd" in error.what)
+"""
+
+
+def run_script(folder: Path, script: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program of a user's in a folder."""
+    (folder / "main.py").write_text(textwrap.dedent(script))
+    return subprocess.run(
+        [sys.executable, "main.py", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, **options
+    )
+
+
+def test_steps_execute_in_other_processes_with_their_output_captured_and_their_failures_carried_over(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "helper.py").write_text("def add(x):\n    return x + 40\n")
+    done = run_script(tmp_path, PROCESSES, str(tmp_path / "store"))
+    assert done.stdout.splitlines() == [
+        "['completed', 'completed', 'completed', 'completed']",
+        "['cached', 'cached', 'cached', 'cached']",
+        "False [41, 42]",
+        "'in a worker\\n'",
+        "StepFailed True",
+    ], done.stderr
+
+
+def test_a_worker_that_would_run_other_code_than_was_fingerprinted_refuses(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("def add(x):\n    return x + 1\n")
+    (tmp_path / "steps.py").write_text(
+        "import helper\nfrom lineal import step\n@step\ndef f(x: int) -> int:\n    return helper.add(x)\n"
+    )
+    done = run_script(
+        tmp_path,
+        """
+        from pathlib import Path
+        import lineal, steps
+        from lineal import pipeline
+
+        @pipeline
+        def one():
+            steps.f(1)
+
+        if __name__ == "__main__":
+            source = Path("helper.py")
+            source.write_text(source.read_text().replace("x + 1", "x + 2"))
+            with lineal.open("store") as store:
+                try:
+                    one.with_options(executor="processes")()
+                except lineal.LinealError as error:
+                    print(type(error).__name__, error.what)
+                print([run.status for run in store.runs()], store.artifacts())
+        """,
+    )
+    assert done.stdout.splitlines() == [
+        "Conflict the source of step 'f' changed while the pipeline ran: def:helper:add",
+        "['failed'] []",
+    ], done.stderr
+
+
+def test_a_run_killed_in_the_middle_reads_interrupted_and_its_finished_steps_are_not_repeated(tmp_path: Path) -> None:
+    script = """
+        import os, signal, sys
+        import lineal
+        from lineal import pipeline, step
+
+        @step
+        def first() -> int:
+            print("first executes", flush=True)
+            return 1
+
+        @step
+        def second(x: int, die: bool) -> int:
+            if die:
+                from lineal.client import current
+                current().flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return x + 1
+
+        @pipeline
+        def two(die: bool):
+            second(first(), die)
+
+        with lineal.open("store") as store:
+            if sys.argv[1] == "die":
+                two(True)
+            dead = next(store.runs())
+            print(dead.status, {name: view.status for name, view in dead.steps.items()})
+            print([view.status for view in two(False).steps.values()])
+    """
+    killed = run_script(tmp_path, script, "die")
+    assert killed.returncode == -signal.SIGKILL
+    assert killed.stdout == "first executes\n"
+    recovered = run_script(tmp_path, script, "live")
+    assert recovered.stdout.splitlines() == [
+        "interrupted {'first': 'completed', 'second': 'interrupted'}",
+        "['cached', 'completed']",
+    ], recovered.stderr
+
+
+def test_all_or_nothing_a_steps_outputs_completion_and_cache_entry_are_one_commit(client: Client) -> None:
+    chain(3)
+    for recorded in client.events():
+        if not isinstance(recorded.event, facts.StepCompleted):
+            continue
+        past = client.as_of(recorded.seq - 1)
+        with pytest.raises(LinealError):
+            past.artifact(recorded.event.outputs[0].artifact + "@99")
+        statuses = past.run(recorded.event.run).steps[recorded.event.step].status
+        assert statuses == "running"
+        now = client.as_of(recorded.seq)
+        assert now.run(recorded.event.run).steps[recorded.event.step].status == "completed"
+
+
+def test_the_store_in_force_is_the_enclosing_one(tmp_path: Path) -> None:
+    with lineal.open(tmp_path / "outer") as outer:
+        with lineal.open(tmp_path / "inner") as inner:
+            chain(2)
+            assert len(list(inner.runs())) == 1
+        assert list(outer.runs()) == []
+    chain(2)
+    assert (tmp_path / ".lineal" / "FORMAT").exists()
+    assert [run.name for run in lineal.runs()] == ["chain-1"]

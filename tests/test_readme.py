@@ -1,0 +1,33 @@
+"""The README: its example runs, and says what it shows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    script = tmp_path / "study.py"
+    script.write_text("\n".join([*blocks, "print(samples.shape)"]))
+    done = subprocess.run([sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == "['cached', 'cached']"
+    assert lines[1].startswith("{'mean': 0.0") or lines[1].startswith("{'mean': -0.0")
+    assert lines[2].startswith("summary@1  dict  ")
+    assert lines[-3].strip() in {"├─ n = 100000", "└─ seed = 0"}
+    assert lines[-2] == "['study-1']"
+    assert lines[-1] == "(100000,)"
+
+
+def test_the_readmes_targets_exist() -> None:
+    makefile = (README.parent / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"make (\w+)", README.read_text(encoding="utf-8"))
+    assert targets
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
