@@ -176,7 +176,7 @@ class Runner:
                 blobs += literal.blobs
                 inputs.append(Input(source.path, literal.content, None, literal.text, None))
         options = node.step.options
-        code = self._walker.manifest(node.step.function, depends_on=options.depends_on)
+        code = self._walker.manifest(node.step.function, depends_on=options.depends_on, version=options.version)
         with self._store.blobs.batch() as batch:
             batch.put(code.encoded)
             blobs += batch.publish()

@@ -23,6 +23,8 @@ from .outputs import Outputs, OutputSpec
 
 _TRACEBACK_MAX_CHARACTERS = 64 * 1024
 _MESSAGE_MAX_CHARACTERS = 4 * 1024
+_SOURCES = ("def:", "class:", "module:")
+"""Symbols whose digest is that of source text; the values of globals may differ between processes, as ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def execute_parcel(data: bytes) -> bytes:
 
 def _check_code(parcel: Parcel) -> None:
     diff = CodeManifest.decode(parcel.code).diff(code_manifest(parcel.task.function))
-    changed = [symbol for symbol in diff.changed if not _travelled(symbol)]
+    changed = [symbol for symbol in diff.changed if symbol.startswith(_SOURCES) and not _travelled(symbol)]
     if changed:
         raise Conflict(
             f"the source of step {parcel.task.step!r} changed while the pipeline ran: {changed[0]}",
@@ -218,4 +220,4 @@ def _check_code(parcel: Parcel) -> None:
 
 def _travelled(symbol: str) -> bool:
     """Whether code came with the parcel, as that of the main program does, rather than from this machine's disk."""
-    return symbol == "root" or ":__main__:" in symbol or "<locals>" in symbol or "<lambda>" in symbol
+    return ":__main__:" in symbol or "<locals>" in symbol or "<lambda>" in symbol

@@ -151,25 +151,36 @@ def test_identical_steps_of_one_run_execute_once(client: Client) -> None:
 
 
 def test_ignored_inputs_do_not_count_and_a_version_stands_for_the_code(client: Client) -> None:
-    def quiet(x: int, verbose: bool = False) -> int:
-        calls.append("quiet")
+    def first() -> Any:
+        def work(x: int, verbose: bool = False) -> int:
+            return x
+
+        return work
+
+    def edited() -> Any:
+        def work(x: int, verbose: bool = False) -> int:
+            return x + 0
+
+        work.__qualname__ = first().__qualname__
+        return work
+
+    def other(x: int, verbose: bool = False) -> int:
         return x
 
-    def louder(x: int, verbose: bool = False) -> int:
-        calls.append("louder")
-        return x + 0
+    def executed(function: Any, version: str | None, verbose: bool = False) -> bool:
+        @pipeline
+        def one_step() -> None:
+            step(name="s", ignore_inputs=["verbose"], version=version)(function)(1, verbose=verbose)
 
-    @pipeline
-    def run_it(function: Any, verbose: bool, version: str | None) -> None:
-        step(name="s", ignore_inputs=["verbose"], version=version)(function)(1, verbose=verbose)
+        return not one_step().steps["s"].is_cached
 
-    run_it(quiet, False, "1")
-    run_it(quiet, True, "1")
-    run_it(louder, False, "1")
-    assert calls == ["quiet"]
-    run_it(quiet, False, "2")
-    run_it(louder, False, None)
-    assert calls == ["quiet", "quiet", "louder"]
+    assert executed(first(), "1")
+    assert not executed(first(), "1", verbose=True)
+    assert not executed(edited(), "1")
+    assert executed(other, "1")
+    assert executed(first(), "2")
+    assert executed(edited(), None)
+    assert executed(first(), None)
 
 
 def test_gathered_outputs_arrive_in_their_places(client: Client) -> None:

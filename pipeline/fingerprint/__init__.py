@@ -1,0 +1,10 @@
+"""Fingerprints: digests of what determines a step's result, its code and its values."""
+
+from __future__ import annotations
+
+from .key import fingerprint
+from .manifest import CodeDiff, CodeManifest, Entry
+from .values import value_digest
+from .walk import CodeWalker, code_manifest
+
+__all__ = ["CodeDiff", "CodeManifest", "CodeWalker", "Entry", "code_manifest", "fingerprint", "value_digest"]

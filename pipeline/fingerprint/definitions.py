@@ -1,0 +1,324 @@
+"""The definitions of one source text: what each means, what it reads, and which compiled code is its own."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import textwrap
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import CodeType
+
+from ...cas.digest import Digest, digest_of
+from .bytecode import code_digest, stable_qualname
+from .canonical import (
+    DefinitionNode,
+    canonical_class,
+    canonical_function,
+    canonical_module,
+    canonical_nodes,
+)
+from .reads import Read, dotted_path, reads_of_class, reads_of_function, reads_of_nodes
+
+_LAMBDA = "<lambda>"
+_SCALARS = (bool, int, float, complex, str, bytes)
+_NESTED_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoration:
+    """One decorator of a definition."""
+
+    path: tuple[str, ...] | None
+    """The dotted name that is applied or called, None for other expressions."""
+    digest: Digest
+    reads: tuple[Read, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What the source says of one function, lambda or class."""
+
+    digest: Digest
+    """Of its canonical syntax; the decorators, and a class's methods and inner classes, apart."""
+    decorations: tuple[Decoration, ...]
+    reads: tuple[Read, ...]
+    literal_defaults: frozenset[str]
+    """Parameters whose default is a literal, so that the syntax already tells its value."""
+    bound: frozenset[str]
+    """For a class: the names that its body binds."""
+    text: str
+    """The lines it stands on, dedented; to be shown, not hashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The module-level statements that bind one name."""
+
+    digest: Digest
+    reads: tuple[Read, ...]
+
+
+class SourceText:
+    """One version of one source file, or of a text that was compiled without a file.
+
+    Attributes:
+        digest: Of the bytes.
+        is_settled: Nobody can have changed the text since the process began, so code from it needs no proof.
+    """
+
+    def __init__(self, source: bytes, *, is_settled: bool) -> None:
+        self.digest = digest_of(source)
+        self.is_settled = is_settled
+        self._source = source
+        self._definitions: dict[DefinitionNode, Definition] = {}
+        self._bindings: dict[str, Binding | None] = {}
+
+    def of_code(self, code: CodeType) -> Definition | None:
+        """The function whose code this is, None if this text did not make it."""
+        node = self._node_of(code)
+        return None if node is None else self._definition(node)
+
+    def of_class(self, qualname: str, codes: list[CodeType], live: Mapping[str, object]) -> Definition | None:
+        """The class statement of this name that made the live class, None if this text has none.
+
+        Args:
+            qualname: The class's qualified name.
+            codes: The code of the methods that stand in its body.
+            live: Its own attributes; for names that it only annotates, any object.
+        """
+        nodes = [node for node in self._outline.get(qualname, ()) if isinstance(node, ast.ClassDef)]
+        places = [place for place in map(self._node_of, codes) if place is not None]
+        if codes:
+            nodes = [node for node in nodes if any(_encloses(node, place) for place in places)]
+        if not self.is_settled:
+            nodes = [node for node in nodes if len(places) == len(codes) and _could_have_made(node, live)]
+        return self._definition(nodes[-1]) if nodes else None
+
+    def has_class(self, qualname: str) -> bool:
+        """Whether a class statement of this name is in the text."""
+        return any(isinstance(node, ast.ClassDef) for node in self._outline.get(qualname, ()))
+
+    def binding(self, name: str) -> Binding | None:
+        """How the module binds this name, None if no statement of it does."""
+        if name not in self._bindings:
+            nodes = self._binding_nodes.get(name)
+            digest = digest_of(canonical_nodes(nodes)) if nodes else None
+            self._bindings[name] = Binding(digest, reads_of_nodes(nodes or ())) if digest else None
+        return self._bindings[name]
+
+    @cached_property
+    def module_digest(self) -> Digest:
+        """Of the whole module's canonical syntax; of the bytes, if they are no Python."""
+        return digest_of(canonical_module(self._tree)) if self._tree else self.digest
+
+    @cached_property
+    def _text(self) -> str:
+        try:
+            return importlib.util.decode_source(self._source)
+        except (SyntaxError, UnicodeDecodeError):
+            return ""
+
+    @cached_property
+    def _tree(self) -> ast.Module | None:
+        """The syntax, None where the text is not Python: a file may be half edited."""
+        try:
+            return ast.parse(self._text)
+        except (SyntaxError, ValueError, RecursionError):
+            return None
+
+    @cached_property
+    def _outline(self) -> dict[str, list[DefinitionNode]]:
+        outline: dict[str, list[DefinitionNode]] = defaultdict(list)
+        if self._tree is not None:
+            for qualname, node in _definitions_in(self._tree.body, ""):
+                outline[qualname].append(node)
+        return dict(outline)
+
+    @cached_property
+    def _lambdas(self) -> list[DefinitionNode]:
+        return [node for node in ast.walk(self._tree or ast.Module([], [])) if isinstance(node, ast.Lambda)]
+
+    @cached_property
+    def _compiled(self) -> dict[str, list[CodeType]]:
+        found: dict[str, list[CodeType]] = defaultdict(list)
+        if self._tree is not None:
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            try:
+                module = compile(self._text, "<source>", "exec", flags=flags, dont_inherit=True)
+            except (SyntaxError, ValueError, RecursionError):
+                return {}
+            for code in _nested_code(module):
+                found[stable_qualname(code.co_qualname)].append(code)
+        return dict(found)
+
+    @cached_property
+    def _binding_nodes(self) -> dict[str, list[ast.AST]]:
+        found: dict[str, list[ast.AST]] = defaultdict(list)
+        for statement in _statements_outside_functions(self._tree.body if self._tree else []):
+            for name in _stored_names(statement):
+                found[name].append(statement)
+        return dict(found)
+
+    def _standing_at(self, qualname: str, code: CodeType) -> list[DefinitionNode]:
+        nodes = self._lambdas if code.co_name == _LAMBDA else self._outline.get(qualname, [])
+        line = code.co_firstlineno
+        return [node for node in nodes if not isinstance(node, ast.ClassDef) and _first_line(node) == line]
+
+    def _node_of(self, code: CodeType) -> DefinitionNode | None:
+        qualname = stable_qualname(code.co_qualname)
+        if self.is_settled:
+            nodes = self._standing_at(qualname, code)
+            if len(nodes) == 1 and _has_parameters(nodes[0], code):
+                return nodes[0]
+        wanted = code_digest(code)
+        same = [other for other in self._compiled.get(qualname, ()) if code_digest(other) == wanted]
+        if not same:
+            return None
+        place = list(code.co_positions())
+        closest = min(same, key=lambda other: (list(other.co_positions()) != place, _distance(other, code)))
+        nodes = self._standing_at(qualname, closest)
+        return nodes[0] if len(nodes) == 1 else _returning(nodes, closest)
+
+    def _definition(self, node: DefinitionNode) -> Definition:
+        definition = self._definitions.get(node)
+        if definition is None:
+            definition = self._definitions[node] = self._describe(node)
+        return definition
+
+    def _describe(self, node: DefinitionNode) -> Definition:
+        lines = self._text.splitlines()[_first_line(node) - 1 : node.end_lineno]
+        decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+        is_class = isinstance(node, ast.ClassDef)
+        return Definition(
+            digest=digest_of(canonical_class(node) if is_class else canonical_function(node)),  # type: ignore[arg-type]
+            decorations=tuple(_decoration(decorator) for decorator in decorators),
+            reads=reads_of_class(node) if isinstance(node, ast.ClassDef) else reads_of_function(node),
+            literal_defaults=frozenset() if isinstance(node, ast.ClassDef) else _literal_defaults(node.args),
+            bound=_bound_names(node) if isinstance(node, ast.ClassDef) else frozenset(),
+            text=textwrap.dedent("\n".join(lines)),
+        )
+
+
+def _decoration(node: ast.expr) -> Decoration:
+    applied = node.func if isinstance(node, ast.Call) else node
+    return Decoration(dotted_path(applied), digest_of(canonical_nodes([node])), reads_of_nodes([node]))
+
+
+def _definitions_in(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, DefinitionNode]]:
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield prefix + node.name, node
+            yield from _definitions_in(node.body, f"{prefix}{node.name}.<locals>.")
+        elif isinstance(node, ast.ClassDef):
+            yield prefix + node.name, node
+            yield from _definitions_in(node.body, f"{prefix}{node.name}.")
+        else:
+            for block in _NESTED_BLOCKS:
+                yield from _definitions_in(getattr(node, block, ()), prefix)  # type: ignore[arg-type]
+
+
+def _statements_outside_functions(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for block in _NESTED_BLOCKS:
+                yield from _statements_outside_functions(getattr(node, block, []))
+
+
+def _stored_names(statement: ast.stmt) -> set[str]:
+    """The names that the statement binds, by assignment or by storing into an item or attribute of them."""
+    if isinstance(statement, ast.Assign):
+        targets: list[ast.expr] = statement.targets
+    elif isinstance(statement, (ast.AnnAssign, ast.AugAssign, ast.For)):
+        targets = [statement.target]
+    elif isinstance(statement, ast.With):
+        targets = [item.optional_vars for item in statement.items if item.optional_vars]
+    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
+    else:
+        return set()
+    return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+
+
+def _bound_names(node: ast.ClassDef) -> frozenset[str]:
+    names: set[str] = set()
+    for statement in node.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(statement.name)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            names.update(item.id for target in targets for item in ast.walk(target) if isinstance(item, ast.Name))
+    return frozenset(names)
+
+
+def _literal_defaults(arguments: ast.arguments) -> frozenset[str]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [*zip(reversed(positional), reversed(arguments.defaults), strict=False)]
+    pairs += [(name, value) for name, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value]
+    return frozenset(name.arg for name, value in pairs if isinstance(value, ast.Constant))
+
+
+def _nested_code(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _nested_code(constant)
+
+
+def _first_line(node: DefinitionNode) -> int:
+    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _distance(code: CodeType, other: CodeType) -> int:
+    return abs(code.co_firstlineno - other.co_firstlineno)
+
+
+def _has_parameters(node: DefinitionNode, code: CodeType) -> bool:
+    if isinstance(node, ast.ClassDef):
+        return False
+    arguments = node.args
+    names = [item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]]
+    count = code.co_argcount + code.co_kwonlyargcount
+    return len(names) == count and all(
+        known.endswith(name) for name, known in zip(names, code.co_varnames, strict=False)
+    )
+
+
+def _encloses(node: ast.ClassDef, place: DefinitionNode) -> bool:
+    return node.lineno < place.lineno <= (node.end_lineno or 0)
+
+
+def _could_have_made(node: ast.ClassDef, live: Mapping[str, object]) -> bool:
+    """Whether the body binds nothing that the live class lacks, and no literal that differs from a live scalar."""
+    if not _bound_names(node) <= live.keys():
+        return False
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target: ast.expr = statement.targets[0]
+        elif isinstance(statement, ast.AnnAssign):
+            target = statement.target
+        else:
+            continue
+        if isinstance(target, ast.Name) and isinstance(statement.value, ast.Constant):
+            value, said = live[target.id], statement.value.value
+            if isinstance(value, _SCALARS) and (type(value), value) != (type(said), said):
+                return False
+    return True
+
+
+def _returning(nodes: list[DefinitionNode], code: CodeType) -> DefinitionNode | None:
+    """The lambda, of several on one line, whose body holds most of the code's positions."""
+    places = [(line, column) for line, _, column, _ in code.co_positions() if line is not None and column is not None]
+
+    def fit(node: DefinitionNode) -> tuple[int, int]:
+        body = node.body
+        if not isinstance(body, ast.expr):
+            return 0, 0
+        start, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
+        return sum(start <= place < end for place in places), -(end[1] - start[1])
+
+    return max(nodes, key=fit, default=None)

@@ -1,0 +1,26 @@
+"""The fingerprint of a step: one digest of everything that determines its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ...cas.digest import Digest, digest_of
+from .framing import frame_all, frame_bytes, frame_str
+
+_DOMAIN = frame_str("lineal.step/1")
+
+
+def fingerprint(*, code: Digest, inputs: Mapping[str, Digest], outputs: Sequence[str] = ()) -> Digest:
+    """Digest the causes of a step's result.
+
+    Args:
+        code: The digest of its code manifest.
+        inputs: Content ids of what it is given, by parameter name; order-free.
+        outputs: Names of its outputs, in their order.
+    """
+    return digest_of(
+        _DOMAIN
+        + frame_bytes(code)
+        + frame_all(b"d", [frame_str(name) + frame_bytes(inputs[name]) for name in sorted(inputs)])
+        + frame_all(b"l", [frame_str(output) for output in outputs])
+    )

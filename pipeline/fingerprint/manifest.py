@@ -1,0 +1,95 @@
+"""The code manifest: every symbol that a step's code consists of, with its own shallow digest.
+
+Being flat, its set difference to another manifest *is* the explanation of a changed fingerprint.
+Layout: msgpack of ``["lineal.code/1", [[symbol, value], …], [flag, …]]``, both lists sorted and without repeats;
+a value is a digest's 32 bytes or readable text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from ...cas.digest import Digest, digest_of
+from ...errors import InvalidDigest, ManifestCorrupt
+
+DOMAIN = "lineal.code/1"
+
+Entry = Digest | str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeDiff:
+    """Which symbols differ between two manifests, each sorted."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+@dataclass(frozen=True)
+class CodeManifest:
+    """What a step's code consists of."""
+
+    entries: Mapping[str, Entry]
+    """By symbol, sorted. The part before the first colon says what it is: ``root`` the step itself, ``def`` a function,
+    ``class`` a class statement, ``name`` what a name or attribute is bound to, ``value`` data, ``module`` a whole
+    module, ``dist`` a distribution's version, ``file`` a file's bytes, ``python`` the minor version."""
+    flags: tuple[str, ...]
+    """Where the manifest is less exact than it could be, sorted: ``imprecise``, ``opaque``, ``nosource``,
+    ``stale-source`` or ``unresolved``, a colon, and the symbol."""
+    digest: Digest
+    """Of ``encoded``: the name of the blob that holds it."""
+    encoded: bytes
+    """The canonical bytes."""
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Entry], flags: Iterable[str] = ()) -> CodeManifest:
+        """Encode entries and flags."""
+        ordered = dict(sorted(entries.items()))
+        unique = sorted(set(flags))
+        encoded: bytes = msgpack.packb([DOMAIN, list(ordered.items()), unique], unicode_errors="surrogatepass")
+        return cls(ordered, tuple(unique), digest_of(encoded), encoded)
+
+    @classmethod
+    def decode(cls, data: bytes) -> CodeManifest:
+        """Read the canonical bytes back.
+
+        Raises:
+            ManifestCorrupt: The bytes are no code manifest.
+        """
+        try:
+            domain, pairs, flags = msgpack.unpackb(data, unicode_errors="surrogatepass")
+            if domain != DOMAIN:
+                raise ManifestCorrupt("the bytes are not a code manifest", found=domain)
+            manifest = cls.of({_text(symbol): _entry(value) for symbol, value in pairs}, map(_text, flags))
+        except (ValueError, TypeError, InvalidDigest, msgpack.UnpackException, RecursionError) as error:
+            raise ManifestCorrupt(f"the bytes of a code manifest can't be read: {error}") from error
+        if manifest.encoded != data:
+            raise ManifestCorrupt("the bytes of a code manifest are not canonical")
+        return manifest
+
+    def diff(self, other: CodeManifest) -> CodeDiff:
+        """What changed from ``other``, the earlier one, to this one."""
+        mine, theirs = self.entries, other.entries
+        return CodeDiff(
+            added=tuple(sorted(mine.keys() - theirs.keys())),
+            removed=tuple(sorted(theirs.keys() - mine.keys())),
+            changed=tuple(sorted(symbol for symbol in mine.keys() & theirs.keys() if mine[symbol] != theirs[symbol])),
+        )
+
+
+def _entry(value: Any) -> Entry:
+    return value if isinstance(value, str) else Digest(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value

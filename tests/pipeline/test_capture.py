@@ -1,0 +1,68 @@
+"""What a step prints."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import msgpack
+import pytest
+
+from lineal.pipeline import capture
+from lineal.pipeline.capture import Log, captured
+
+
+def frames(log: Log) -> list[Any]:
+    """The kept frames."""
+    encoded = log.encoded()
+    assert encoded is not None
+    return list(msgpack.unpackb(encoded, unicode_errors="surrogatepass"))
+
+
+def test_both_streams_are_kept_in_order_and_still_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log()
+    with captured(log):
+        print("one")
+        print("two", file=sys.stderr)
+        sys.stdout.write("thrée")
+    kept = frames(log)
+    assert "".join(text for _, stream, text in kept if stream == "stdout") == "one\nthrée"
+    assert [stream for _, stream, _ in kept] == ["stdout", "stdout", "stderr", "stderr", "stdout"]
+    assert [at for at, _, _ in kept] == sorted(at for at, _, _ in kept)
+    shown = capsys.readouterr()
+    assert shown.err == "two\n"
+    assert shown.out == "one\nthrée"
+
+
+def test_nothing_printed_is_no_log() -> None:
+    log = Log()
+    with captured(log):
+        pass
+    assert log.encoded() is None
+
+
+def test_the_streams_are_put_back_when_the_step_raises() -> None:
+    before = sys.stdout, sys.stderr
+    with pytest.raises(ZeroDivisionError), captured(Log()):
+        _ = 1 / 0
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_a_flood_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "LOG_MAX_CHARACTERS", 100)
+    log = Log()
+    with captured(log):
+        for _ in range(50):
+            print("x" * 9)
+    text = "".join(text for _, _, text in frames(log))
+    assert len(text) < 150
+    assert text.endswith("[output cut here]\n")
+
+
+def test_a_captured_stream_still_says_what_it_is() -> None:
+    encoding = sys.stdout.encoding
+    with captured(Log()), warnings.catch_warnings():
+        assert sys.stdout.encoding == encoding
+        assert sys.stdout.writable()
+        assert not sys.stdout.isatty()
