@@ -16,7 +16,7 @@ from .events.catalogue import ArtifactSaved, Output
 from .events.log import Head
 from .history import ArtifactVersionView, History, RunView, check_artifact_name
 from .materializers import save as save_value
-from .store import Store, entered, entered_store, find_store, open_store
+from .store import InForce, Store, entered, entered_store, find_store, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +37,29 @@ class Client(History):
     Inside the ``with`` block it is the store that pipelines and the functions of `lineal` use.
     """
 
-    def __init__(self, store: Store, *, read_only: bool = False, allow_pickle: bool = True) -> None:
-        """Wrap a store; `open` is the way to get one."""
-        super().__init__(store, allow_pickle=allow_pickle)
-        self._read_only = read_only
+    def __init__(self, opened: InForce, *, is_borrowed: bool = False) -> None:
+        """Wrap an open store; `open` is the way to get one. A borrowed one stays open when this handle is closed."""
+        super().__init__(opened.store, allow_pickle=opened.allow_pickle)
+        self._opened = opened
         self._entered = ExitStack()
+        self._is_borrowed = is_borrowed
         self._is_closed = False
 
     @property
     def store(self) -> Store:
-        """The store itself, for pipelines to write to."""
+        """The store itself, to write to.
+
+        Raises:
+            StoreClosed: It was closed, or opened for reading only.
+        """
         if self._is_closed:
-            raise StoreClosed("the store is closed", where=self._reader.store.path, hint="Open it again.")
-        if self._read_only:
-            raise StoreClosed(
-                "the store was opened read-only", where=self._reader.store.path, hint="Open it without read_only=True."
-            )
-        return self._reader.store
+            raise StoreClosed("the store is closed", where=self.path, hint="Open it again.")
+        return self._opened.writable()
 
     @property
     def path(self) -> Path:
         """The store's directory."""
-        return self._reader.store.path
+        return self._opened.store.path
 
     def save(self, value: Any, name: str) -> ArtifactVersionView:
         """Save a value as a version of an artifact; durable once `flush` or `close` has returned.
@@ -122,10 +123,11 @@ class Client(History):
         """Make everything submitted durable and let go of the store; closing twice is harmless."""
         if not self._is_closed:
             self._is_closed = True
-            self._reader.store.close()
+            if not self._is_borrowed:
+                self._opened.store.close()
 
     def __enter__(self) -> Client:
-        self._entered.enter_context(entered(self._reader.store, read_only=self._read_only))
+        self._entered.enter_context(entered(self._opened))
         return self
 
     def __exit__(
@@ -157,13 +159,13 @@ def open(
         StoreNotFound, NotAStore, FormatTooNew, LogCorrupt, Conflict: As `lineal.store.open_store` says.
     """
     store = open_store(find_store(path), read_only=read_only, create=create)
-    return Client(store, read_only=read_only, allow_pickle=allow_pickle)
+    return Client(InForce(store, read_only, allow_pickle))
 
 
 def current() -> Client:
     """The store of the enclosing ``with lineal.open(…)``, else the one that `open` finds."""
-    store = entered_store()
-    return open() if store is None else Client(store)
+    opened = entered_store()
+    return open() if opened is None else Client(opened, is_borrowed=True)
 
 
 def save(value: Any, name: str) -> ArtifactVersionView:

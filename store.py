@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .cas import CATALOG, Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import sync_directory, write_durably
@@ -283,38 +283,43 @@ def find_store(path: str | os.PathLike[str] | None = None) -> Path:
     return here / DIRECTORY_NAME
 
 
-_enclosing: ContextVar[tuple[Store, bool] | None] = ContextVar("lineal_store", default=None)
+class InForce(NamedTuple):
+    """The store that pipelines and the functions of the package use, and how it was opened."""
+
+    store: Store
+    read_only: bool
+    allow_pickle: bool
+
+    def writable(self) -> Store:
+        """The store, to write to. Raises `StoreClosed` if it was opened for reading only."""
+        if self.read_only:
+            raise StoreClosed(
+                "the store was opened read-only", where=self.store.path, hint="Open it without read_only=True."
+            )
+        return self.store
+
+
+_enclosing: ContextVar[InForce | None] = ContextVar("lineal_store", default=None)
 
 
 @contextmanager
-def entered(store: Store, *, read_only: bool) -> Iterator[None]:
-    """Make a store the one that `current_store` gives, in this thread or task."""
-    token = _enclosing.set((store, read_only))
+def entered(opened: InForce) -> Iterator[None]:
+    """Make a store the one in force, in this thread or task."""
+    token = _enclosing.set(opened)
     try:
         yield
     finally:
         _enclosing.reset(token)
 
 
-def current_store() -> Store:
-    """The store to write to: the one entered, else the one found, made if need be.
-
-    Raises:
-        StoreClosed: The one entered is for reading only.
-    """
-    enclosing = _enclosing.get()
-    if enclosing is None:
-        return open_store(find_store())
-    store, read_only = enclosing
-    if read_only:
-        raise StoreClosed("the store was opened read-only", where=store.path, hint="Open it without read_only=True.")
-    return store
-
-
-def entered_store() -> Store | None:
+def entered_store() -> InForce | None:
     """The store entered, if any."""
-    enclosing = _enclosing.get()
-    return None if enclosing is None else enclosing[0]
+    return _enclosing.get()
+
+
+def current_store() -> InForce:
+    """The store entered, else the one found, made if need be."""
+    return _enclosing.get() or InForce(open_store(find_store()), read_only=False, allow_pickle=True)
 
 
 @atexit.register

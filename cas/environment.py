@@ -25,7 +25,9 @@ _MAX_READERS = 512
 _MAX_DATABASES = 64
 _SMALLEST_MAP_BYTES = 1 << 30
 _LOW_SPACE_BYTES = 16 * 1024 * 1024
-_META_BYTES = 4096 * 2
+_META_BYTES = 65536 * 2
+"""Two pages of the largest size there is."""
+_PAGE_SIZE_OFFSET = 40
 _META_MAGIC = 0xBEEFC0DE
 _FULL_TEXTS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 _DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
@@ -192,8 +194,9 @@ def check_file(path: Path) -> None:
             size_bytes = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         return
-    needed_bytes = max((_needed_bytes(head, page) for page in (0, 4096)), default=(0, 0))[1]
-    if size_bytes < _META_BYTES or needed_bytes == 0:
+    page_bytes = struct.unpack_from("<I", head, _PAGE_SIZE_OFFSET)[0] if len(head) > _PAGE_SIZE_OFFSET + 4 else 0
+    needed_bytes = max(_needed_bytes(head, 0), _needed_bytes(head, page_bytes))[1]
+    if size_bytes < 2 * page_bytes or needed_bytes == 0:
         raise LogCorrupt("the log's database has lost its first pages", where=path, hint="Restore it from a copy.")
     if size_bytes < needed_bytes:
         raise LogCorrupt(
@@ -208,6 +211,6 @@ def _needed_bytes(head: bytes, offset: int) -> tuple[int, int]:
     if len(head) < offset + 152:
         return 0, 0
     magic, _version = struct.unpack_from("<II", head, offset + 16)
-    (page_bytes,) = struct.unpack_from("<I", head, offset + 40)
+    (page_bytes,) = struct.unpack_from("<I", head, offset + _PAGE_SIZE_OFFSET)
     last_page, transaction = struct.unpack_from("<QQ", head, offset + 136)
     return (transaction, (last_page + 1) * page_bytes) if magic == _META_MAGIC else (0, 0)

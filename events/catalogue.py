@@ -187,8 +187,6 @@ class StepCompleted(Event):
     duration_us: int
     log: Digest | None
     """Blob of what the step printed; None if it printed nothing."""
-    cacheable: bool
-    """Whether a later step run of this fingerprint may reuse the outputs."""
     docstring: str | None = None
 
     @property

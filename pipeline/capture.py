@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TextIO
 
 import msgpack
@@ -42,45 +44,77 @@ class Log:
         return packed
 
 
-class _Tee(io.TextIOBase):
-    """Writes through to a stream and keeps a copy; everything else is asked of the stream."""
+class _Routed(io.TextIOBase):
+    """Writes through to a stream and keeps a copy in the log in force; everything else is asked of the stream."""
 
-    def __init__(self, stream: TextIO, name: str, log: Log) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.stream = stream
         self._name = name
-        self._log = log
 
     def write(self, text: str) -> int:
-        self._log.add(self._name, text)
-        return self._stream.write(text)
+        log = _log_in_force.get()
+        if log is not None:
+            log.add(self._name, text)
+        return self.stream.write(text)
 
     def flush(self) -> None:
-        self._stream.flush()
+        self.stream.flush()
 
     def fileno(self) -> int:
-        return self._stream.fileno()
+        return self.stream.fileno()
 
     def isatty(self) -> bool:
-        return self._stream.isatty()
+        return self.stream.isatty()
 
     def writable(self) -> bool:
         return True
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        return self._stream.encoding
+        return self.stream.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        return self._stream.errors
+        return self.stream.errors
+
+
+_log_in_force: ContextVar[Log | None] = ContextVar("lineal_log", default=None)
+_captures = 0
+_captures_lock = threading.Lock()
 
 
 @contextmanager
 def captured(log: Log) -> Iterator[None]:
-    """Keep what is printed inside, by Python code of this process, while it still goes where it went."""
-    stdout, stderr = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Tee(stdout, "stdout", log), _Tee(stderr, "stderr", log)
+    """Keep what is printed inside, by Python code of this thread, while it still goes where it went.
+
+    Threads capture side by side, each into its own log; the streams are put back when the last one ends.
+    """
+    _route()
+    token = _log_in_force.set(log)
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = stdout, stderr
+        _log_in_force.reset(token)
+        _unroute()
+
+
+def _route() -> None:
+    global _captures
+    with _captures_lock:
+        _captures += 1
+        if not isinstance(sys.stdout, _Routed):
+            sys.stdout = _Routed(sys.stdout, "stdout")
+        if not isinstance(sys.stderr, _Routed):
+            sys.stderr = _Routed(sys.stderr, "stderr")
+
+
+def _unroute() -> None:
+    global _captures
+    with _captures_lock:
+        _captures -= 1
+        if _captures:
+            return
+        if isinstance(sys.stdout, _Routed):
+            sys.stdout = sys.stdout.stream
+        if isinstance(sys.stderr, _Routed):
+            sys.stderr = sys.stderr.stream

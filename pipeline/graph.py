@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import heapq
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -147,6 +148,42 @@ class Graph:
         ]
         packed: bytes = msgpack.packb({"steps": steps})
         return packed
+
+
+class Agenda:
+    """Which nodes are left, and which of them have all they take: the first of those in the graph's order is next."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._nodes = graph.nodes
+        self._missing = [len(node.parents) for node in graph.nodes]
+        self._ready = [place for place, missing in enumerate(self._missing) if not missing]
+        self._left = dict.fromkeys(range(len(graph.nodes)))
+        self._children: dict[str, list[int]] = {}
+        for place, node in enumerate(graph.nodes):
+            for parent in node.parents:
+                self._children.setdefault(parent, []).append(place)
+
+    def __bool__(self) -> bool:
+        return bool(self._left)
+
+    def next_ready(self) -> Node | None:
+        """Take the next node that can run; None if there is none yet."""
+        if not self._ready:
+            return None
+        place = heapq.heappop(self._ready)
+        del self._left[place]
+        return self._nodes[place]
+
+    def done(self, node: Node) -> None:
+        """Hear that a node's outputs are there."""
+        for place in self._children.get(node.name, ()):
+            self._missing[place] -= 1
+            if not self._missing[place]:
+                heapq.heappush(self._ready, place)
+
+    def left(self) -> list[Node]:
+        """The nodes that nobody took."""
+        return [self._nodes[place] for place in self._left]
 
 
 class Trace:

@@ -86,10 +86,10 @@ class Pipeline(Generic[P, R]):
             self.options.run_name,
             self.options.cache,
         )
-        store = current_store()
+        in_force = current_store()
         with opened(self.options.executor) as executor:
-            run = Runner(store, plan, executor).run()
-        return RunView(Reader(store), run)
+            run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()
+        return RunView(Reader(in_force.store, allow_pickle=in_force.allow_pickle), run)
 
     def _bind(self, args: Any, kwargs: Any) -> dict[str, Any]:
         return bind(inspect.signature(self.function), args, kwargs, f"pipeline {self.name!r}")

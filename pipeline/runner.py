@@ -20,7 +20,7 @@ from .cache import Reusable, StepCache
 from .environment import captured_environment
 from .executors import shares_memory
 from .fingerprint import CodeManifest, CodeWalker, fingerprint
-from .graph import Graph, Node, OutputRef
+from .graph import Agenda, Graph, Node, OutputRef
 from .literals import Literals
 from .task import Parcel, Result, Task, execute, execute_parcel
 
@@ -53,8 +53,9 @@ class _Ready:
 class Runner:
     """One run of one plan. Make one, call `run` once."""
 
-    def __init__(self, store: Store, plan: Plan, executor: Executor) -> None:
+    def __init__(self, store: Store, plan: Plan, executor: Executor, *, allow_pickle: bool) -> None:
         self.run_id = RunId.new()
+        self._allow_pickle = allow_pickle
         self._store = store
         self._plan = plan
         self._executor = executor
@@ -63,6 +64,7 @@ class Runner:
         self._literals = Literals(store.blobs)
         self._tickets: list[Ticket] = []
         self._given: dict[tuple[str, str], Output] = {}
+        self._agenda = Agenda(plan.graph)
 
     def run(self) -> RunId:
         """Run to the end; everything recorded is durable on return, and where it raises, too.
@@ -120,27 +122,18 @@ class Runner:
         return ticket
 
     def _run_steps(self) -> None:
-        waiting = {node.name: node for node in self._plan.graph.nodes}
         running: dict[Future[Any], _Ready] = {}
         try:
-            while waiting or running:
-                for node in [node for node in waiting.values() if self._is_ready(node)]:
-                    del waiting[node.name]
+            while self._agenda or running:
+                while node := self._agenda.next_ready():
                     self._begin(node, running)
                 if running:
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         self._finish(running.pop(future), future)
         except Exception as error:
-            self._give_up(waiting, running, error)
+            self._give_up(running, error)
             raise
-
-    def _is_ready(self, node: Node) -> bool:
-        return all(
-            (source.value.node, source.value.output) in self._given
-            for source in node.sources
-            if isinstance(source.value, OutputRef)
-        )
 
     def _begin(self, node: Node, running: dict[Future[Any], _Ready]) -> None:
         """Serve a step from the cache, or submit it; one that finished at once is finished at once."""
@@ -213,6 +206,7 @@ class Runner:
     def _give(self, node: Node, outputs: tuple[Output, ...]) -> None:
         for output in outputs:
             self._given[node.name, output.name] = output
+        self._agenda.done(node)
 
     def _submit(self, ready: _Ready) -> Future[Any]:
         node = ready.node
@@ -223,6 +217,7 @@ class Runner:
             node.arguments,
             tuple(taken.content for taken in ready.inputs),
             node.step.outputs,
+            self._allow_pickle,
         )
         blobs = self._store.blobs
         if shares_memory(self._executor):
@@ -251,7 +246,6 @@ class Runner:
             result.started_us,
             result.duration_us,
             result.log,
-            True,
             node.step.__doc__,
         )
         self._append([event], result.blobs)
@@ -284,7 +278,7 @@ class Runner:
             traceback=failure.traceback,
         ) from result.exception
 
-    def _give_up(self, waiting: dict[str, Node], running: dict[Future[Any], _Ready], error: Exception) -> None:
+    def _give_up(self, running: dict[Future[Any], _Ready], error: Exception) -> None:
         """Let running steps end and record them, then record that the others never ran."""
         for future, ready in running.items():
             try:
@@ -293,7 +287,7 @@ class Runner:
                 error.add_note(f"step {ready.node.name!r} failed too: {_first_line(another)}")
         events = [
             facts.StepSkipped(self.run_id, node.name, node.step.qualified_name, _first_line(error))
-            for node in waiting.values()
+            for node in self._agenda.left()
         ]
         if events:
             self._append(events)

@@ -38,6 +38,8 @@ class Task:
     contents: tuple[Digest, ...]
     """Content ids of the inputs, by number."""
     outputs: Outputs
+    allow_pickle: bool
+    """Whether inputs may be loaded whose format executes code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def execute(task: Task, files: BlobFiles, reader: BlobReader) -> Result:
 
 
 def _call(task: Task, reader: BlobReader) -> Any:
-    values = [load(read_manifest(reader, content), reader) for content in task.contents]
+    values = [load(read_manifest(reader, content), reader, allow_pickle=task.allow_pickle) for content in task.contents]
     arguments = {name: fill(template, values) for name, template in task.arguments.items()}
     args, kwargs = _as_call(task.function, arguments)
     return task.function(*args, **kwargs)

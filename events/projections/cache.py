@@ -20,5 +20,4 @@ class Cache(Projection):
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         event = recorded.event
         assert isinstance(event, StepCompleted)
-        if event.cacheable:
-            rows.add(key("f", event.fingerprint), [])
+        rows.add(key("f", event.fingerprint), [])

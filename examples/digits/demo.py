@@ -53,10 +53,10 @@ def run_and_show(console: Console, title: str) -> None:
 
 def change_one_function(console: Console) -> None:
     """Edit one function of the helper module."""
-    helper = WORK / "scaling.py"
+    source = WORK / "scaling.py"
     console.print("[bold]Now one helper changes[/bold], in scaling.py, a module that only the step [b]scale[/b] calls:")
     console.print(f"  [red]- {BEFORE}[/red]\n  [green]+ {AFTER}[/green]\n")
-    helper.write_text(helper.read_text(encoding="utf-8").replace(BEFORE, AFTER), encoding="utf-8")
+    source.write_text(source.read_text(encoding="utf-8").replace(BEFORE, AFTER), encoding="utf-8")
 
 
 def show_history(console: Console) -> None:

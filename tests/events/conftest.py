@@ -61,7 +61,6 @@ events = st.one_of(
         times,
         times,
         st.none() | contents,
-        st.booleans(),
     ),
     st.builds(
         facts.StepReused,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgpack
@@ -66,3 +68,22 @@ def test_a_captured_stream_still_says_what_it_is() -> None:
         assert sys.stdout.encoding == encoding
         assert sys.stdout.writable()
         assert not sys.stdout.isatty()
+
+
+def test_threads_that_print_at_once_keep_each_its_own_log() -> None:
+    before = sys.stdout, sys.stderr
+    meeting = threading.Barrier(4)
+
+    def work(number: int) -> str:
+        log = Log()
+        with captured(log):
+            meeting.wait(10)
+            for _ in range(50):
+                print(number)
+            meeting.wait(10)
+        return "".join(text for _, _, text in frames(log))
+
+    with ThreadPoolExecutor(4) as threads:
+        logs = list(threads.map(work, range(4)))
+    assert logs == [f"{number}\n" * 50 for number in range(4)]
+    assert (sys.stdout, sys.stderr) == before
