@@ -14,7 +14,7 @@ from .cas.store import Entry
 from .errors import BlobCorrupt, BlobMissing, StoreClosed
 from .events.catalogue import ArtifactSaved, Output
 from .events.log import Head
-from .history import ArtifactVersionView, History, RunView, check_artifact_name
+from .history import ArtifactVersionView, History, RunView, check_name
 from .materializers import save as save_value
 from .store import InForce, Store, entered, entered_store, find_store, open_store
 
@@ -71,7 +71,7 @@ class Client(History):
             UnsavableValue: A part of the value has no byte form.
         """
         store = self.store
-        check_artifact_name(name)
+        check_name(name, "artifact")
         with store.blobs.batch() as batch:
             saved = save_value(value, batch)
             blobs = batch.publish()

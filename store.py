@@ -260,6 +260,8 @@ def open_store(path: Path, *, read_only: bool = False, create: bool = True) -> S
             if read_only or not create:
                 raise _not_found(path)
             _create(path)
+        if not read_only and not os.access(path, os.W_OK):
+            raise StoreClosed("the store can't be written to", where=path, hint="Open it with read_only=True.")
         state = os.stat(path)
         identity = (state.st_dev, state.st_ino)
         store = _opened.get(identity)

@@ -3,7 +3,7 @@
 from .history import History
 from .lineage import Lineage, Node, Production
 from .reader import Reader
-from .references import check_artifact_name
+from .references import check_name
 from .views import (
     ArtifactVersionView,
     ArtifactView,
@@ -25,5 +25,5 @@ __all__ = [
     "Reader",
     "RunView",
     "StepRunView",
-    "check_artifact_name",
+    "check_name",
 ]

@@ -24,6 +24,11 @@ class Reader:
         self.upto = upto
         self.allow_pickle = allow_pickle
 
+    @property
+    def sees_the_dead(self) -> bool:
+        """Whether a run that reads as running may belong to a process that died: nobody who may write has looked."""
+        return self.upto is None and self.store.read_only
+
     def rows(self, projection: str) -> RowReader:
         """A projection's rows as of the position."""
         return self.store.rows(projection, self.upto)

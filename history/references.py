@@ -41,12 +41,21 @@ def parse_artifact(text: str) -> ArtifactReference:
     )
 
 
-def check_artifact_name(name: str) -> None:
-    """Refuse a name that could not be written as ``name@3`` or shown safely."""
-    if not isinstance(name, str) or not name or "@" in name or not name.isprintable() or name != name.strip():
-        raise InvalidName(f"{name!r} can't name an artifact", hint="Use printable characters without @.")
+def check_name(name: str, kind: str) -> str:
+    """Give back a name that can be shown safely and written in a reference; refuse any other.
+
+    ``@`` is kept for versions of artifacts, ``/`` for the steps of a run.
+    """
+    forbidden = "/@" if kind in ("step", "run") else "@"
+    is_plain = isinstance(name, str) and name.isprintable() and name == name.strip() and name
+    if not is_plain or any(sign in name for sign in forbidden):
+        raise InvalidName(
+            f"{name!r} can't name {'an' if kind[0] in 'aeiou' else 'a'} {kind}",
+            hint=f"Use printable characters, but not {' or '.join(forbidden)}.",
+        )
     if len(name.encode("utf-8", "surrogatepass")) > _NAME_MAX_BYTES:
         raise InvalidName(f"the name {name[:40]!r}… is longer than {_NAME_MAX_BYTES} bytes", hint="Shorten it.")
+    return name
 
 
 def is_hex(text: str) -> bool:

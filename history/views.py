@@ -15,6 +15,7 @@ import msgpack
 
 from ..cas.digest import Digest
 from ..cas.manifest import Manifest
+from ..cas.process import ProcessStamp
 from ..errors import ArtifactNotFound, BlobMissing, LinealError, LogCorrupt, RunNotFound, StepNotFound
 from ..events.catalogue import (
     Failure,
@@ -30,9 +31,9 @@ from ..events.catalogue import (
 from ..events.codec import Recorded
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.projections.runs import INTERRUPTED, RUNNING, RunRow
-from ..events.projections.steps import CACHED, COMPLETED
+from ..events.projections.steps import CACHED
 from ..events.rows import key
-from ..materializers import load, runs_code
+from ..materializers import is_plain, load, runs_code
 from .lineage import Lineage, execution, made_as, upstream
 from .reader import Reader, moment
 from .references import near
@@ -258,6 +259,11 @@ class StepRunView:
         return _literal_values(self._reader, self._taken)
 
     @property
+    def shown_parameters(self) -> dict[str, Any]:
+        """The same to be shown: values that are not plain as a short text, so that nothing is imported or run."""
+        return _literal_values(self._reader, self._taken, only_plain=True)
+
+    @property
     def parents(self) -> list[StepRunView]:
         """The steps of the same run whose outputs it took."""
         names = dict.fromkeys(taken.source for taken in self._taken if taken.source is not None)
@@ -284,6 +290,12 @@ class StepRunView:
                 f"step {self.name!r} has {len(outputs)} outputs, not one", hint=near("", outputs), where=self.run.name
             )
         return next(iter(outputs.values()))
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began; None if it never did, or has not ended."""
+        started_us = getattr(self._event, "started_us", None)
+        return None if started_us is None else moment(started_us)
 
     @property
     def duration_s(self) -> float | None:
@@ -337,9 +349,17 @@ class RunView:
         return self._row.name
 
     @property
+    def seq(self) -> int:
+        """Position of the event that began it."""
+        return self._row.started_seq
+
+    @property
     def status(self) -> str:
         """running, completed, failed or interrupted."""
-        return self._row.status
+        row = self._row
+        if row.status == RUNNING and self._reader.sees_the_dead and not ProcessStamp(*row.process).is_alive():
+            return INTERRUPTED
+        return row.status
 
     @property
     def message(self) -> str | None:
@@ -360,6 +380,11 @@ class RunView:
     def parameters(self) -> dict[str, Any]:
         """What the pipeline was called with."""
         return _literal_values(self._reader, self._started.parameters)
+
+    @property
+    def shown_parameters(self) -> dict[str, Any]:
+        """The same to be shown: values that are not plain as a short text, so that nothing is imported or run."""
+        return _literal_values(self._reader, self._started.parameters, only_plain=True)
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -460,25 +485,16 @@ class PipelineView:
         return f"<Pipeline {self.name}>"
 
 
-def _literal_values(reader: Reader, taken: tuple[Input, ...]) -> dict[str, Any]:
+def _literal_values(reader: Reader, taken: tuple[Input, ...], *, only_plain: bool = False) -> dict[str, Any]:
     """Literals loaded back; those whose loading would run code, or whose bytes are gone, as their text."""
-    return {one.name: _literal_value(reader, one) for one in taken if one.artifact is None}
+    return {one.name: _literal_value(reader, one, only_plain) for one in taken if one.artifact is None}
 
 
-def _literal_value(reader: Reader, taken: Input) -> Any:
+def _literal_value(reader: Reader, taken: Input, only_plain: bool) -> Any:
     try:
         manifest = reader.manifest(taken.content)
-        return taken.literal if runs_code(manifest) else load(manifest, reader.store.blobs)
+        if runs_code(manifest) or (only_plain and not is_plain(manifest)):
+            return taken.literal
+        return load(manifest, reader.store.blobs)
     except LinealError:
         return taken.literal
-
-
-__all__ = [
-    "COMPLETED",
-    "ArtifactVersionView",
-    "ArtifactView",
-    "PipelineVersionView",
-    "PipelineView",
-    "RunView",
-    "StepRunView",
-]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
 from ..errors import InvalidPipeline
-from ..history import check_artifact_name
+from ..history import check_name
 
 SINGLE_OUTPUT = "output"
 
@@ -24,7 +24,7 @@ class Artifact:
     name: str
 
     def __post_init__(self) -> None:
-        check_artifact_name(self.name)
+        check_name(self.name, "artifact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,7 @@ def _spec(annotation: Any, default_name: str) -> OutputSpec:
             if isinstance(extra, Artifact):
                 return OutputSpec(extra.name, extra.name)
             if isinstance(extra, str):
-                check_artifact_name(extra)
-                return OutputSpec(extra, extra)
+                return OutputSpec(check_name(extra, "artifact"), extra)
     return OutputSpec(default_name, None)
 
 

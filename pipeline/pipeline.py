@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from ..errors import InvalidPipeline
-from ..history import Reader, RunView
+from ..history import Reader, RunView, check_name
 from ..store import current_store
 from .executors import ExecutorChoice, opened
 from .graph import Graph, Trace, bind, current_trace, tracing
@@ -46,7 +46,7 @@ class Pipeline(Generic[P, R]):
     @property
     def name(self) -> str:
         """Its name in the store."""
-        return self.options.name or self.function.__name__
+        return check_name(self.options.name or self.function.__name__, "pipeline")
 
     def with_options(
         self,
@@ -83,7 +83,7 @@ class Pipeline(Generic[P, R]):
             self._trace(arguments),
             arguments,
             inspect.getdoc(self.function),
-            self.options.run_name,
+            None if self.options.run_name is None else check_name(self.options.run_name, "run"),
             self.options.cache,
         )
         in_force = current_store()

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from ..errors import InvalidPipeline
+from ..history import check_name
 from .graph import current_trace
 from .outputs import Outputs, declared_outputs
 
@@ -50,10 +51,10 @@ class Step(Generic[P, R]):
                 hint=f"Its parameters are {', '.join(self.signature.parameters)}.",
             )
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its name in a run, before a number tells equals apart."""
-        return self.options.name or self.function.__name__
+        return check_name(self.options.name or self.function.__name__, "step")
 
     @property
     def qualified_name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,10 @@ import pytest
 
 import lineal
 from lineal import Artifact, Client, pipeline, step
-from lineal.errors import ArtifactNotFound, BlobMissing, StepNotFound
+from lineal.cas.process import ProcessStamp
+from lineal.errors import ArtifactNotFound, BlobMissing, InvalidName, StepNotFound
+from lineal.events.catalogue import Process, RunStarted
+from lineal.events.ids import RunId
 from lineal.post_execution import get_pipeline, get_pipelines, get_run
 
 
@@ -147,3 +151,44 @@ class Bomb:
 def _explode() -> Bomb:
     Bomb.loaded += 1
     return Bomb()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[31mred", "a/b", "a@b", " "])
+def test_a_step_or_run_can_not_be_called_what_could_not_be_written(client: Client, name: str) -> None:
+    @pipeline
+    def one() -> None:
+        load.with_options(name=name)(1)
+
+    with pytest.raises(InvalidName, match="can't name a step"):
+        one()
+    with pytest.raises(InvalidName, match="can't name a run"):
+        training.with_options(run_name=name)(1)
+    assert list(client.runs()) == []
+
+
+def test_shown_parameters_are_plain_values_and_texts_of_the_others(client: Client) -> None:
+    @step
+    def take(a: Any, b: Any) -> int:
+        return 1
+
+    @pipeline
+    def taking(a: Any) -> None:
+        take(a, [1, "x"])
+
+    run = taking(np.arange(3))
+    assert run.shown_parameters == {"a": "<ndarray>"}
+    assert run.steps["take"].shown_parameters == {"a": "<ndarray>", "b": [1, "x"]}
+    assert run.parameters["a"].tolist() == [0, 1, 2]
+
+
+def test_a_store_opened_read_only_shows_a_dead_run_as_interrupted_and_writes_nothing(store_path: Path) -> None:
+    with lineal.open(store_path) as store:
+        run = training(2)
+        started = next(one.event for one in store.events() if one.stream == run.id)
+        assert isinstance(started, RunStarted)
+        ended = Process(ProcessStamp.current().host, "an earlier boot", 1, 1)
+        store.store.append([replace(started, run=RunId.new(), name="dead", process=ended)]).wait()
+        head = store.head
+    with lineal.open(store_path, read_only=True) as store:
+        assert store.run("dead").status == "interrupted"
+        assert store.head == head

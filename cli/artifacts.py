@@ -1,0 +1,59 @@
+"""The verb ``artifacts``."""
+
+from __future__ import annotations
+
+import argparse
+
+from .kinds import Artifact, ArtifactVersion
+from .layout import Row
+from .outcome import ExitCode
+from .output import Output
+from .past import add_as_of, opened_history
+from .records import artifact_record, newest_version, version_record
+from .units import ID_DIGITS, size_text, time_text
+
+EXAMPLE = "lineal artifacts digits-model"
+COLUMNS = ("artifact", "versions", "latest", "type", "size", "created")
+VERSION_COLUMNS = ("version", "content", "type", "format", "size", "created")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's own options."""
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the artifact whose versions to list, newest first")
+    add_as_of(parser)
+
+
+def execute(options: argparse.Namespace, output: Output) -> int:
+    """List artifacts by name, or the versions of one."""
+    with opened_history(options) as history:
+        if options.name is None:
+            names = (artifact.name for artifact in history.artifacts())
+            output.listing((artifact_record(history, name) for name in names), COLUMNS, _row)
+        else:
+            versions = newest_version(history, options.name).artifact.versions
+            output.listing(map(version_record, versions), VERSION_COLUMNS, version_row)
+    return ExitCode.OK
+
+
+def _row(artifact: Artifact) -> Row:
+    latest = artifact["latest"]
+    return (
+        artifact["name"],
+        str(artifact["versions"]),
+        latest["content"][:ID_DIGITS],
+        latest["type"],
+        size_text(latest["size_bytes"]),
+        time_text(latest["created"]),
+    )
+
+
+def version_row(version: ArtifactVersion) -> Row:
+    """A version's row under `VERSION_COLUMNS`."""
+    return (
+        version["reference"],
+        version["content"][:ID_DIGITS],
+        version["type"],
+        version["format"],
+        size_text(version["size_bytes"]),
+        time_text(version["created"]),
+    )

@@ -1,0 +1,252 @@
+"""The kinds of JSON objects that ``--json`` prints, with their fields.
+
+Every object says its ``kind`` and the version ``v`` of that kind's fields: fields are added without a new version,
+and changed or removed only with one. Ids and digests are whole and in hex, times are ISO 8601 in UTC,
+sizes are in bytes, durations in seconds. Values of users (parameters, metadata) are plain JSON, see `json_value`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+
+class StepCounts(TypedDict):
+    """How many steps of a run are in which state."""
+
+    executed: int
+    cached: int
+    failed: int
+    skipped: int
+    running: int
+    interrupted: int
+
+
+class Run(TypedDict):
+    """One execution of a pipeline."""
+
+    kind: Literal["run"]
+    v: Literal[1]
+    id: str
+    name: str
+    status: str
+    pipeline: str
+    started: str
+    duration_s: float | None
+    message: str | None
+    """What made it fail or end early."""
+    steps: StepCounts
+
+
+class Step(TypedDict):
+    """One execution, or reuse, of a step in a run."""
+
+    kind: Literal["step"]
+    v: Literal[1]
+    id: str
+    """Id of the run, a slash, and the step's name."""
+    run: str
+    run_name: str
+    name: str
+    status: str
+    function: str
+    duration_s: float | None
+    reuses: str | None
+    """Id of the step run whose outputs it was served with."""
+    reuses_run_name: str | None
+    outputs: dict[str, str]
+    """Artifact versions by output, as ``name@3``."""
+
+
+class RunDetail(TypedDict):
+    """A run in full."""
+
+    kind: Literal["run-detail"]
+    v: Literal[1]
+    run: Run
+    pipeline_version: int
+    parameters: dict[str, Any]
+    environment: dict[str, Any]
+    steps: list[Step]
+    """In the order in which they began."""
+
+
+class Failure(TypedDict):
+    """What a step raised."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+class StepDetail(TypedDict):
+    """A step run in full."""
+
+    kind: Literal["step-detail"]
+    v: Literal[1]
+    step: Step
+    docstring: str | None
+    fingerprint: str | None
+    parents: list[str]
+    """Names of the steps whose outputs it took."""
+    inputs: dict[str, ArtifactVersion]
+    parameters: dict[str, Any]
+    outputs: dict[str, ArtifactVersion]
+    failure: Failure | None
+    log: str
+
+
+class ArtifactVersion(TypedDict):
+    """One distinct content under an artifact's name."""
+
+    kind: Literal["artifact-version"]
+    v: Literal[1]
+    reference: str
+    """As ``name@3``."""
+    name: str
+    version: int
+    content: str
+    type: str
+    format: str
+    size_bytes: int
+    """Logical size: shared blobs counted."""
+    created: str
+
+
+class ArtifactVersionDetail(TypedDict):
+    """An artifact version in full."""
+
+    kind: Literal["artifact-version-detail"]
+    v: Literal[1]
+    artifact_version: ArtifactVersion
+    metadata: dict[str, Any]
+    producer: Step | None
+    """The step run that first made this content; null if it was first saved by hand."""
+    consumers: list[Step]
+    versions: list[ArtifactVersion]
+    """All versions under the name, newest first."""
+
+
+class Artifact(TypedDict):
+    """A name with a history."""
+
+    kind: Literal["artifact"]
+    v: Literal[1]
+    name: str
+    versions: int
+    latest: ArtifactVersion
+
+
+class PipelineVersion(TypedDict):
+    """One distinct structure of a pipeline."""
+
+    kind: Literal["pipeline-version"]
+    v: Literal[1]
+    version: int
+    structure: str
+    runs: int
+    steps: list[dict[str, Any]]
+    """Each step's name, function, outputs, and the ``[step, output]`` that its inputs take."""
+
+
+class PipelineDetail(TypedDict):
+    """A pipeline in full."""
+
+    kind: Literal["pipeline-detail"]
+    v: Literal[1]
+    name: str
+    versions: list[PipelineVersion]
+    """Newest first."""
+    latest_runs: list[Run]
+    """Newest first, ten at most."""
+
+
+class Event(TypedDict):
+    """A fact in the log."""
+
+    kind: Literal["event"]
+    v: Literal[1]
+    seq: int
+    id: str
+    time: str
+    type: str
+    """Name and schema version, as ``run.started/1``."""
+    is_known: bool
+    """False for an event that a newer version wrote."""
+    origin: str
+    """Id of the store whose log it was first written to."""
+    stream: str
+    """Id of the run it belongs to; empty for a fact of the store."""
+    refs: list[str]
+    chain: str
+    payload: dict[str, Any]
+
+
+class Lineage(TypedDict):
+    """An artifact version and all it was made from."""
+
+    kind: Literal["lineage"]
+    v: Literal[1]
+    reference: str
+    content: str
+    is_complete: bool
+    """False where the graph was too large and is cut."""
+    artifacts: list[dict[str, Any]]
+    """Name, version, content, type and producer of each, the root first, then nearest first."""
+
+
+class Store(TypedDict):
+    """The store itself."""
+
+    kind: Literal["store"]
+    v: Literal[1]
+    path: str
+    id: str
+    head_seq: int
+    head_chain: str
+    runs: int
+    pipelines: int
+    artifacts: int
+    artifact_versions: int
+    blobs: int
+    logical_bytes: int
+    """All outputs of all step runs and all saves, each as if it were stored for itself."""
+    stored_bytes: int
+    """All blobs, each once."""
+    disk_bytes: int
+    """What the directory takes on disk, the log included."""
+
+
+class Damage(TypedDict):
+    """A blob that is damaged or gone."""
+
+    kind: Literal["damage"]
+    v: Literal[1]
+    digest: str
+    size_bytes: int
+    is_missing: bool
+    what: str
+    where: str | None
+    artifacts: list[str]
+    """The artifact versions that it is a part of, as ``name@3``."""
+
+
+class Verification(TypedDict):
+    """The result of reading every byte."""
+
+    kind: Literal["verification"]
+    v: Literal[1]
+    path: str
+    is_sound: bool
+    head_seq: int
+    head_chain: str
+    damaged: list[Damage]
+
+
+class Rebuild(TypedDict):
+    """Indexes replayed from the log."""
+
+    kind: Literal["rebuild"]
+    v: Literal[1]
+    path: str
+    head_seq: int
+    head_chain: str

@@ -1,0 +1,97 @@
+"""The command line: a static table of verbs, of which only the chosen one's module is imported."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple, NoReturn
+
+from .escape import visible
+from .outcome import MEANINGS
+from .output import output_for
+
+VERBS = {
+    "runs": ("list runs, newest first", ".runs"),
+    "show": ("show a run, step, artifact or pipeline in full", ".show"),
+    "artifacts": ("list artifacts, or the versions of one", ".artifacts"),
+    "lineage": ("draw what an artifact was made from", ".lineage"),
+    "log": ("list events, oldest first", ".log"),
+    "info": ("describe the store: identity, counts, sizes", ".info"),
+    "verify": ("read every stored byte and name what is damaged", ".verify"),
+    "rebuild": ("replay the log into new indexes", ".rebuild"),
+}
+"""Each verb's help and module. The module has ``EXAMPLE``, ``add_arguments`` and ``execute``."""
+
+
+class Command(NamedTuple):
+    """A command line, understood."""
+
+    verb: Any
+    """The verb's module."""
+    options: argparse.Namespace
+
+    def execute(self) -> int:
+        """Do it, writing to stdout; give the exit code."""
+        code: int = self.verb.execute(self.options, output_for(is_json=self.options.json))
+        return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains without raw control characters; what it echoes may come from a script's input."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
+
+class _Version(argparse.Action):
+    """Prints the version, looked up only then: that costs more than all the rest of the parser."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"lineal {version('lineal')}")
+        parser.exit()
+
+
+def parse(argv: Sequence[str]) -> Command:
+    """Understand a command line; leaves by `SystemExit` after ``--help``, ``--version`` and usage errors."""
+    chosen = argv[0] if argv and argv[0] in VERBS else None
+    verb: Any = None if chosen is None else import_module(VERBS[chosen][1], __package__)
+    options = _parser(chosen, verb).parse_args(argv)
+    return Command(verb, options)
+
+
+def _parser(chosen: str | None, verb: Any) -> argparse.ArgumentParser:
+    codes = "\n".join(f"  {code:<5} {meaning}" for code, meaning in MEANINGS.items())
+    parser = _Parser(
+        prog="lineal",
+        description="Look into a lineage store: what ran, what it made, and from what.",
+        epilog=f"exit codes:\n{codes}\n\nExample: lineal runs --limit 5",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for name, (summary, _) in VERBS.items():
+        description = f"{summary[0].upper()}{summary[1:]}."
+        subparser = verbs.add_parser(
+            name,
+            help=summary,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name == chosen:
+            verb.add_arguments(subparser)
+            subparser.epilog = f"Example: {verb.EXAMPLE}"
+            _add_general_options(subparser)
+    return parser
+
+
+def _add_general_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store", metavar="PATH", help="the store; by default LINEAL_STORE, else the nearest .lineal upwards"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON: one document for one thing, a line each for a list")
+    parser.add_argument("--debug", action="store_true", help="show a traceback on errors")

@@ -1,0 +1,46 @@
+"""Which store a command reads, and as of when."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..client import Client
+from ..client import open as open_client
+from ..errors import StoreClosed
+from ..history import History
+
+
+def add_as_of(parser: argparse.ArgumentParser) -> None:
+    """Add the option that looks at the past."""
+    parser.add_argument(
+        "--as-of", metavar="SEQ", type=int, help="what the store knew right after this event; `lineal log` numbers them"
+    )
+
+
+def count(text: str) -> int:
+    """An argument that counts: a whole number from 0 on."""
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def opened(options: argparse.Namespace) -> Client:
+    """The store of the command line, which must exist, for reading.
+
+    It is opened like any other, so that a run whose process died reads as interrupted; where it can't be
+    written to, as on a read-only mount, it is read as it is.
+    """
+    try:
+        return open_client(options.store, create=False)
+    except StoreClosed:
+        return open_client(options.store, create=False, read_only=True)
+
+
+@contextmanager
+def opened_history(options: argparse.Namespace) -> Iterator[History]:
+    """The store of the command line, or its past."""
+    with opened(options) as client:
+        yield client if options.as_of is None else client.as_of(options.as_of)

@@ -1,0 +1,237 @@
+"""Views of history as the records that verbs print."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import fields
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from ..history import (
+    ArtifactVersionView,
+    History,
+    PipelineVersionView,
+    PipelineView,
+    RunView,
+    StepRunView,
+)
+from .kinds import (
+    Artifact,
+    ArtifactVersion,
+    ArtifactVersionDetail,
+    Event,
+    Failure,
+    PipelineDetail,
+    PipelineVersion,
+    Run,
+    RunDetail,
+    Step,
+    StepCounts,
+    StepDetail,
+)
+
+_LATEST_RUNS = 10
+_LARGEST_DECIMAL_BITS = 10_000
+
+
+def run_record(run: RunView) -> Run:
+    """A run on one line."""
+    return {
+        "kind": "run",
+        "v": 1,
+        "id": str(run.id),
+        "name": run.name,
+        "status": run.status,
+        "pipeline": run.pipeline.name,
+        "started": _iso(run.started),
+        "duration_s": run.duration_s,
+        "message": run.message,
+        "steps": _step_counts(run),
+    }
+
+
+def _step_counts(run: RunView) -> StepCounts:
+    statuses = [step.status for step in run.steps.values()]
+    return {
+        "executed": statuses.count("completed"),
+        "cached": statuses.count("cached"),
+        "failed": statuses.count("failed"),
+        "skipped": statuses.count("skipped"),
+        "running": statuses.count("running"),
+        "interrupted": statuses.count("interrupted"),
+    }
+
+
+def run_detail(run: RunView) -> RunDetail:
+    """A run in full."""
+    return {
+        "kind": "run-detail",
+        "v": 1,
+        "run": run_record(run),
+        "pipeline_version": run.pipeline_version.version,
+        "parameters": json_value(run.shown_parameters),
+        "environment": json_value(run.environment),
+        "steps": [step_record(step) for step in run.steps.values()],
+    }
+
+
+def step_record(step: StepRunView) -> Step:
+    """A step run on one line."""
+    reuses = step.reuses
+    return {
+        "kind": "step",
+        "v": 1,
+        "id": str(step.id),
+        "run": str(step.id.run),
+        "run_name": step.run.name,
+        "name": step.name,
+        "status": step.status,
+        "function": step.function,
+        "duration_s": step.duration_s,
+        "reuses": None if reuses is None else str(reuses.id),
+        "reuses_run_name": None if reuses is None else reuses.run.name,
+        "outputs": {name: str(version) for name, version in step.outputs.items()},
+    }
+
+
+def step_detail(step: StepRunView) -> StepDetail:
+    """A step run in full."""
+    raised = step.failure
+    failure: Failure | None = None
+    if raised is not None:
+        failure = {"type": raised.type, "message": raised.message, "traceback": raised.traceback}
+    return {
+        "kind": "step-detail",
+        "v": 1,
+        "step": step_record(step),
+        "docstring": step.docstring,
+        "fingerprint": None if step.fingerprint is None else str(step.fingerprint),
+        "parents": [parent.name for parent in step.parents],
+        "inputs": {name: version_record(version) for name, version in step.inputs.items()},
+        "parameters": json_value(step.shown_parameters),
+        "outputs": {name: version_record(version) for name, version in step.outputs.items()},
+        "failure": failure,
+        "log": step.log,
+    }
+
+
+def version_record(version: ArtifactVersionView) -> ArtifactVersion:
+    """An artifact version on one line."""
+    return {
+        "kind": "artifact-version",
+        "v": 1,
+        "reference": str(version),
+        "name": version.name,
+        "version": version.version,
+        "content": str(version.content),
+        "type": version.type,
+        "format": version.format,
+        "size_bytes": version.size_bytes,
+        "created": _iso(version.created),
+    }
+
+
+def version_detail(version: ArtifactVersionView) -> ArtifactVersionDetail:
+    """An artifact version in full."""
+    producer = version.producer
+    return {
+        "kind": "artifact-version-detail",
+        "v": 1,
+        "artifact_version": version_record(version),
+        "metadata": json_value(version.metadata),
+        "producer": None if producer is None else step_record(producer),
+        "consumers": [step_record(step) for step in version.consumers],
+        "versions": [version_record(one) for one in version.artifact.versions],
+    }
+
+
+def newest_version(history: History, name: str) -> ArtifactVersionView:
+    """The newest version of an artifact. Raises `ArtifactNotFound`."""
+    return history.artifact(f"{name}@latest")
+
+
+def artifact_record(history: History, name: str) -> Artifact:
+    """An artifact on one line; its versions are numbered without gaps, so the newest number is their count."""
+    latest = version_record(newest_version(history, name))
+    return {"kind": "artifact", "v": 1, "name": name, "versions": latest["version"], "latest": latest}
+
+
+def pipeline_detail(pipeline: PipelineView) -> PipelineDetail:
+    """A pipeline in full."""
+    return {
+        "kind": "pipeline-detail",
+        "v": 1,
+        "name": pipeline.name,
+        "versions": [_pipeline_version(version) for version in pipeline.versions],
+        "latest_runs": [run_record(run) for run in islice(pipeline.runs, _LATEST_RUNS)],
+    }
+
+
+def _pipeline_version(version: PipelineVersionView) -> PipelineVersion:
+    return {
+        "kind": "pipeline-version",
+        "v": 1,
+        "version": version.version,
+        "structure": str(version.structure),
+        "runs": len(version.runs),
+        "steps": json_value(version.graph["steps"]),
+    }
+
+
+def event_record(recorded: Any) -> Event:
+    """An event of the log, whatever its type: fields by name, digests and ids in hex."""
+    event = recorded.event
+    is_known = bool(event.TYPE)
+    payload = {field.name: getattr(event, field.name) for field in fields(event)} if is_known else event.payload
+    return {
+        "kind": "event",
+        "v": 1,
+        "seq": recorded.seq,
+        "id": str(recorded.id),
+        "time": _iso(datetime.fromtimestamp(recorded.time_us / 1_000_000, UTC)),
+        "type": event.TYPE or event.type,
+        "is_known": is_known,
+        "origin": str(recorded.origin),
+        "stream": recorded.stream.hex(),
+        "refs": [str(ref) for ref in recorded.refs],
+        "chain": recorded.chain.hex(),
+        "payload": json_value(payload),
+    }
+
+
+def json_value(value: Any) -> Any:
+    """A value as JSON has it: bytes in hex, named tuples as objects, other values of the standard library as text.
+
+    Floats that are not finite, and integers too long to be written in decimal, become text, too.
+    Values of other libraries become the name of their type, ``<ndarray>``: their text can be of any length.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value) if value.bit_length() <= _LARGEST_DECIMAL_BITS else hex(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {_key(name): json_value(item) for name, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: json_value(item) for name, item in zip(value._fields, value, strict=True)}
+    if isinstance(value, list | tuple):
+        return [json_value(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((json_value(item) for item in value), key=str)
+    is_standard = type(value).__module__.partition(".")[0] in sys.stdlib_module_names
+    return str(value) if is_standard else f"<{type(value).__qualname__}>"
+
+
+def _key(name: Any) -> str:
+    return name if isinstance(name, str) else str(json_value(name))
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="microseconds")

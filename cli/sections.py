@@ -1,0 +1,139 @@
+"""How one thing is laid out as text when it is shown in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .artifacts import VERSION_COLUMNS, version_row
+from .kinds import ArtifactVersion, ArtifactVersionDetail, PipelineDetail, PipelineVersion, RunDetail, Step, StepDetail
+from .layout import Block, Fields, Row, Section, Table
+from .runs import COLUMNS as RUN_COLUMNS
+from .runs import run_row
+from .units import ID_DIGITS, NOTHING, duration_text, size_text, time_text
+
+_STEP_COLUMNS = ("step", "status", "duration", "outputs", "reused from")
+
+
+def of_run(detail: RunDetail) -> Iterator[Section]:
+    """A run: what it is, what it was called with, where, and its steps."""
+    run = detail["run"]
+    yield Fields(
+        "",
+        [
+            ("run", run["name"]),
+            ("id", run["id"]),
+            ("status", _status(run["status"], run["message"])),
+            ("pipeline", f"{run['pipeline']}, version {detail['pipeline_version']}"),
+            ("started", time_text(run["started"])),
+            ("duration", duration_text(run["duration_s"])),
+            ("environment", _environment(detail["environment"])),
+        ],
+    )
+    yield _values("parameters", detail["parameters"])
+    yield Table("steps", _STEP_COLUMNS, map(_step_row, detail["steps"]))
+
+
+def of_step(detail: StepDetail) -> Iterator[Section]:
+    """A step run: what it is, what it took and gave, what it printed and raised."""
+    step = detail["step"]
+    pairs = [
+        ("step", step["name"]),
+        ("run", f"{step['run_name']}, {step['run']}"),
+        ("status", step["status"]),
+        ("function", step["function"]),
+        ("duration", duration_text(step["duration_s"])),
+        ("fingerprint", detail["fingerprint"] or NOTHING),
+    ]
+    if step["reuses"] is not None:
+        pairs.append(("reused from", _step_reference(step["reuses"], step["reuses_run_name"])))
+    yield Fields("", pairs)
+    yield Block("documentation", detail["docstring"] or "")
+    yield _versions("inputs", "parameter", detail["inputs"])
+    yield _values("parameters", detail["parameters"])
+    yield _versions("outputs", "output", detail["outputs"])
+    failure = detail["failure"]
+    if failure is not None:
+        yield Fields("failure", [("type", failure["type"]), ("message", failure["message"])])
+        yield Block("traceback", failure["traceback"])
+    yield Block("printed", detail["log"])
+
+
+def of_version(detail: ArtifactVersionDetail) -> Iterator[Section]:
+    """An artifact version: what it is, its metadata, who made and used it, and its siblings."""
+    version, producer = detail["artifact_version"], detail["producer"]
+    yield Fields(
+        "",
+        [
+            ("artifact", version["reference"]),
+            ("content", version["content"]),
+            ("type", version["type"]),
+            ("format", version["format"]),
+            ("size", size_text(version["size_bytes"])),
+            ("created", time_text(version["created"])),
+            ("producer", "saved by hand" if producer is None else f"{producer['run_name']}/{producer['name']}"),
+        ],
+    )
+    yield _values("metadata", detail["metadata"])
+    yield Table("consumers", ("step", "status", "function"), map(_consumer_row, detail["consumers"]))
+    yield Table("versions", VERSION_COLUMNS, map(version_row, detail["versions"]))
+
+
+def of_pipeline(detail: PipelineDetail) -> Iterator[Section]:
+    """A pipeline: its versions, the steps of the newest, and its newest runs."""
+    newest = detail["versions"][0]
+    yield Fields("", [("pipeline", detail["name"])])
+    yield Table("versions", ("version", "structure", "runs", "steps"), map(_pipeline_row, detail["versions"]))
+    yield Table(
+        f"steps of version {newest['version']}", ("step", "function", "takes", "gives"), map(_node_row, newest["steps"])
+    )
+    yield Table("latest runs", RUN_COLUMNS, map(run_row, detail["latest_runs"]))
+
+
+def _status(status: str, message: str | None) -> str:
+    return status if message is None else f"{status}: {message}"
+
+
+def _environment(environment: Mapping[str, Any]) -> str:
+    words = [environment.get("implementation"), environment.get("python")]
+    summary = " ".join(str(word) for word in words if word is not None)
+    packages = len(environment.get("packages", ()))
+    return f"{summary} on {environment.get('platform', 'an unknown platform')}, {packages} packages"
+
+
+def _values(title: str, values: Mapping[str, Any]) -> Fields:
+    return Fields(title, [(name, repr(value)) for name, value in values.items()])
+
+
+def _versions(title: str, label: str, versions: Mapping[str, ArtifactVersion]) -> Table:
+    rows = ((name, *version_row(version)) for name, version in versions.items())
+    return Table(title, (label, *VERSION_COLUMNS), rows)
+
+
+def _step_row(step: Step) -> Row:
+    return (
+        step["name"],
+        step["status"],
+        duration_text(step["duration_s"]),
+        ", ".join(step["outputs"].values()) or NOTHING,
+        NOTHING if step["reuses"] is None else _step_reference(step["reuses"], step["reuses_run_name"]),
+    )
+
+
+def _step_reference(id_: str, run_name: str | None) -> str:
+    run, _, name = id_.partition("/")
+    return f"{run_name or run}/{name}"
+
+
+def _consumer_row(step: Step) -> Row:
+    return f"{step['run_name']}/{step['name']}", step["status"], step["function"]
+
+
+def _pipeline_row(version: PipelineVersion) -> Row:
+    steps = ", ".join(step["name"] for step in version["steps"])
+    return str(version["version"]), version["structure"][:ID_DIGITS], str(version["runs"]), steps
+
+
+def _node_row(step: dict[str, Any]) -> Row:
+    takes = ", ".join(f"{path} = {node}.{output}" for path, (node, output) in step["inputs"].items())
+    return step["name"], step["function"], takes or NOTHING, ", ".join(step["outputs"]) or NOTHING

@@ -1,0 +1,181 @@
+"""``--json``: every object has exactly the documented fields, of the documented types."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+import msgpack
+import pytest
+
+import lineal
+from lineal.cli import kinds
+from lineal.cli.log import event_row
+from lineal.cli.records import event_record, json_value
+from lineal.events.codec import decode
+
+Command = Callable[..., Any]
+
+KINDS = {
+    get_args(get_type_hints(kind)["kind"])[0]: kind
+    for kind in vars(kinds).values()
+    if is_typeddict(kind) and "kind" in kind.__annotations__
+}
+
+LISTS = [
+    (["runs"], "run", 4),
+    (["runs", "--limit", "2"], "run", 2),
+    (["artifacts"], "artifact", 5),
+    (["artifacts", "digits-model"], "artifact-version", 2),
+    (["log", "--limit", "10"], "event", 10),
+]
+DOCUMENTS = [
+    (["show", "training-1"], "run-detail"),
+    (["show", "training-2/train"], "step-detail"),
+    (["show", "raw@1"], "artifact-version-detail"),
+    (["show", "digits-model@1"], "artifact-version-detail"),
+    (["show", "training"], "pipeline-detail"),
+    (["lineage", "digits-model@1"], "lineage"),
+    (["info"], "store"),
+    (["verify"], "verification"),
+]
+
+
+def faults(value: Any, hint: Any, place: str) -> list[str]:
+    """Where a JSON value differs from a type."""
+    if hint is Any:
+        return []
+    if is_typeddict(hint):
+        hints = get_type_hints(hint)
+        if not isinstance(value, dict) or set(value) != set(hints):
+            return [f"{place} has other fields than {sorted(hints)}"]
+        return [fault for name, inner in hints.items() for fault in faults(value[name], inner, f"{place}.{name}")]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return [] if value in arguments else [f"{place} is {value!r}"]
+    if origin in (Union, types.UnionType):
+        found = [faults(value, one, place) for one in arguments]
+        return [] if [] in found else found[0]
+    if origin is list:
+        inner = [faults(one, arguments[0], f"{place}[]") for one in value] if isinstance(value, list) else [[place]]
+        return [fault for one in inner for fault in one]
+    if origin is dict:
+        inner = [faults(one, arguments[1], f"{place}.*") for one in value.values()] if isinstance(value, dict) else []
+        return [fault for one in inner for fault in one] if isinstance(value, dict) else [f"{place} is no object"]
+    expected = (int, float) if hint is float else hint
+    is_right = isinstance(value, expected) and (hint is bool or not isinstance(value, bool))
+    return [] if is_right else [f"{place} is {value!r}, not {hint}"]
+
+
+@pytest.mark.parametrize(("argv", "kind", "number"), LISTS)
+def test_a_list_is_one_object_a_line(command: Command, argv: list[str], kind: str, number: int) -> None:
+    ended = command(*argv, "--json")
+    records = [json.loads(line) for line in ended.out.splitlines()]
+    assert (ended.code, ended.err, len(records)) == (0, "", number)
+    assert [record["kind"] for record in records] == [kind] * number
+    assert [fault for record in records for fault in faults(record, KINDS[kind], kind)] == []
+
+
+@pytest.mark.parametrize(("argv", "kind"), DOCUMENTS)
+def test_one_thing_is_one_document(command: Command, argv: list[str], kind: str) -> None:
+    ended = command(*argv, "--json")
+    record = json.loads(ended.out)
+    assert (ended.code, ended.err, record["kind"]) == (0, "", kind)
+    assert faults(record, KINDS[kind], kind) == []
+
+
+def test_a_rebuild_and_damage_have_the_documented_fields(command: Command, copied: Any) -> None:
+    rebuilt = json.loads(command("rebuild", "--store", str(copied), "--json").out)
+    assert faults(rebuilt, KINDS["rebuild"], "rebuild") == []
+    (blob,) = [path for path in (copied / "blobs").rglob("*") if path.is_file()]
+    blob.unlink()
+    ended = command("verify", "--store", str(copied), "--json")
+    verification = json.loads(ended.out)
+    assert faults(verification, KINDS["verification"], "verification") == []
+    (damage,) = verification["damaged"]
+    assert (ended.code, verification["is_sound"]) == (5, False)
+    assert (damage["digest"], damage["is_missing"], damage["artifacts"]) == (blob.name, True, ["raw@1"])
+
+
+def test_every_kind_is_tested() -> None:
+    assert {kind for _, kind, *_ in LISTS + DOCUMENTS} | {"rebuild", "damage", "step", "pipeline-version"} == set(KINDS)
+
+
+def test_a_checker_of_fields_finds_faults() -> None:
+    store = dict.fromkeys(get_type_hints(kinds.Store), 0)
+    assert len(faults(store, kinds.Store, "store")) == 5
+    assert faults({}, kinds.StepCounts, "x") != []
+    assert faults({**dict.fromkeys(get_type_hints(kinds.StepCounts), 1), "cached": True}, kinds.StepCounts, "x") != []
+
+
+def test_ids_are_whole_and_times_have_a_zone(command: Command) -> None:
+    for line in command("runs", "--json").out.splitlines():
+        run = json.loads(line)
+        assert len(bytes.fromhex(run["id"])) == 16
+        assert datetime.fromisoformat(run["started"]).utcoffset() == timedelta(0)
+    version = json.loads(command("show", "raw", "--json").out)["artifact_version"]
+    assert len(bytes.fromhex(version["content"])) == 32
+
+
+def test_the_log_has_all_fields_with_digests_in_hex(command: Command, trained: Any) -> None:
+    events = [json.loads(line) for line in command("log", "--json").out.splitlines()]
+    with lineal.open(trained, read_only=True) as store:
+        recorded = list(store.events())
+    assert [event["seq"] for event in events] == [one.seq for one in recorded]
+    for event, one in zip(events, recorded, strict=True):
+        assert event["type"] == one.event.TYPE
+        assert event["refs"] == [ref.hex() for ref in one.refs]
+        assert event["chain"] == one.chain.hex()
+        assert set(event["payload"]) == {field.name for field in fields(one.event)}
+    completed = events[3]["payload"]
+    assert completed["outputs"][0]["content"] == recorded[3].event.outputs[0].content.hex()
+    assert completed["run"] == events[3]["stream"]
+    reused = next(event["payload"] for event in events if event["type"] == "step.reused/1")
+    assert reused["reuses"] == {"run": completed["run"], "step": "load"}
+
+
+def test_a_run_counts_its_steps_by_what_became_of_them(command: Command) -> None:
+    failed, third, second, first = (json.loads(line)["steps"] for line in command("runs", "--json").out.splitlines())
+    assert {name: number for name, number in failed.items() if number} == {"cached": 2, "failed": 1}
+    assert {name: number for name, number in third.items() if number} == {"executed": 2, "cached": 1}
+    assert {name: number for name, number in second.items() if number} == {"cached": 3}
+    assert {name: number for name, number in first.items() if number} == {"executed": 3}
+
+
+def test_an_event_of_a_newer_version_is_listed_as_it_is() -> None:
+    body = msgpack.packb([1, "tag.added/7", bytes(16), 0, bytes(16), b"", [], {"run": 1, "raw": b"\x01"}])
+    event = event_record(decode(5, bytes(32), body))
+    assert faults(event, kinds.Event, "event") == []
+    assert (event["type"], event["is_known"], event["payload"]) == ("tag.added/7", False, {"run": 1, "raw": "01"})
+    assert event_row(event) == ("5", "1970-01-01T00:00:00Z", "tag.added", "written by a newer version")
+
+
+class Opaque:
+    """Of no library of the standard one."""
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (True, True),
+        (1.5, 1.5),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (b"\x00\xff", "00ff"),
+        (2**70, 2**70),
+        ({1: (2, {3})}, {"1": [2, [3]]}),
+        (timedelta(1), "1 day, 0:00:00"),
+        (Opaque(), "<Opaque>"),
+    ],
+)
+def test_any_value_has_a_json_form(value: Any, expected: Any) -> None:
+    assert json_value(value) == expected
+    assert json.loads(json.dumps(json_value(value), allow_nan=False)) == expected
+
+
+def test_an_integer_too_long_for_decimal_is_given_in_hex() -> None:
+    assert json_value([1 << 50_000]) == [hex(1 << 50_000)]

@@ -1,0 +1,107 @@
+"""What the command costs before it does anything: what it imports. And what it says about itself."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lineal
+from lineal.cli.parser import VERBS
+
+Command = Callable[..., Any]
+HEAVY = {"cloudpickle", "numpy", "pandas", "pyarrow", "rich", "sklearn"}
+IMPORTS = """
+import sys
+from lineal.cli import main
+code = main(sys.argv[1:])
+print(*sys.modules, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def imported(*argv: str, store: Path) -> set[str]:
+    """The modules that are imported when the command is done."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", IMPORTS, *argv],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LINEAL_STORE": str(store)},
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["runs"],
+        ["runs", "--json"],
+        ["show", "training-1"],
+        ["show", "training-1/train"],
+        ["show", "digits-model"],
+        ["artifacts"],
+        ["lineage", "digits-model"],
+        ["log"],
+        ["info"],
+        ["verify"],
+    ],
+)
+def test_without_a_terminal_nothing_heavy_is_imported(trained: Path, argv: list[str]) -> None:
+    modules = imported(*argv, store=trained)
+    assert modules & HEAVY == set()
+    assert "lineal.client" in modules
+    assert "lineal.pipeline" not in modules
+
+
+def test_only_the_chosen_verb_is_imported(trained: Path) -> None:
+    verbs = {f"lineal.cli{module}" for _, module in VERBS.values()}
+    assert imported("info", store=trained) & verbs == {"lineal.cli.info"}
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"]])
+def test_help_and_version_open_nothing(trained: Path, argv: list[str]) -> None:
+    modules = imported(*argv, store=trained)
+    assert modules & {"lmdb", "msgpack", "lineal.client", "lineal.store", *HEAVY} == set()
+
+
+def test_the_version_is_that_of_the_package(command: Command) -> None:
+    assert command("--version") == (0, f"lineal {lineal.__version__}\n", "")
+
+
+def test_help_lists_the_verbs_and_exit_codes(command: Command) -> None:
+    ended = command("--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert all(f"\n    {verb}" in ended.out for verb in VERBS)
+    assert all(f"\n  {code} " in ended.out for code in ("0", "1", "2", "3", "5", "130"))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, verb: str) -> None:
+    example = command(verb, "--help").out.splitlines()[-1].removeprefix("Example: ")
+    assert example == importlib.import_module(f"lineal.cli.{verb}").EXAMPLE
+    program, *argv = shlex.split(example)
+    ended = command(*argv, "--store", str(copied))
+    assert (program, argv[0], ended.code, ended.err) == ("lineal", verb, 0, "")
+    assert ended.out != ""
+
+
+def test_the_example_in_the_help_runs(command: Command) -> None:
+    program, *argv = shlex.split(command("--help").out.splitlines()[-1].removeprefix("Example: "))
+    assert (program, command(*argv).code) == ("lineal", 0)
+
+
+def test_python_dash_m_and_the_console_script_are_the_same_command(trained: Path) -> None:
+    script = Path(sys.executable).with_name("lineal")
+    outputs = [
+        subprocess.run([*program, "runs", "--store", str(trained)], capture_output=True, text=True, check=True).stdout
+        for program in ([sys.executable, "-P", "-m", "lineal"], [str(script)])
+    ]
+    assert outputs[0] == outputs[1] != ""

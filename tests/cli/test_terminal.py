@@ -1,0 +1,125 @@
+"""What a real terminal gets, and what it does not."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def on_terminal(*argv: str, store: Path, columns: int = 100, **environment: str) -> str:
+    """What a command writes to a pseudo-terminal of its own."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (40, columns))
+    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "TERM")}
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "lineal", *argv, "--store", str(store)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**inherited, "TERM": "xterm-256color", **environment},
+    )
+    os.close(theirs)
+    written = b""
+    while piece := read(ours):
+        written += piece
+    os.close(ours)
+    assert process.wait() == 0
+    return written.decode().replace("\r\n", "\n")
+
+
+def read(terminal: int) -> bytes:
+    """A piece of output; empty once all writers are gone, which Linux reports as an error."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
+
+
+def test_a_terminal_gets_a_table_with_statuses_in_colour(trained: Path) -> None:
+    written = on_terminal("runs", store=trained)
+    assert re.search(r"\x1b\[32mcompleted", written)
+    assert re.search(r"\x1b\[1;31mfailed", written)
+    header, *rows = [line.rstrip() for line in COLOURS.sub("", written).splitlines()]
+    assert header.split() == ["run", "status", "pipeline", "started", "duration", "steps"]
+    places = [header.index(name) for name in header.split()]
+    assert all(rows[-1][place - 1] == " " != rows[-1][place] for place in places[1:])
+
+
+def test_no_color_keeps_the_table_without_escapes(trained: Path) -> None:
+    written = on_terminal("runs", store=trained, NO_COLOR="1")
+    assert "\x1b" not in written
+    assert written.splitlines()[0].split()[0] == "run"
+
+
+def test_an_empty_no_color_means_nothing(trained: Path) -> None:
+    assert "\x1b[" in on_terminal("runs", store=trained, NO_COLOR="")
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_simple_terminal_gets_plain_text(trained: Path, term: str) -> None:
+    written = on_terminal("runs", store=trained, TERM=term)
+    assert "\x1b" not in written
+    assert written.splitlines()[0].split()[0] == "RUN"
+
+
+def test_json_on_a_terminal_is_json(trained: Path) -> None:
+    written = on_terminal("runs", "--json", "--limit", "1", store=trained)
+    assert written.startswith('{"kind": "run", "v": 1, ')
+    assert written.isascii()
+    assert "\x1b" not in written
+
+
+def test_a_table_fits_the_width(trained: Path) -> None:
+    for columns in (80, 200):
+        written = COLOURS.sub("", on_terminal("runs", store=trained, columns=columns))
+        assert max(map(len, written.splitlines())) <= columns
+        assert re.search(r"^training-3 +completed +training +\S{20} ", written, re.MULTILINE)
+
+
+def test_a_table_that_can_not_fit_loses_nothing(trained: Path) -> None:
+    written = COLOURS.sub("", on_terminal("runs", store=trained, columns=30))
+    assert re.search(r"^training-2 +completed +training +\S{20} +\S+ s +3 cached *$", written, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", [["runs"], ["log"], ["show", "training"], ["artifacts"], ["info"], ["verify"]])
+def test_what_a_terminal_gets_is_harmless(trained: Path, verb: list[str]) -> None:
+    written = COLOURS.sub("", on_terminal(*verb, store=trained))
+    assert {one for one in written if not one.isprintable()} <= {"\n"}
+
+
+def test_one_thing_in_full_has_its_sections(trained: Path) -> None:
+    lines = COLOURS.sub("", on_terminal("show", "training-1/load", store=trained)).splitlines()
+    assert [" ".join(line.split()) for line in lines if line.strip() in ("parameters", "outputs", "printed")] == [
+        "parameters",
+        "outputs",
+        "printed",
+    ]
+    assert "loading 4 rows" in lines
+
+
+def test_names_in_brackets_are_not_markup(trained: Path, tmp_path: Path) -> None:
+    import lineal
+
+    with lineal.open(tmp_path / "odd") as store:
+        store.save(1, "[red]name[/red] :smile:")
+    assert "[red]name[/red] :smile:" in COLOURS.sub("", on_terminal("artifacts", store=tmp_path / "odd"))
+
+
+def test_a_pipe_gets_no_escapes(trained: Path) -> None:
+    for verb in ("runs", "artifacts", "log", "info"):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "lineal", verb, "--store", str(trained)],
+            capture_output=True,
+            env={**os.environ, "TERM": "xterm-256color", "FORCE_COLOR": "1"},
+            check=True,
+        )
+        assert b"\x1b" not in done.stdout
