@@ -7,9 +7,9 @@ Longer envelopes and unknown payload fields, from newer versions, are tolerated.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
@@ -17,6 +17,8 @@ from ..cas.digest import Digest
 from ..errors import Invalid, LogCorrupt
 from .catalogue import CATALOGUE, Event, Unknown
 from .ids import EventId, StoreId
+
+_K = TypeVar("_K")
 
 ENVELOPE_VERSION = 1
 EVENT_MAX_BYTES = 1024 * 1024
@@ -81,7 +83,7 @@ def decode(seq: int, chain: bytes, body: bytes) -> Recorded:
             _restore(name, payload),
             chain,
         )
-    except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException) as error:
         raise LogCorrupt(
             f"event {seq} can't be read: {error}", hint="Run `lineal verify`; restore the log from a copy.", seq=seq
         ) from error
@@ -91,35 +93,54 @@ def _restore(name: str, payload: dict[str, Any]) -> Event:
     kind = CATALOGUE.get(name)
     if kind is None:
         return Unknown(name, payload)
-    converters = _converters(kind)
-    return kind(**{field: convert(payload[field]) for field, convert in converters.items() if field in payload})
+    restored = {field: payload[field] for field in _FIELD_NAMES[kind] if field in payload}
+    for field, convert in _converters(kind):
+        if field in restored:
+            restored[field] = convert(restored[field])
+    return kind(**restored)
 
 
 _FIELD_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in CATALOGUE.values()}
-_CONVERTERS: dict[type[Event], dict[str, Callable[[Any], Any]]] = {}
+_CONVERTERS: dict[type[Event], list[tuple[str, Callable[[Any], Any]]]] = {}
 
 
-def _converters(kind: type[Event]) -> dict[str, Callable[[Any], Any]]:
-    """What restores each field, worked out when the first event of the kind is read."""
+def _converters(kind: type[Event]) -> list[tuple[str, Callable[[Any], Any]]]:
+    """What restores those fields that msgpack gives back as another type; worked out once a kind."""
     known = _CONVERTERS.get(kind)
     if known is None:
         hints = get_type_hints(kind)
-        known = _CONVERTERS[kind] = {name: _converter(hints[name]) for name in _FIELD_NAMES[kind]}
+        known = _CONVERTERS[kind] = _needed((name, hints[name]) for name in _FIELD_NAMES[kind])
     return known
 
 
-def _converter(hint: Any) -> Callable[[Any], Any]:
-    """What turns msgpack's form of a field into the field's type."""
+def _needed(hints: Iterable[tuple[_K, Any]]) -> list[tuple[_K, Callable[[Any], Any]]]:
+    converters = ((name, _converter(hint)) for name, hint in hints)
+    return [(name, convert) for name, convert in converters if convert is not None]
+
+
+def _converter(hint: Any) -> Callable[[Any], Any] | None:
+    """What turns msgpack's form of a field into the field's type; None where it is that already."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         (inner,) = (_converter(argument) for argument in arguments if argument is not type(None))
-        return lambda raw: None if raw is None else inner(raw)
+        return None if inner is None else lambda raw: None if raw is None else inner(raw)
     if origin is tuple:
         item = _converter(arguments[0])
-        return lambda raw: tuple([item(one) for one in raw])
+        return tuple if item is None else lambda raw: tuple([item(one) for one in raw])
     if isinstance(hint, type) and issubclass(hint, bytes) and hint is not bytes:
         return hint
-    if isinstance(hint, type) and hasattr(hint, "_fields"):
-        columns = [_converter(column) for column in get_type_hints(hint).values()]
-        return lambda raw: hint(*[convert(one) for convert, one in zip(columns, raw, strict=False)])
-    return lambda raw: raw
+    return _record_converter(hint) if isinstance(hint, type) and hasattr(hint, "_fields") else None
+
+
+def _record_converter(record: Any) -> Callable[[Any], Any]:
+    """For a NamedTuple, stored as a list; columns that a newer version added at the end are passed over."""
+    width = len(record._fields)
+    columns = _needed(enumerate(get_type_hints(record).values()))
+
+    def restored(raw: list[Any]) -> Any:
+        values = raw[:width]
+        for place, convert in columns:
+            values[place] = convert(values[place])
+        return record(*values)
+
+    return restored

@@ -57,12 +57,13 @@ def key(table: str, *parts: str | bytes | int) -> bytes:
 class RowWriter:
     """Writes the rows of one projection, event by event, inside one write transaction."""
 
-    __slots__ = ("_changes", "_name", "_newest", "_ordinal", "_stamp")
+    __slots__ = ("_changes", "_cursor", "_name", "_newest", "_ordinal", "_stamp")
 
     def __init__(self, changes: Changes, name: str) -> None:
         """Write to the database of this projection."""
         self._changes = changes
         self._name = name
+        self._cursor: lmdb.Cursor | None = None
         self._newest: dict[bytes, Row] = {}
         self._stamp = b""
         self._ordinal = 0
@@ -84,8 +85,9 @@ class RowWriter:
         """The key's newest row, this event's own included; None if it has none."""
         if row_key in self._newest:
             return self._newest[row_key]
-        with self._changes.cursor(self._name) as cursor:
-            found = _newest(cursor, row_key, _LAST_STAMP)
+        if self._cursor is None:
+            self._cursor = self._changes.cursor(self._name)
+        found = _newest(self._cursor, row_key, _LAST_STAMP)
         return None if found is None else found.row
 
 

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..cas.digest import Digest
-from ..events.catalogue import Output, StepCompleted
-from ..events.ids import Fingerprint, StepRunId
+from ..events.ids import Fingerprint
 from ..events.projections import Cache
+from ..events.projections.cache import Reusable
 from ..events.rows import key
 from ..store import Store
-
-
-class Reusable(NamedTuple):
-    """A step run that executed, and what it gave."""
-
-    step: StepRunId
-    outputs: tuple[Output, ...]
 
 
 class StepCache:
@@ -42,13 +33,8 @@ class StepCache:
         return found
 
     def _committed(self, fingerprint: Fingerprint) -> Reusable | None:
-        row = self._rows.latest(key("f", fingerprint))
-        if row is None:
-            return None
-        event = self._store.log.get(row.seq).event
-        if not isinstance(event, StepCompleted):
-            return None
-        return Reusable(StepRunId(event.run, event.step), event.outputs)
+        found = self._rows.latest(key("f", fingerprint))
+        return None if found is None else Reusable.of(found.row)
 
     def _holds(self, content: Digest) -> bool:
         return self._store.blobs.holds(content)

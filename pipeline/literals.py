@@ -15,7 +15,7 @@ _REMEMBERED_TYPES = (type(None), bool, int, str)
 
 
 class SavedLiteral(NamedTuple):
-    """A literal's content id, the receipts of its blobs, and a short text of it."""
+    """A literal's content id, the receipts of its blobs where the run has not had them yet, and a short text of it."""
 
     content: Digest
     blobs: tuple[Blob, ...]
@@ -35,7 +35,9 @@ class Literals:
             return self._save(name, value)
         known = self._saved.get((type(value), value))
         if known is None:
-            known = self._saved[type(value), value] = self._save(name, value)
+            saved = self._save(name, value)
+            self._saved[type(value), value] = saved._replace(blobs=())
+            return saved
         return known
 
     def _save(self, name: str, value: Any) -> SavedLiteral:

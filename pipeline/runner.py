@@ -8,15 +8,16 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..cas import Blob
+from ..cas import Blob, Digest
 from ..cas.process import ProcessStamp
 from ..errors import LinealError, StepFailed
 from ..events import catalogue as facts
 from ..events.catalogue import Event, Input, Output, Process
 from ..events.committer import Ticket
 from ..events.ids import Fingerprint, RunId, StepRunId
+from ..events.projections.cache import Reusable
 from ..store import Store
-from .cache import Reusable, StepCache
+from .cache import StepCache
 from .environment import captured_environment
 from .executors import shares_memory
 from .fingerprint import CodeManifest, CodeWalker, fingerprint
@@ -63,6 +64,7 @@ class Runner:
         self._walker = CodeWalker()
         self._literals = Literals(store.blobs)
         self._tickets: list[Ticket] = []
+        self._recorded_code: set[Digest] = set()
         self._given: dict[tuple[str, str], Output] = {}
         self._agenda = Agenda(plan.graph)
 
@@ -170,9 +172,11 @@ class Runner:
                 inputs.append(Input(source.path, literal.content, None, literal.text, None))
         options = node.step.options
         code = self._walker.manifest(node.step.function, depends_on=options.depends_on, version=options.version)
-        with self._store.blobs.batch() as batch:
-            batch.put(code.encoded)
-            blobs += batch.publish()
+        if code.digest not in self._recorded_code:
+            self._recorded_code.add(code.digest)
+            with self._store.blobs.batch() as batch:
+                batch.put(code.encoded)
+                blobs += batch.publish()
         counted = {taken.name: taken.content for taken in inputs if _parameter(taken.name) not in options.ignore_inputs}
         print_ = Fingerprint(fingerprint(code=code.digest, inputs=counted, outputs=node.step.outputs.names))
         return _Ready(node, tuple(inputs), print_, code, blobs)

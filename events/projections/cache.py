@@ -1,14 +1,34 @@
 """Cache: which step run a fingerprint can be served from.
 
-Table: ``f fingerprint`` → ``[]``; the row's seq is that of the completion.
+Table: ``f fingerprint`` → `Reusable`, whole, so that a decision takes one lookup.
 """
 
 from __future__ import annotations
 
-from ..catalogue import StepCompleted
+from typing import NamedTuple, Self
+
+from ...cas.digest import Digest
+from ..catalogue import Output, StepCompleted
 from ..codec import Recorded
-from ..rows import RowWriter, key
+from ..ids import RunId, StepRunId
+from ..rows import Row, RowWriter, key
 from .base import Projection
+
+
+class Reusable(NamedTuple):
+    """A step run that executed, and what it gave."""
+
+    step: StepRunId
+    outputs: tuple[Output, ...]
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """Restore the types."""
+        (run, step), outputs = row
+        return cls(
+            StepRunId(RunId(run), step),
+            tuple([Output(name, artifact, Digest(content), *rest) for name, artifact, content, *rest in outputs]),
+        )
 
 
 class Cache(Projection):
@@ -20,4 +40,4 @@ class Cache(Projection):
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         event = recorded.event
         assert isinstance(event, StepCompleted)
-        rows.add(key("f", event.fingerprint), [])
+        rows.add(key("f", event.fingerprint), Reusable(StepRunId(event.run, event.step), event.outputs))
