@@ -12,7 +12,7 @@ from measure import in_child, in_turns, ratio, report, seconds
 
 import lineal
 
-SIZE_BYTES, TURNS = 1 << 30, 3
+SIZE_BYTES, TURNS = 1 << 30, 5
 
 MEMORY_SCRIPT = """
 import resource, sys

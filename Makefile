@@ -1,0 +1,46 @@
+# Everything happens in .venv, which each target sets up first; make help lists the targets.
+# Another interpreter: make PYTHON=python3.13 test. More for pytest: make test PYTEST_ARGS="-k digest".
+PYTHON ?= python3
+PYTEST_ARGS ?=
+export PYTHON
+
+# -P: the checkout must not be on the import path, where its rooms would pose as top-level modules.
+run := .venv/bin/python -P
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test demo bench torture lint format lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+
+setup: ## make .venv hold what the other targets need
+	@sh .ci/setup
+
+test: lint ## check everything: style, types, tests
+	@$(run) -m pytest tests $(PYTEST_ARGS)
+
+demo: setup ## run the digits example
+	@$(run) examples/digits/demo.py
+
+bench: setup ## measure against the budgets
+	@$(run) benchmarks/run.py
+
+torture: setup ## the long runs: crashes, kills, full disks
+	@$(run) -m pytest tests -m torture $(PYTEST_ARGS)
+
+lint: setup ## check style and types only
+	@$(run) -m ruff check --quiet .
+	@$(run) -m ruff format --check --quiet .
+	@cd .venv/src && ../bin/python -P -m mypy --config-file ../../pyproject.toml --package lineal
+
+format: setup ## rewrite the files in the house style
+	@$(run) -m ruff check --fix --quiet .
+	@$(run) -m ruff format --quiet .
+
+lock: setup ## lock the dependencies anew; make lock LOCK_ARGS=--upgrade for newer ones
+	@$(run) -m uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+		--no-header --group dev --output-file requirements.lock $(LOCK_ARGS) pyproject.toml
+
+clean: ## remove what setup, builds and checks made
+	rm -rf .venv build dist *.egg-info .demo .hypothesis .mypy_cache .ruff_cache tests/.pytest_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,159 @@
+"""The contract of a materializer, and the two narrow faces through which it writes and reads parts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from ..cas.digest import Buffer
+from ..cas.manifest import Plain
+
+T = TypeVar("T")
+
+PLAIN_FORMAT = "python.plain/1"
+"""Values of built-in types."""
+
+PICKLE_FORMAT = "python.pickle/1"
+"""The fallback: what has no format of its own is pickled."""
+
+_SHOWN_MAX_CHARACTERS = 100
+
+# What pandas 3 calls pandas.X lives elsewhere in pandas 2; the format knows one name. A mapped array loads as an array.
+_RENAMED = {
+    "numpy.memmap": "numpy.ndarray",
+    "pandas.core.frame.DataFrame": "pandas.DataFrame",
+    "pandas.core.series.Series": "pandas.Series",
+    "pandas.core.indexes.base.Index": "pandas.Index",
+    "pandas.core.indexes.category.CategoricalIndex": "pandas.CategoricalIndex",
+    "pandas.core.indexes.datetimes.DatetimeIndex": "pandas.DatetimeIndex",
+    "pandas.core.indexes.interval.IntervalIndex": "pandas.IntervalIndex",
+    "pandas.core.indexes.multi.MultiIndex": "pandas.MultiIndex",
+    "pandas.core.indexes.period.PeriodIndex": "pandas.PeriodIndex",
+    "pandas.core.indexes.range.RangeIndex": "pandas.RangeIndex",
+    "pandas.core.indexes.timedeltas.TimedeltaIndex": "pandas.TimedeltaIndex",
+    "pandas.core.arrays.arrow.array.ArrowExtensionArray": "pandas.arrays.ArrowExtensionArray",
+    "pandas.core.arrays.boolean.BooleanArray": "pandas.arrays.BooleanArray",
+    "pandas.core.arrays.categorical.Categorical": "pandas.Categorical",
+    "pandas.core.arrays.datetimes.DatetimeArray": "pandas.arrays.DatetimeArray",
+    "pandas.core.arrays.floating.FloatingArray": "pandas.arrays.FloatingArray",
+    "pandas.core.arrays.integer.IntegerArray": "pandas.arrays.IntegerArray",
+    "pandas.core.arrays.interval.IntervalArray": "pandas.arrays.IntervalArray",
+    "pandas.core.arrays.numpy_.NumpyExtensionArray": "pandas.arrays.NumpyExtensionArray",
+    "pandas.core.arrays.period.PeriodArray": "pandas.arrays.PeriodArray",
+    "pandas.core.arrays.string_.StringArray": "pandas.arrays.StringArray",
+    "pandas.core.arrays.string_.StringArrayNumpySemantics": "pandas.arrays.StringArray",
+    "pandas.core.arrays.string_arrow.ArrowStringArray": "pandas.arrays.ArrowStringArray",
+    "pandas.core.arrays.string_arrow.ArrowStringArrayNumpySemantics": "pandas.arrays.ArrowStringArray",
+    "pandas.core.arrays.timedeltas.TimedeltaArray": "pandas.arrays.TimedeltaArray",
+    "pandas._libs.interval.Interval": "pandas.Interval",
+    "pandas._libs.missing.NAType": "pandas.api.typing.NAType",
+    "pandas._libs.tslibs.nattype.NaTType": "pandas.api.typing.NaTType",
+    "pandas._libs.tslibs.period.Period": "pandas.Period",
+    "pandas._libs.tslibs.timedeltas.Timedelta": "pandas.Timedelta",
+    "pandas._libs.tslibs.timestamps.Timestamp": "pandas.Timestamp",
+}
+
+
+def type_name(kind: type) -> str:
+    """The qualified name that a type is saved under, the same in every version of its library.
+
+    Builtins go without a module.
+    """
+    module = kind.__module__
+    if module == "builtins":
+        return kind.__qualname__
+    if module == "pyarrow.lib":
+        module = "pyarrow"
+    elif module == "pathlib._local":
+        module = "pathlib"
+    name = f"{module}.{kind.__qualname__}"
+    return _RENAMED.get(name, name)
+
+
+def shown(label: object) -> str:
+    """A label as a short text that can be printed and encoded."""
+    text = str(label)
+    if len(text) > _SHOWN_MAX_CHARACTERS:
+        text = f"{text[: _SHOWN_MAX_CHARACTERS - 1]}…"
+    return text if text.isprintable() else ascii(text)
+
+
+class TooDeep(Exception):
+    """A value is nested in itself, or deeper than its format can be; the whole of it is pickled instead."""
+
+
+class PartWriter(Protocol):
+    """Takes the parts of one value, in the order in which they stay."""
+
+    def buffer(self, name: str, data: Buffer) -> None:
+        """Add raw bytes: inside the manifest up to `INLINE_MAX_BYTES`, as a blob of their own above.
+
+        Args:
+            name: Unlike that of any other part of this value.
+            data: C-contiguous; it is not copied where it becomes a blob.
+        """
+
+    def value(self, name: str, value: object, *, step: str = "", pickled: bool = False) -> None:
+        """Add another value in its own format.
+
+        Args:
+            name: Unlike that of any other part of this value.
+            value: Anything that can be saved.
+            step: How an error spells the way to it, as in ``['model']`` or ``.weights``.
+            pickled: Take the fallback format, whatever the type.
+        """
+
+    def is_opaque(self, value: object) -> bool:
+        """Whether nothing but pickling could save this value."""
+
+
+class PartReader(Protocol):
+    """Gives out the parts of one value.
+
+    Every method raises `ManifestCorrupt` where the part is not there or of another kind.
+    """
+
+    def names(self) -> tuple[str, ...]:
+        """The parts' names, in the order in which they were written."""
+
+    def buffer(self, name: str) -> memoryview:
+        """Raw bytes as writable private memory; large ones are mapped copy-on-write."""
+
+    def value(self, name: str) -> Any:
+        """Another value, loaded anew at each call."""
+
+
+class Materializer(ABC, Generic[T]):
+    """Turns values of some types into a head and parts, and back.
+
+    It keeps no state: one instance serves all threads. Equal values must give equal heads and parts in every process.
+    A format id is forever: whatever changes the layout takes a new version, and its loader stays.
+    """
+
+    format: ClassVar[str]
+    """Id and version, as in ``numpy.ndarray/1``."""
+    types: ClassVar[tuple[str | type, ...]]
+    """The types, best by qualified name, so that nothing is imported to decide; builtins go without a module.
+
+    Those of the built-in materializers stand in the registry, which knows them before it imports one.
+    """
+    exact: ClassVar[bool] = False
+    """Whether subclasses of the types are left to others."""
+    runs_code: ClassVar[bool] = False
+    """Whether loading may execute code that the stored bytes name."""
+
+    @abstractmethod
+    def save(self, value: T, parts: PartWriter) -> Plain:
+        """Write the parts of a value; give the head, which is best kept below a few kilobytes."""
+
+    @abstractmethod
+    def load(self, head: Any, parts: PartReader) -> T:
+        """Make the value again.
+
+        Head and parts may be damaged: check them before use. A `LookupError`, `TypeError` or `ValueError`
+        raised here reaches the caller as `ManifestCorrupt`.
+        """
+
+    def metadata(self, value: T) -> dict[str, Plain]:
+        """Small facts worth searching for: shape, dtype, rows, columns."""
+        return {}

@@ -1,0 +1,112 @@
+"""Plain values: what Python and its standard library are made of, in containers that may hold anything.
+
+The head is ``[layout, tree]``. Layouts: 0, a tree of msgpack's own types; 1, a tree with marks; 2 to 4, a large `str`,
+`bytes` or `bytearray`, whose bytes are the part ``data``. A tree of more than 16 KiB is that part too, and None here.
+What has a format of its own is ``child.0``, ``child.1``, …; all opaque objects are one list, the part ``opaque``, so
+that what they share stays shared.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..cas.manifest import INLINE_MAX_BYTES, Plain
+from ..errors import ManifestCorrupt, UnsavableValue
+from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, shown
+from .paths import path_to
+from .tree import TreeEncoder, decode
+
+_TREE, _MARKED_TREE, _STR, _BYTES, _BYTEARRAY = range(5)
+_SHOWN_MAX_KEYS = 32
+
+
+class PlainValues(Materializer[Any]):
+    """Scalars, texts, dates, numbers, paths and the built-in containers, exactly as they are."""
+
+    format: ClassVar[str] = PLAIN_FORMAT
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        layout = _save_sequence(value, parts)
+        if layout is not None:
+            return [layout, None]
+        encoder = TreeEncoder(parts.is_opaque)
+        tree: bytes | None = encoder.encode(value)
+        if tree is not None and len(tree) > INLINE_MAX_BYTES:
+            parts.buffer("data", tree)
+            tree = None
+        if encoder.children or encoder.opaque:
+            _save_references(value, encoder, parts)
+        return [_MARKED_TREE if encoder.is_marked else _TREE, tree]
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        layout, tree = head
+        if layout in (_STR, _BYTES, _BYTEARRAY):
+            return _load_sequence(layout, parts.buffer("data"))
+        data = parts.buffer("data") if tree is None else tree
+        if layout == _TREE:
+            return decode(data, False, [], [])
+        if layout != _MARKED_TREE:
+            raise ManifestCorrupt(f"plain values have no layout {layout!r}")
+        # Loaded before the tree is read: calls must not nest inside msgpack's, which take much of the C stack.
+        names = parts.names()
+        count = sum(name.startswith("child.") for name in names)
+        children = [parts.value(f"child.{index}") for index in range(count)]
+        opaque = parts.value("opaque") if "opaque" in names else []
+        return decode(data, True, children, opaque)
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        kind = type(value)
+        if kind in (type(None), bool, float) or (kind is int and -(2**63) <= value < 2**63):
+            return {"value": value}
+        if kind is str and value == shown(value):
+            return {"value": value}
+        if kind is dict and len(value) <= _SHOWN_MAX_KEYS and all(type(key) is str for key in value):
+            return {"length": len(value), "keys": [shown(key) for key in value]}
+        return {"length": len(value)} if kind in (str, bytes, bytearray, list, tuple, set, frozenset, dict) else {}
+
+
+def _save_sequence(value: Any, parts: PartWriter) -> int | None:
+    """Write a large text or byte string as it is, so that its blob is nothing else."""
+    data: bytes | bytearray
+    if type(value) is str and len(value) > INLINE_MAX_BYTES // 4:
+        data = value.encode("utf-8", "surrogatepass")
+        layout = _STR
+    elif type(value) is bytes or type(value) is bytearray:
+        data = value
+        layout = _BYTES if type(value) is bytes else _BYTEARRAY
+    else:
+        return None
+    if len(data) <= INLINE_MAX_BYTES:
+        return None
+    parts.buffer("data", data)
+    return layout
+
+
+def _load_sequence(layout: int, data: memoryview) -> str | bytes | bytearray:
+    if layout == _STR:
+        return str(data, "utf-8", "surrogatepass")
+    return bytes(data) if layout == _BYTES else bytearray(data)
+
+
+def _save_references(value: object, encoder: TreeEncoder, parts: PartWriter) -> None:
+    for index, child in enumerate(encoder.children):
+        try:
+            parts.value(f"child.{index}", child)
+        except UnsavableValue as error:
+            error.details["steps"].insert(0, path_to(value, child))
+            raise
+    if encoder.opaque:
+        try:
+            parts.value("opaque", encoder.opaque, pickled=True)
+        except UnsavableValue as error:
+            _locate_opaque(error, value, encoder.opaque)
+            raise
+
+
+def _locate_opaque(error: UnsavableValue, value: object, opaque: list[Any]) -> None:
+    """Say where in the value the failing object is, instead of where in the list of opaque ones."""
+    steps = error.details["steps"]
+    if len(steps) > 1:
+        index = int(steps[1].strip("[]"))
+        steps[:2] = [path_to(value, opaque[index])]

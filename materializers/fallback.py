@@ -1,0 +1,125 @@
+"""The fallback: cloudpickle, protocol 5, with large buffers beside the stream, where they dedupe and can be mapped.
+
+Loading executes what the stream says. Equal values need not give equal bytes, and a `memoryview` comes back as `bytes`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import warnings
+from typing import Any, ClassVar
+
+import cloudpickle
+
+from ..cas.manifest import INLINE_MAX_BYTES, Plain
+from ..errors import ManifestCorrupt, UnsavableValue, Unsupported
+from .base import PICKLE_FORMAT, Materializer, PartReader, PartWriter, type_name
+from .paths import path_to_culprit
+
+_PROTOCOL = 5
+
+
+class VersionMismatchWarning(UserWarning):
+    """A pickled value was loaded under other versions than it was saved under."""
+
+
+class Pickle(Materializer[Any]):
+    """Anything that can be pickled.
+
+    The head names the versions of Python, cloudpickle and the packages that the value's types come from.
+    """
+
+    format: ClassVar[str] = PICKLE_FORMAT
+    runs_code: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        buffers: list[memoryview] = []
+
+        def stays_in_band(buffer: pickle.PickleBuffer) -> bool:
+            raw = buffer.raw()
+            if raw.nbytes > INLINE_MAX_BYTES:
+                buffers.append(raw)
+                return False
+            return True
+
+        try:
+            stream = cloudpickle.dumps(value, protocol=_PROTOCOL, buffer_callback=stays_in_band)
+        except Exception as error:
+            raise _unsavable(value, error) from error
+        parts.buffer("stream", stream)
+        for index, buffer in enumerate(buffers):
+            parts.buffer(f"buffer.{index}", buffer)
+        return {"python": _python(), "cloudpickle": cloudpickle.__version__, "packages": _packages(value)}
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        if not isinstance(head, dict) or not isinstance(head.get("packages"), dict):
+            raise ManifestCorrupt("the head of a pickled value does not name its versions", where=self.format)
+        stream = parts.buffer("stream")
+        buffers = [parts.buffer(f"buffer.{index}") for index in range(len(parts.names()) - 1)]
+        try:
+            value = pickle.loads(stream, buffers=buffers)
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise ManifestCorrupt(f"a pickled value can't be read: {error}", where=self.format) from error
+        except Exception as error:
+            raise Unsupported(
+                f"a pickled value can't be rebuilt here: {type(error).__name__}: {error}",
+                hint=f"Load it under {_versions(head)}, with the code that saved it.",
+            ) from error
+        _warn_of_mismatches(head)
+        return value
+
+
+def _python() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _packages(value: object) -> dict[str, Plain]:
+    """The versions of the packages that the value's type, or its members' types, come from."""
+    members = value if type(value) is list else [value]
+    names = {type(member).__module__.partition(".")[0] for member in members}
+    versions = ((name, _version(name)) for name in sorted(names - {"builtins", "__main__"}))
+    return {name: version for name, version in versions if version is not None}
+
+
+def _version(package: str) -> str | None:
+    version = getattr(sys.modules.get(package), "__version__", None)
+    return version if isinstance(version, str) else None
+
+
+def _versions(head: dict[str, Any]) -> str:
+    packages = (f"{name} {version}" for name, version in head["packages"].items())
+    return ", ".join([f"Python {head.get('python')}", *packages])
+
+
+def _warn_of_mismatches(head: dict[str, Any]) -> None:
+    # A package that the loading itself did not import is not looked for: nothing is imported by name.
+    found = {name: (saved, _version(name)) for name, saved in head["packages"].items()}
+    found["Python"] = (head.get("python"), _python())
+    differing = [f"{name} {saved}, now {now}" for name, (saved, now) in found.items() if now not in (None, saved)]
+    if differing:
+        warnings.warn(f"a pickled value was saved under {'; '.join(differing)}", VersionMismatchWarning, stacklevel=2)
+
+
+def _unsavable(value: object, error: Exception) -> UnsavableValue:
+    if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
+        return UnsavableValue(
+            f"a {type_name(type(value))} can't be saved: it is nested too deep to be pickled",
+            hint="Flatten it: keep the parts in one list and let them name each other by index.",
+        )
+    steps, culprit = path_to_culprit(value, lambda one: not _can_be_pickled(one))
+    name = type_name(type(culprit))
+    return UnsavableValue(
+        f"a {name} can't be saved: {error}",
+        hint=f"Save what it is made from instead, or register a materializer for {name}.",
+        type=name,
+        steps=steps,
+    )
+
+
+def _can_be_pickled(value: object) -> bool:
+    try:
+        cloudpickle.dumps(value, protocol=_PROTOCOL, buffer_callback=lambda _: False)
+    except Exception:  # noqa: BLE001  A reducer may raise anything.
+        return False
+    return True

@@ -1,0 +1,75 @@
+"""NumPy arrays: one raw buffer each, neither copied on the way in nor on the way out.
+
+The head is ``{dtype, shape, order}``. An array of objects has its elements as a list instead of the buffer; one of a
+dtype that has no plain description is pickled whole. Memory-mapped arrays are saved as the arrays they are.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from ..cas.manifest import Plain
+from ..errors import BlobCorrupt, ManifestCorrupt
+from .base import Materializer, PartReader, PartWriter, shown
+from .numpy_dtypes import bytes_of, decode_dtype, encode_dtype
+
+_OBJECT = np.dtype(object)
+_MAX_DIMENSIONS = 64
+
+
+class Ndarray(Materializer[np.ndarray[Any, Any]]):
+    """Arrays of any shape and dtype, in C or Fortran order; any other order becomes C."""
+
+    format: ClassVar[str] = "numpy.ndarray/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: np.ndarray[Any, Any], parts: PartWriter) -> Plain:
+        array = np.asarray(value)
+        order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+        dtype: Plain = "object" if array.dtype == _OBJECT else encode_dtype(array.dtype)
+        if dtype is None:
+            parts.value("array", array, pickled=True)
+            return None
+        if dtype == "object":
+            parts.value("elements", array.ravel(order).tolist())
+        else:
+            parts.buffer("data", bytes_of(array, order))
+        return {"dtype": dtype, "shape": list(array.shape), "order": order}
+
+    def load(self, head: Any, parts: PartReader) -> np.ndarray[Any, Any]:
+        if head is None:
+            return _checked(parts.value("array"))
+        shape, order = _shape(head["shape"]), head["order"]
+        if order not in ("C", "F"):
+            raise ManifestCorrupt(f"an array has no order {order!r}")
+        if head["dtype"] == "object":
+            elements = parts.value("elements")
+            if not isinstance(elements, list):
+                raise ManifestCorrupt("an array's elements are no list")
+            return np.fromiter(elements, _OBJECT, len(elements)).reshape(shape, order=order)
+        dtype = decode_dtype(head["dtype"])
+        data = parts.buffer("data")
+        expected_bytes = math.prod(shape) * dtype.itemsize
+        if data.nbytes != expected_bytes:
+            raise BlobCorrupt(f"an array of {expected_bytes:,} bytes has {data.nbytes:,}", size_bytes=data.nbytes)
+        return np.ndarray(shape, dtype, data, order=order)
+
+    def metadata(self, value: np.ndarray[Any, Any]) -> dict[str, Plain]:
+        return {"shape": list(value.shape), "dtype": shown(value.dtype)}
+
+
+def _checked(array: Any) -> np.ndarray[Any, Any]:
+    if not isinstance(array, np.ndarray):
+        raise ManifestCorrupt("what was pickled for an array is none")
+    return array
+
+
+def _shape(plain: Any) -> tuple[int, ...]:
+    if not isinstance(plain, list) or len(plain) > _MAX_DIMENSIONS:
+        raise ManifestCorrupt(f"an array can't have the shape {plain!r}")
+    if any(type(length) is not int or length < 0 for length in plain):
+        raise ManifestCorrupt(f"an array can't have the shape {plain!r}")
+    return tuple(plain)

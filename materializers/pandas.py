@@ -1,0 +1,95 @@
+"""Frames and series of pandas: a part for each column, not for each of the blocks that pandas keeps them in.
+
+So a changed column is one new blob, and a column is loaded in place. Columns of NumPy dtypes are arrays; the others are
+extension arrays, saved as `pandas_arrays` says, or pickled where they are another library's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from ..cas.manifest import Plain
+from ..errors import ManifestCorrupt
+from .base import Materializer, PartReader, PartWriter, shown
+
+_SHOWN_MAX_COLUMNS = 100
+_OBJECT = np.dtype(object)
+
+
+class DataFrame(Materializer[Any]):
+    """Frames, with their columns' labels, index, attributes and flags."""
+
+    format: ClassVar[str] = "pandas.DataFrame/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        parts.value("index", value.index, step=".index")
+        parts.value("columns", value.columns, step=".columns")
+        for number, (label, column) in enumerate(value.items()):
+            parts.value(f"column.{number}", _values(column), step=f"[{shown(label)!r}]")
+        return _save_extras(value, parts, {"columns": len(value.columns)})
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        index = parts.value("index")
+        columns = [_column(parts.value(f"column.{number}"), index) for number in range(head["columns"])]
+        frame = pd.DataFrame(dict(enumerate(columns)), index=index, copy=False)
+        if len(frame) != len(index):
+            raise ManifestCorrupt("the index of a frame has another length than its columns", where=self.format)
+        frame.columns = parts.value("columns")
+        return _with_extras(frame, head, parts)
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        pairs = list(value.dtypes.items())[:_SHOWN_MAX_COLUMNS]
+        dtypes: dict[str, Plain] = {shown(label): shown(dtype) for label, dtype in pairs}
+        return {"rows": len(value), "columns": len(value.columns), "dtypes": dtypes}
+
+
+class Series(Materializer[Any]):
+    """Series, with their name, index, attributes and flags."""
+
+    format: ClassVar[str] = "pandas.Series/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        parts.value("index", value.index, step=".index")
+        parts.value("values", _values(value))
+        if value.name is not None:
+            parts.value("name", value.name, step=".name")
+        return _save_extras(value, parts, {})
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        values = parts.value("values")
+        name = parts.value("name") if "name" in parts.names() else None
+        series = pd.Series(values, index=parts.value("index"), dtype=values.dtype, name=name, copy=False)
+        return _with_extras(series, head, parts)
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        return {"rows": len(value), "dtype": shown(value.dtype)}
+
+
+def _values(series: Any) -> Any:
+    return series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
+
+
+def _column(values: Any, index: Any) -> Any:
+    # Bare objects would be looked at: texts among them would become the text dtype.
+    if values.dtype == _OBJECT:
+        return pd.Series(values, index=index, dtype=_OBJECT, copy=False)
+    return values
+
+
+def _save_extras(value: Any, parts: PartWriter, head: dict[str, Plain]) -> Plain:
+    if value.attrs:
+        parts.value("attrs", value.attrs, step=".attrs")
+    return {**head, "allows_duplicate_labels": value.flags.allows_duplicate_labels}
+
+
+def _with_extras(value: Any, head: dict[str, Any], parts: PartReader) -> Any:
+    if "attrs" in parts.names():
+        value.attrs = parts.value("attrs")
+    if not head["allows_duplicate_labels"]:
+        value.flags.allows_duplicate_labels = False
+    return value

@@ -1,0 +1,157 @@
+"""The registry: which materializer saves a type and which loads a format.
+
+Both answers follow from the type or format and what was registered, never from what was imported before.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any, TypeVar
+
+from ..errors import Invalid, MaterializerMissing
+from .base import PICKLE_FORMAT, Materializer, type_name
+
+M = TypeVar("M", bound=type[Materializer[Any]])
+
+_FORMAT = re.compile(r"[\w.+-]+/[1-9]\d*", re.ASCII)
+
+_PLAIN = """
+    NoneType bool int float complex str bytes bytearray list tuple set frozenset dict range slice
+    datetime.date datetime.time datetime.datetime datetime.timedelta datetime.timezone zoneinfo.ZoneInfo
+    decimal.Decimal fractions.Fraction uuid.UUID
+    pathlib.PurePosixPath pathlib.PureWindowsPath pathlib.PosixPath pathlib.WindowsPath
+    numpy.bool numpy.int8 numpy.int16 numpy.int32 numpy.int64 numpy.uint8 numpy.uint16 numpy.uint32 numpy.uint64
+    numpy.float16 numpy.float32 numpy.float64 numpy.longdouble numpy.complex64 numpy.complex128 numpy.clongdouble
+    numpy.str_ numpy.bytes_ numpy.void numpy.datetime64 numpy.timedelta64
+    pandas.Timestamp pandas.Timedelta pandas.Period pandas.Interval
+    pandas.api.typing.NaTType pandas.api.typing.NAType
+"""
+_BUILT_IN = {
+    "builtins:PlainValues": ("python.plain/1", _PLAIN),
+    "numpy:Ndarray": ("numpy.ndarray/1", "numpy.ndarray"),
+    "pandas:DataFrame": ("pandas.DataFrame/1", "pandas.DataFrame"),
+    "pandas:Series": ("pandas.Series/1", "pandas.Series"),
+    "pandas_index:Index": (
+        "pandas.Index/1",
+        """
+        pandas.Index pandas.RangeIndex pandas.MultiIndex pandas.CategoricalIndex pandas.DatetimeIndex
+        pandas.IntervalIndex pandas.PeriodIndex pandas.TimedeltaIndex
+        """,
+    ),
+    "pandas_arrays:Categorical": ("pandas.Categorical/1", "pandas.Categorical"),
+    "pandas_arrays:Masked": (
+        "pandas.masked/1",
+        "pandas.arrays.BooleanArray pandas.arrays.FloatingArray pandas.arrays.IntegerArray",
+    ),
+    "pandas_arrays:Datetimes": ("pandas.datetimes/1", "pandas.arrays.DatetimeArray pandas.arrays.TimedeltaArray"),
+    "pandas_arrays:Periods": ("pandas.periods/1", "pandas.arrays.PeriodArray"),
+    "pandas_arrays:Intervals": ("pandas.intervals/1", "pandas.arrays.IntervalArray"),
+    "pandas_arrays:ArrowBacked": (
+        "pandas.arrow/1",
+        "pandas.arrays.ArrowExtensionArray pandas.arrays.ArrowStringArray",
+    ),
+    "pandas_arrays:Strings": ("pandas.strings/1", "pandas.arrays.StringArray"),
+    "pandas_arrays:NumpyBacked": ("pandas.numpy/1", "pandas.arrays.NumpyExtensionArray"),
+    "pyarrow:Table": ("pyarrow.Table/1", "pyarrow.Table"),
+    "pyarrow:RecordBatch": ("pyarrow.RecordBatch/1", "pyarrow.RecordBatch"),
+    "pyarrow:Array": ("pyarrow.Array/1", "pyarrow.Array"),
+    "pyarrow:ChunkedArray": ("pyarrow.ChunkedArray/1", "pyarrow.ChunkedArray"),
+    # Every type ends here.
+    "fallback:Pickle": (PICKLE_FORMAT, "object"),
+}
+"""Where the built-in materializers are, by the format that each writes and the types that each saves."""
+
+_BY_FORMAT = {format_id: place for place, (format_id, _) in _BUILT_IN.items()}
+_BY_TYPE = {name: place for place, (_, names) in _BUILT_IN.items() for name in names.split()}
+_loaded: dict[str, Materializer[Any]] = {}
+
+
+class Registry:
+    """Finds materializers: those registered here, and the built-in ones, which are imported when first met."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[str | type, Materializer[Any]] = {}
+        self._by_format: dict[str, Materializer[Any]] = {}
+
+    def register(self, materializer: M) -> M:
+        """Add a materializer; a class decorator.
+
+        It comes before a built-in one for the same type. Inside containers, values of plain types stay as they are.
+
+        Raises:
+            Invalid: Its format id can't be one, is taken, or it names no types.
+        """
+        instance = materializer()
+        format_id = instance.format
+        if not _FORMAT.fullmatch(format_id):
+            raise Invalid(f"{format_id!r} is no format id", where=type_name(materializer), hint="Write name/1.")
+        if not instance.types:
+            raise Invalid("a materializer names no types", where=type_name(materializer), hint="Fill in its types.")
+        holder = self._by_format.get(format_id)
+        if format_id in _BY_FORMAT or (holder and type_name(type(holder)) != type_name(materializer)):
+            raise Invalid(f"the format id {format_id} is taken", where=type_name(materializer), hint="Choose another.")
+        self._by_format[format_id] = instance
+        self._by_type.update(dict.fromkeys(instance.types, instance))
+        return materializer
+
+    def for_type(self, kind: type) -> Materializer[Any]:
+        """The materializer that saves values of this type: that of the nearest base class that has one."""
+        for base in kind.__mro__:
+            name = type_name(base)
+            found = self._by_type.get(base) or self._by_type.get(name)
+            if found is None and name in _BY_TYPE:
+                found = _load(_BY_TYPE[name])
+            if found is not None and (base is kind or not found.exact):
+                return found
+        return _load(_BY_FORMAT[PICKLE_FORMAT])
+
+    def for_value(self, value: object) -> Materializer[Any]:
+        """The materializer that saves this value."""
+        return self.for_type(type(value))
+
+    def for_format(self, format_id: str) -> Materializer[Any]:
+        """The materializer that loads this format.
+
+        Raises:
+            MaterializerMissing: None is registered.
+        """
+        found = self._by_format.get(format_id)
+        if found is not None:
+            return found
+        if format_id in _BY_FORMAT:
+            return _load(_BY_FORMAT[format_id])
+        raise self._missing(format_id)
+
+    def runs_code(self, format_id: str) -> bool:
+        """Whether loading this format may execute code; imports nothing.
+
+        Raises:
+            MaterializerMissing: None is registered.
+        """
+        found = self._by_format.get(format_id)
+        if found is not None:
+            return found.runs_code
+        if format_id in _BY_FORMAT:
+            return format_id == PICKLE_FORMAT
+        raise self._missing(format_id)
+
+    def _missing(self, format_id: str) -> MaterializerMissing:
+        name, _, _ = format_id.rpartition("/")
+        known = sorted(one for one in (*_BY_FORMAT, *self._by_format) if one.rpartition("/")[0] == name)
+        hint = "Import the module that registers its materializer."
+        if known:
+            hint = f"Known is {', '.join(known)}: upgrade what wrote it."
+        return MaterializerMissing(f"no materializer loads the format {format_id!r}", hint=hint, format=format_id)
+
+
+def _load(place: str) -> Materializer[Any]:
+    materializer = _loaded.get(place)
+    if materializer is None:
+        module, _, name = place.partition(":")
+        materializer = _loaded[place] = getattr(import_module(f".{module}", __package__), name)()
+    return materializer
+
+
+REGISTRY = Registry()
+"""What `save` and `load` ask."""

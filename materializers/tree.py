@@ -1,0 +1,203 @@
+"""The tree codec: plain values in one canonical msgpack, encoded and decoded in C.
+
+Equal values give equal bytes in every process: sets are ordered by their elements' bytes, dicts keep their order, and
+only exact types are taken, so that no subclass is flattened. What is no plain value becomes a reference: to a child,
+where the object has a format of its own, or to an opaque object, which only pickling can save. The same object met
+twice is one reference; equal plain values that happen to be one object are not told apart. References are numbered as
+they are met, so only a set of such objects has no canonical bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import msgpack
+from msgpack import ExtType, Timestamp
+
+from ..errors import ManifestCorrupt
+from .atoms import Atom, atom_of_code, atom_of_type
+from .base import TooDeep
+
+_TUPLE, _SET, _FROZENSET, _CHILD, _OPAQUE = (ExtType(code, b"") for code in range(8, 13))
+
+# msgpack takes these for what they look like, before it asks.
+_LOOKALIKES = {bytearray, memoryview, ExtType, Timestamp}
+_MAY_BE_LOOKALIKE = re.compile(rb"[\xc4-\xc9\xd4-\xd8]")
+"""The first bytes of binaries and extensions: where they are absent, so are lookalikes."""
+_CONTAINERS = {dict, list, tuple, set, frozenset}
+
+
+class _Wrapped:
+    """A lookalike, hidden from msgpack."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class TreeEncoder:
+    """Encodes one tree and collects what it refers to."""
+
+    def __init__(self, is_opaque: Callable[[object], bool]) -> None:
+        """Start; `is_opaque` says which objects have no format of their own."""
+        self._is_opaque = is_opaque
+        self._references: dict[int, list[Any]] = {}
+        self._orders: dict[int, list[Any]] = {}
+        self.is_marked = False
+        """Whether the tree holds anything but msgpack's own types."""
+        self.children: list[Any] = []
+        """Objects with a format of their own, by index of reference."""
+        self.opaque: list[Any] = []
+        """Objects without one, by index of reference."""
+
+    def encode(self, value: object) -> bytes:
+        """Give the tree's bytes.
+
+        Raises:
+            TooDeep: The value is nested in itself, or beyond msgpack's depth of 511 or its size of 4 GiB a text.
+        """
+        try:
+            data = self._pack(value)
+            if _MAY_BE_LOOKALIKE.search(data) and _holds_lookalike(value):
+                data = self._pack(_with_wrapped(value))
+        except (ValueError, RecursionError) as error:
+            raise TooDeep from error
+        return data
+
+    def _pack(self, value: object) -> bytes:
+        return bytes(self._packer().pack(value))
+
+    def _packer(self) -> msgpack.Packer:
+        return msgpack.Packer(default=self._fields, strict_types=True, unicode_errors="surrogatepass")
+
+    def _fields(self, value: Any) -> list[Any]:
+        """What msgpack writes in place of what it doesn't know; called by it."""
+        kind = type(value)
+        if kind is tuple:
+            self.is_marked = True
+            return [_TUPLE, *value]
+        if kind is set or kind is frozenset:
+            self.is_marked = True
+            return [_SET if kind is set else _FROZENSET, *self._in_order(value)]
+        if kind is _Wrapped:
+            value = value.value
+            kind = type(value)
+        atom = atom_of_type(kind)
+        fields = None if atom is None else atom.fields(value)
+        if atom is None or fields is None:
+            return self._reference(value)
+        self.is_marked = True
+        return [atom.mark, *fields]
+
+    def _in_order(self, values: set[Any] | frozenset[Any]) -> list[Any]:
+        order = self._orders.get(id(values))
+        if order is None:
+            pack = self._packer().pack
+            pairs = sorted(((pack(value), value) for value in values), key=itemgetter(0))
+            order = self._orders[id(values)] = [value for _, value in pairs]
+        return order
+
+    def _reference(self, value: Any) -> list[Any]:
+        reference = self._references.get(id(value))
+        if reference is None:
+            self.is_marked = True
+            mark, targets = (_OPAQUE, self.opaque) if self._is_opaque(value) else (_CHILD, self.children)
+            reference = self._references[id(value)] = [mark, len(targets)]
+            targets.append(value)
+        return reference
+
+
+def decode(data: bytes | memoryview, is_marked: bool, children: list[Any], opaque: list[Any]) -> Any:
+    """Make a tree again.
+
+    Raises:
+        ManifestCorrupt: The bytes are no tree.
+        LookupError, TypeError, ValueError: The same.
+    """
+    decoder = _Decoder(children, opaque)
+    value = msgpack.unpackb(
+        data,
+        strict_map_key=False,
+        unicode_errors="surrogatepass",
+        ext_hook=decoder.mark if is_marked else _refuse,
+        list_hook=decoder.made if is_marked else None,
+    )
+    if decoder.marks:
+        raise ManifestCorrupt("a tree holds a mark that begins no list")
+    return value
+
+
+def _refuse(code: int, _: bytes) -> None:
+    raise ManifestCorrupt(f"a tree without marks holds one of code {code}")
+
+
+class _Decoder:
+    """msgpack's hooks; it meets a mark before the list that the mark begins."""
+
+    def __init__(self, children: list[Any], opaque: list[Any]) -> None:
+        self._atoms = dict(_CONTAINER_ATOMS)
+        for mark, targets in ((_CHILD, children), (_OPAQUE, opaque)):
+            self._atoms[mark.code] = Atom(mark.code, object, lambda _: None, partial(_target, targets))
+        self.marks = 0
+        """Marks that no list was made of."""
+
+    def mark(self, code: int, data: bytes) -> Atom:
+        if data:
+            raise ManifestCorrupt("a tree holds a mark with a content")
+        self.marks += 1
+        return self._atoms.get(code) or atom_of_code(code)
+
+    def made(self, items: list[Any]) -> Any:
+        if not items or type(items[0]) is not Atom:
+            return items
+        self.marks -= 1
+        atom = items[0]
+        return tuple(items[1:]) if atom.code == _TUPLE.code else atom.make(*items[1:])
+
+
+_CONTAINER_ATOMS = {
+    _TUPLE.code: Atom(_TUPLE.code, tuple, tuple, lambda *items: items),
+    _SET.code: Atom(_SET.code, set, tuple, lambda *items: set(items)),
+    _FROZENSET.code: Atom(_FROZENSET.code, frozenset, tuple, lambda *items: frozenset(items)),
+}
+
+
+def _target(targets: list[Any], index: object) -> Any:
+    if type(index) is not int or index < 0:
+        raise ManifestCorrupt(f"a tree refers to {index!r}, which is no index")
+    return targets[index]
+
+
+def _holds_lookalike(value: object) -> bool:
+    """Look at the types of everything in a finite tree, a level at a time, so that the loops run in C."""
+    level: list[Any] = [value]
+    while level:
+        kinds = set(map(type, level))
+        if not kinds.isdisjoint(_LOOKALIKES):
+            return True
+        inner: list[Any] = []
+        for kind in kinds & _CONTAINERS:
+            members: list[Any] = level if len(kinds) == 1 else [one for one in level if type(one) is kind]
+            inner.extend(chain.from_iterable(members))
+            if kind is dict:
+                inner.extend(chain.from_iterable(map(dict.values, members)))
+        level = inner
+    return False
+
+
+def _with_wrapped(value: Any) -> Any:
+    """The same tree with its lookalikes wrapped."""
+    kind = type(value)
+    if kind in _LOOKALIKES:
+        return _Wrapped(value)
+    if kind is dict:
+        return {_with_wrapped(key): _with_wrapped(one) for key, one in value.items()}
+    if kind in _CONTAINERS:
+        return kind(map(_with_wrapped, value))
+    return value
