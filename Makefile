@@ -23,7 +23,7 @@ demo: setup ## run the digits example
 	@$(run) examples/digits/demo.py
 
 bench: setup ## measure against the budgets
-	@$(run) benchmarks/run.py
+	@.venv/bin/python benchmarks/run.py
 
 torture: setup ## the long runs: crashes, kills, full disks
 	@$(run) -m pytest tests -m torture $(PYTEST_ARGS)

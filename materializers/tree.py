@@ -2,9 +2,10 @@
 
 Equal values give equal bytes in every process: sets are ordered by their elements' bytes, dicts keep their order, and
 only exact types are taken, so that no subclass is flattened. What is no plain value becomes a reference: to a child,
-where the object has a format of its own, or to an opaque object, which only pickling can save. The same object met
-twice is one reference; equal plain values that happen to be one object are not told apart. References are numbered as
-they are met, so only a set of such objects has no canonical bytes.
+where the object has a format of its own, or to an opaque object, which only pickling can save. The same opaque object
+met twice is one reference; anything else is a value, and whether two equal values happen to be one object is not told
+apart: they come back as two, each to be changed alone. References are numbered as they are met, so only a set of such
+objects has no canonical bytes.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class TreeEncoder:
         try:
             data = self._pack(value)
             if _MAY_BE_LOOKALIKE.search(data) and _holds_lookalike(value):
+                self.children.clear()
                 data = self._pack(_with_wrapped(value))
         except (ValueError, RecursionError) as error:
             raise TooDeep from error
@@ -98,18 +100,21 @@ class TreeEncoder:
     def _in_order(self, values: set[Any] | frozenset[Any]) -> list[Any]:
         order = self._orders.get(id(values))
         if order is None:
-            pack = self._packer().pack
+            pack, met = self._packer().pack, len(self.children)
             pairs = sorted(((pack(value), value) for value in values), key=itemgetter(0))
+            del self.children[met:]
             order = self._orders[id(values)] = [value for _, value in pairs]
         return order
 
     def _reference(self, value: Any) -> list[Any]:
+        self.is_marked = True
+        if not self._is_opaque(value):
+            self.children.append(value)
+            return [_CHILD, len(self.children) - 1]
         reference = self._references.get(id(value))
         if reference is None:
-            self.is_marked = True
-            mark, targets = (_OPAQUE, self.opaque) if self._is_opaque(value) else (_CHILD, self.children)
-            reference = self._references[id(value)] = [mark, len(targets)]
-            targets.append(value)
+            reference = self._references[id(value)] = [_OPAQUE, len(self.opaque)]
+            self.opaque.append(value)
         return reference
 
 
