@@ -33,11 +33,12 @@ def main() -> None:
     array = np.random.default_rng(0).random(SIZE_BYTES // 8)
     numbers = itertools.count(1)
     with tempfile.TemporaryDirectory() as folder, lineal.open(Path(folder) / "store") as store:
-        file = Path(folder) / "array.npy"
+        files = [Path(folder) / f"{turn}.npy" for turn in range(TURNS)]
+        file, unused = files[0], iter(files)
 
         def numpy_save() -> None:
-            file.unlink(missing_ok=True)
-            with file.open("wb") as stream:
+            # A new file each time, as for the blob: pages freed just before would be there for the taking.
+            with next(unused).open("wb") as stream:
                 np.save(stream, array)
                 stream.flush()
                 os.fsync(stream.fileno())
