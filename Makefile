@@ -3,6 +3,8 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 export PYTHON
+# What another Python was told must not decide what is tested here.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 # -P: the checkout must not be on the import path, where its rooms would pose as top-level modules.
 run := .venv/bin/python -P

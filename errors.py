@@ -8,7 +8,7 @@ Every error survives pickling with its fields, since steps may fail in another p
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class LinealError(Exception):
@@ -27,6 +27,10 @@ class LinealError(Exception):
         self.hint = hint
         self.details = details
         super().__init__(what)
+
+    def about(self, context: str, *, hint: str | None = None) -> Self:
+        """The same error said of something that its raiser didn't know; raise it from this one."""
+        return type(self)(f"{context}: {self.what}", where=self.where, hint=hint or self.hint, **self.details)
 
     def __str__(self) -> str:
         text = self.what if self.where is None else f"{self.what} [{self.where}]"

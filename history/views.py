@@ -112,9 +112,7 @@ class ArtifactVersionView:
         try:
             return load(self.manifest, self._reader.store.blobs, allow_pickle=self._reader.allow_pickle)
         except BlobMissing as error:
-            raise BlobMissing(
-                f"{self} can't be loaded: {error.what}", where=error.where, hint=self._recipe(), **error.details
-            ) from error
+            raise error.about(f"{self} can't be loaded", hint=self._recipe()) from error
 
     read = load
     """The classic name of `load`."""

@@ -45,12 +45,7 @@ class Literals:
             try:
                 saved = save(value, batch)
             except UnsavableValue as error:
-                raise UnsavableValue(
-                    f"parameter {name!r} can't be saved: {error.what}",
-                    where=error.where,
-                    hint=error.hint,
-                    **error.details,
-                ) from error
+                raise error.about(f"parameter {name!r} can't be saved") from error
             return SavedLiteral(saved.manifest.digest, batch.publish(), _text(value))
 
 

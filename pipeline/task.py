@@ -142,12 +142,7 @@ def _save_one(task: Task, spec: OutputSpec, value: Any, batch: Batch) -> Output:
     try:
         saved = save(value, batch)
     except UnsavableValue as error:
-        raise UnsavableValue(
-            f"output {spec.name!r} of step {task.step!r} can't be saved: {error.what}",
-            where=error.where,
-            hint=error.hint,
-            **error.details,
-        ) from error
+        raise error.about(f"output {spec.name!r} of step {task.step!r} can't be saved") from error
     manifest = saved.manifest
     artifact = spec.artifact or f"{task.pipeline}.{task.step}.{spec.name}"
     return Output(

@@ -12,13 +12,9 @@ from types import CodeType
 
 from ...cas.digest import Digest, digest_of
 from .framing import (
-    ELLIPSIS,
-    NONE,
     frame_all,
-    frame_bool,
     frame_bytes,
-    frame_complex,
-    frame_float,
+    frame_constant,
     frame_int,
     frame_str,
 )
@@ -68,20 +64,6 @@ def _framed(code: CodeType) -> bytes:
 
 def _constant(value: object) -> bytes:
     match value:
-        case None:
-            return NONE
-        case bool():
-            return frame_bool(value)
-        case int():
-            return frame_int(value)
-        case float():
-            return frame_float(value)
-        case complex():
-            return frame_complex(value)
-        case str():
-            return frame_str(value)
-        case bytes():
-            return frame_bytes(value)
         case tuple():
             return frame_all(b"t", [_constant(item) for item in value])
         case frozenset():
@@ -91,7 +73,7 @@ def _constant(value: object) -> bytes:
         case CodeType():
             return _framed(value)
         case _:
-            return ELLIPSIS
+            return frame_constant(value)
 
 
 def _collect_reads(code: CodeType, found: set[Read]) -> None:

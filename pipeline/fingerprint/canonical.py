@@ -11,14 +11,8 @@ import ast
 from collections.abc import Sequence
 
 from .framing import (
-    ELLIPSIS,
-    NONE,
     frame_all,
-    frame_bool,
-    frame_bytes,
-    frame_complex,
-    frame_float,
-    frame_int,
+    frame_constant,
     frame_str,
 )
 
@@ -64,7 +58,7 @@ class _Canonical:
     def node(self, node: ast.AST, without: tuple[str, ...] = ()) -> bytes:
         kind = type(node)
         if kind is ast.Constant:
-            return _constant(node.value)  # type: ignore[attr-defined]
+            return frame_constant(node.value)  # type: ignore[attr-defined]
         if kind is ast.JoinedStr:
             return self._joined(node)  # type: ignore[arg-type]
         if kind is ast.AnnAssign and self._in_function:
@@ -107,7 +101,7 @@ class _Canonical:
             return self.node(value)
         if isinstance(value, list):
             return self.list(value)
-        return _ABSENT if value is None else _constant(value)
+        return _ABSENT if value is None else frame_constant(value)
 
     def _assignment(self, node: ast.AnnAssign) -> bytes:
         value = ast.Constant(value=None) if node.value is None else node.value
@@ -152,23 +146,3 @@ def _fields(kind: type[ast.AST]) -> tuple[tuple[str, bytes], ...]:
         names = tuple((name, frame_str(name)) for name in sorted(kind._fields) if name not in _DROPPED_FIELDS)
         _field_names[kind] = names
     return names
-
-
-def _constant(value: object) -> bytes:
-    match value:
-        case None:
-            return NONE
-        case bool():
-            return frame_bool(value)
-        case int():
-            return frame_int(value)
-        case str():
-            return frame_str(value)
-        case bytes():
-            return frame_bytes(value)
-        case float():
-            return frame_float(value)
-        case complex():
-            return frame_complex(value)
-        case _:
-            return ELLIPSIS

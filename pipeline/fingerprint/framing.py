@@ -58,3 +58,24 @@ def frame_float(value: float) -> bytes:
 def frame_complex(value: complex) -> bytes:
     """A complex number by the bits of its parts."""
     return b"c" + _pack_doubles(value.real, value.imag)
+
+
+def frame_constant(value: object) -> bytes:
+    """A scalar that source text can spell; whatever is none of the others is ``...``."""
+    match value:
+        case None:
+            return NONE
+        case bool():
+            return frame_bool(value)
+        case int():
+            return frame_int(value)
+        case float():
+            return frame_float(value)
+        case complex():
+            return frame_complex(value)
+        case str():
+            return frame_str(value)
+        case bytes():
+            return frame_bytes(value)
+        case _:
+            return ELLIPSIS
