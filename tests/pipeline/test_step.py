@@ -1,0 +1,78 @@
+"""Declaring steps and pipelines."""
+
+from __future__ import annotations
+
+import pytest
+
+from lineal import Client, Pipeline, Step, pipeline, step
+from lineal.errors import InvalidName, InvalidPipeline
+
+
+@step
+def plain(x: int) -> int:
+    """Add one."""
+    return x + 1
+
+
+@step(name="renamed", cache=False, version="2", depends_on=["data.csv"], ignore_inputs=["y"])
+def configured(x: int, y: int = 0) -> int:
+    return x
+
+
+@pipeline(name="project", cache=False)
+def declared(n: int):
+    """Declared with options."""
+    plain(n)
+
+
+def test_a_step_keeps_what_its_function_is_and_its_options() -> None:
+    assert isinstance(plain, Step)
+    assert (plain.name, plain.__doc__, plain.__wrapped__, plain(1)) == ("plain", "Add one.", plain.function, 2)
+    options = configured.options
+    assert (configured.name, options.cache, options.version) == ("renamed", False, "2")
+    assert (options.depends_on, options.ignore_inputs) == (("data.csv",), frozenset({"y"}))
+
+
+def test_with_options_changes_a_copy() -> None:
+    changed = configured.with_options(name="other", cache=True)
+    assert (changed.name, changed.options.cache, changed.options.version) == ("other", True, "2")
+    assert (configured.name, configured.options.cache) == ("renamed", False)
+
+
+def test_a_pipeline_keeps_its_options_and_runs_under_its_name(client: Client) -> None:
+    assert isinstance(declared, Pipeline)
+    assert (declared.name, declared.__doc__) == ("project", "Declared with options.")
+    first = declared(1)
+    second = declared.with_options(cache=True, run_name="mine")(1)
+    assert (first.name, second.name, second.pipeline.name) == ("project-1", "mine", "project")
+    assert [run.steps["plain"].is_cached for run in (first, second)] == [False, True]
+    assert [run.steps["plain"].is_cached for run in (declared(1),)] == [False]
+
+
+def test_what_can_not_be_a_step_or_a_pipeline_is_refused() -> None:
+    for declare in (step, pipeline):
+        with pytest.raises(InvalidPipeline, match="not a plain function"):
+            declare(len)  # type: ignore[call-overload]
+    with pytest.raises(InvalidName):
+        _ = step(name="a/b")(lambda: 1).name
+
+
+def test_the_content_of_a_declared_file_counts_as_code(client: Client) -> None:
+    data = client.path.parent / "rows.csv"
+
+    @step(depends_on=[str(data)])
+    def count() -> int:
+        return len(data.read_text().splitlines())
+
+    @pipeline
+    def counting() -> None:
+        count()
+
+    def run() -> tuple[bool, int]:
+        counted = counting().steps["count"]
+        return counted.is_cached, counted.output.load()
+
+    data.write_text("a\nb\n")
+    assert [run(), run()] == [(False, 2), (True, 2)]
+    data.write_text("a\nb\nc\n")
+    assert run() == (False, 3)
