@@ -28,7 +28,7 @@ bench: setup ## measure against the budgets
 	@.venv/bin/python benchmarks/run.py
 
 torture: setup ## the long runs: crashes, kills, full disks
-	@$(run) -m pytest tests -m torture $(PYTEST_ARGS)
+	@$(run) -m pytest tests -m torture -o faulthandler_timeout=0 $(PYTEST_ARGS)
 
 lint: setup ## check style and types only
 	@$(run) -m ruff check --quiet .

@@ -37,7 +37,8 @@ class LinealError(Exception):
         return text if self.hint is None else f"{text}\nHint: {self.hint}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.what, self.where, self.hint, self.details, self.__cause__)
+        notes = getattr(self, "__notes__", [])
+        return _rebuild, (type(self), self.what, self.where, self.hint, self.details, _carried(self.__cause__), notes)
 
 
 def _rebuild(
@@ -47,10 +48,24 @@ def _rebuild(
     hint: str | None,
     details: dict[str, Any],
     cause: BaseException | None,
+    notes: list[str],
 ) -> LinealError:
     error = kind(what, where=where, hint=hint, **details)
     error.__cause__ = cause
+    for note in notes:
+        error.add_note(note)
     return error
+
+
+def _carried(cause: BaseException | None) -> BaseException | None:
+    """The cause if it survives pickling, as those of users need not."""
+    import pickle
+
+    try:
+        pickle.loads(pickle.dumps(cause))
+    except Exception:  # noqa: BLE001 — whatever it raises, the error must get through without it
+        return None
+    return cause
 
 
 class NotFound(LinealError, KeyError):

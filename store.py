@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -23,8 +24,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .cas import CATALOG, Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import sync_directory, write_durably
+from .cas.environment import DATA_FILE
 from .cas.process import ProcessStamp
-from .errors import Conflict, FormatTooNew, LogCorrupt, NotAStore, StoreClosed, StoreNotFound
+from .errors import Conflict, FormatTooNew, LinealError, LogCorrupt, NotAStore, StoreClosed, StoreNotFound
 from .events.catalogue import Event, RunInterrupted, StoreCreated
 from .events.codec import Recorded, encode
 from .events.committer import Committer, Ticket
@@ -45,6 +47,8 @@ _FORMAT_FILE, _LOG, _PACKS = "FORMAT", "log", "packs"
 _OWN_NAMES = frozenset({_LOG, "blobs", _PACKS, "tmp", ".gitignore", _FORMAT_FILE, f".{_FORMAT_FILE}"})
 _MAP_SIZE_BYTES = 256 << 30
 _CHECKED_AT_OPEN_EVENTS = 100
+_NEW_LOG_BYTES = 1024 * 1024
+"""More than a log takes that has no events but its first."""
 _DATABASES = (CATALOG, EVENTS, META, *(projection.name for projection in PROJECTIONS))
 
 
@@ -69,7 +73,7 @@ class Store:
         self.path = path
         self.read_only = read_only
         self.format = _read_format(path)
-        if not (path / _LOG / "data.mdb").exists():
+        if not (path / _LOG / DATA_FILE).exists():
             raise LogCorrupt("the store has lost its log", where=path / _LOG, hint="Restore it from a copy.")
         self._clock = clock
         self._env = _environment(path, self.format.map_size_bytes, read_only)
@@ -77,7 +81,7 @@ class Store:
         self.log = Log(self._env)
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
         self._committer = Committer(self._env, self._open_writer)
-        self._submissions = 0
+        self._submissions = itertools.count(1)
         self._users = 0
         try:
             self._check()
@@ -103,6 +107,10 @@ class Store:
         self.blobs.announce(blobs, submission.number)
         return self._committer.submit(submission)
 
+    def forget_failures(self, tickets: Sequence[Ticket]) -> None:
+        """Leave out of later flushes what was raised already."""
+        self._committer.forget(tickets)
+
     def flush(self) -> None:
         """Return when all that was submitted is durable; raise what made a submission fail."""
         self._committer.flush()
@@ -127,18 +135,17 @@ class Store:
         self._projector.rebuild()
 
     def close(self) -> None:
-        """Commit what is queued and let go of the store, once all who opened it in this process have closed it."""
-        with _opened_lock:
-            self._users -= 1
-            if self._users > 0:
-                return
-            for identity in [identity for identity, store in _opened.items() if store is self]:
-                del _opened[identity]
+        """Make what is queued durable, and let go of the store once all who opened it here have closed it."""
         try:
             self._committer.flush()
         finally:
-            self._committer.close()
-            self._env.close()
+            with _opened_lock:
+                self._users -= 1
+                if self._users <= 0:
+                    self._committer.close()
+                    self._env.close()
+                    for identity in [identity for identity, store in _opened.items() if store is self]:
+                        del _opened[identity]
 
     def _check(self) -> None:
         head = self.log.head()
@@ -158,7 +165,7 @@ class Store:
         self.blobs.files.clean_scratch()
         self._projector.rebuild(self._projector.outdated())
         if any(self._dead_runs(RowReader(self._env, Runs.name, None))):
-            with self._env.errors(), self._env.begin(write=True) as txn:
+            with self._env.begin(write=True) as txn:
                 writer = self._open_writer(txn)
                 dead = self._dead_runs(RowWriter(writer.changes, Runs.name))
                 interruptions = _Append(self, [self._interruption(run) for run in dead], ())
@@ -215,8 +222,7 @@ class _Append:
             for event, event_id in zip(events, self._ids, strict=True)
         ]
         self.size_bytes = sum(map(len, self._bodies)) + sum(len(blob.inline or b"") for blob in blobs)
-        store._submissions += 1
-        self.number = store._submissions
+        self.number = next(store._submissions)
 
     def check(self, writer: _Writer) -> None:
         for ticket in self._after:
@@ -326,9 +332,15 @@ def current_store() -> InForce:
 
 @atexit.register
 def _close_all() -> None:
+    failures = []
     for store in list(_opened.values()):
         store._users = 1
-        store.close()
+        try:
+            store.close()
+        except LinealError as error:  # the other stores' saves must not be lost over this one's
+            failures.append(error)
+    for failure in failures:
+        raise failure
 
 
 def _environment(path: Path, map_size_bytes: int, read_only: bool) -> Environment:
@@ -351,7 +363,7 @@ def _create(path: Path) -> None:
     """
     if path.exists() and not path.is_dir():
         raise NotAStore("a store is a directory, and this is a file", where=path, hint="Give another path.")
-    path.mkdir(parents=True, exist_ok=True)
+    _make_directory(path)
     with _creation_lock(path):
         if (path / _FORMAT_FILE).exists():
             return
@@ -362,7 +374,7 @@ def _create(path: Path) -> None:
                 where=path,
                 hint="Give an empty or a new directory.",
             )
-        shutil.rmtree(path / _LOG, ignore_errors=True)
+        _clear_unfinished_log(path / _LOG)
         for name in (_LOG, _PACKS):
             (path / name).mkdir(exist_ok=True)
         (path / ".gitignore").write_text("*\n", encoding="ascii")
@@ -374,12 +386,46 @@ def _create(path: Path) -> None:
         write_durably(path / _FORMAT_FILE, _format_text(format_))
 
 
+def _make_directory(path: Path) -> None:
+    """Make a directory and those above it, each one's name durable."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    try:
+        for directory in reversed(missing):
+            directory.mkdir(exist_ok=True)
+            sync_directory(directory.parent)
+    except OSError as error:
+        raise NotAStore(
+            f"no store can be made here: {error.strerror}", where=path, hint="Give another path."
+        ) from error
+
+
+def _clear_unfinished_log(log: Path) -> None:
+    """Remove what a creation that was cut short left, and only that: a log with facts in it is never removed."""
+    if not log.exists():
+        return
+    try:
+        environment = Environment(log, _DATABASES, map_size_bytes=_MAP_SIZE_BYTES, read_only=False)
+    except LogCorrupt:
+        size_bytes = (log / DATA_FILE).stat().st_size if (log / DATA_FILE).exists() else 0
+        has_facts = size_bytes > _NEW_LOG_BYTES
+    else:
+        has_facts = Log(environment).head().seq > 1
+        environment.close()
+    if has_facts:
+        raise LogCorrupt(
+            "the store has lost its FORMAT file, but not its log",
+            where=log.parent,
+            hint="Put FORMAT back: it is the text that another store has, with this store's id.",
+        )
+    shutil.rmtree(log)
+
+
 def _create_log(path: Path, format_: Format) -> None:
     environment = _environment(path, format_.map_size_bytes, read_only=False)
     try:
         created = StoreCreated(format_.store, FORMAT_VERSION)
         body = encode(created, event_id=EventId.new(), time_us=now_us(), origin=format_.store)
-        with environment.errors(len(body)), environment.begin(write=True) as txn:
+        with environment.begin(write=True, needed_bytes=len(body)) as txn:
             changes = Changes(environment, txn)
             LogWriter(changes).append(body)
             changes.flush()

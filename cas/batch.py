@@ -41,7 +41,9 @@ class Batch:
         self._scratches.clear()
 
     def put(self, data: Buffer, kind: BlobKind = BlobKind.BYTES) -> Digest:
-        """Take C-contiguous bytes; bytes that are there already cost only their hash."""
+        """Take C-contiguous bytes, which must not change until this returns; known ones cost only their hash."""
+        if memoryview(data).nbytes <= INLINE_MAX_BYTES:
+            data = bytes(data)
         digest = digest_of(data)
         receipt = self._receipts.get(digest)
         if receipt is not None:
@@ -72,4 +74,9 @@ class Batch:
         if self._scratches or self._known:
             scratches, self._scratches = self._scratches, []
             known, self._known = self._known, []
-            self._files.publish(scratches, known)
+            try:
+                self._files.publish(scratches, known)
+            except BaseException:
+                for digest in (*(scratch.digest for scratch in scratches), *known):
+                    self._receipts.pop(digest, None)
+                raise

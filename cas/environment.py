@@ -10,9 +10,11 @@ import errno
 import os
 import shutil
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import lmdb
@@ -31,11 +33,104 @@ _PAGE_SIZE_OFFSET = 40
 _META_MAGIC = 0xBEEFC0DE
 _FULL_TEXTS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 _DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
+_reopening = threading.Lock()
 _REOPEN_HINT = "Open the store again; what was acknowledged is safe."
 
 
+class _Gate:
+    """Lets a fork happen only while no thread is inside LMDB: a child could never close what was in use."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._is_forking = False
+
+    def enter(self) -> None:
+        """Go in; waits while the process forks."""
+        with self._changed:
+            while self._is_forking:
+                self._changed.wait()
+            self._inside += 1
+
+    def leave(self) -> None:
+        """Come out."""
+        with self._changed:
+            self._inside -= 1
+            if self._is_forking:
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wait until nobody is inside, and let nobody in."""
+        with self._changed:
+            self._is_forking = True
+            while self._inside:
+                self._changed.wait()
+
+    def open(self) -> None:
+        """Let threads in again."""
+        with self._changed:
+            self._is_forking = False
+            self._changed.notify_all()
+
+
+class Transaction:
+    """A transaction as a context manager: committed at its end, aborted where it raises, with errors that are ours."""
+
+    __slots__ = ("_environment", "_needed_bytes", "_txn", "_write")
+
+    def __init__(self, environment: Environment, write: bool, needed_bytes: int) -> None:
+        self._environment = environment
+        self._write = write
+        self._needed_bytes = needed_bytes
+
+    def __enter__(self) -> lmdb.Transaction:
+        environment = self._environment
+        environment.gate.enter()
+        try:
+            self._txn = environment._begin(self._write)
+        except BaseException as error:
+            environment.gate.leave()
+            if isinstance(error, lmdb.Error):
+                raise environment.translated(error, self._needed_bytes) from error
+            raise
+        return self._txn
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._txn.__exit__(kind, error, trace)
+        except lmdb.Error as failure:
+            error = failure
+        finally:
+            self._environment.gate.leave()
+        if isinstance(error, lmdb.Error):
+            raise self._environment.translated(error, self._needed_bytes) from error
+
+
+_environments: weakref.WeakSet[Environment] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for environment in list(_environments):
+        environment.gate.close()
+
+
+def _after_fork_in_parent() -> None:
+    for environment in list(_environments):
+        environment.gate.open()
+
+
+def _after_fork_in_child() -> None:
+    for environment in list(_environments):
+        environment.be_inherited()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
 class Environment:
-    """One LMDB environment with its named databases."""
+    """One LMDB environment with its named databases. Threads may share it; a forked child opens it anew."""
 
     def __init__(self, directory: Path, databases: Sequence[str], *, map_size_bytes: int, read_only: bool) -> None:
         """Open the environment; make it, and databases that are missing, unless read-only.
@@ -48,28 +143,41 @@ class Environment:
         self._names = tuple(databases)
         self._map_size_bytes = map_size_bytes
         self.read_only = read_only
+        self.gate = _Gate()
+        self._is_inherited = False
         self._closed = False
         self._open()
+        _environments.add(self)
+
+    def be_inherited(self) -> None:
+        """Hear that this is a forked child now, in which the handle may only be closed."""
+        self.gate = _Gate()
+        self._is_inherited = True
 
     def _open(self) -> None:
         check_file(self._directory / DATA_FILE)
-        with self.errors():
+        try:
             self._env = _open_largest(self._directory, self._map_size_bytes, self.read_only)
-            self._pid = os.getpid()
             self._env.reader_check()
             # Taken anew in each transaction: a forked child opens the environment again, and has other handles.
             self.databases: Mapping[str, Any] = {
                 name: self._env.open_db(name.encode(), create=not self.read_only) for name in self._names
             }
+        except lmdb.Error as error:
+            raise self.translated(error, 0) from error
 
-    def begin(self, *, write: bool = False) -> lmdb.Transaction:
-        """Begin a transaction; use it as a context manager, and only on this thread.
+    def begin(self, *, write: bool = False, needed_bytes: int = 0) -> Transaction:
+        """A transaction, to be entered with ``with``, and used only on this thread.
 
-        A reader must be short-lived: it keeps every page that is freed after it began.
+        A reader must be short-lived: it keeps every page that is freed after it began. ``needed_bytes`` is about how
+        much is to be written, for the error of a full disk.
         """
+        return Transaction(self, write, needed_bytes)
+
+    def _begin(self, write: bool) -> lmdb.Transaction:
         if self._closed:
             raise StoreClosed("the store is closed", where=self._directory, hint="Open it again.")
-        if os.getpid() != self._pid:
+        if self._is_inherited:
             self._reopen_after_fork()
         if write and self.read_only:
             raise StoreClosed(
@@ -83,18 +191,16 @@ class Environment:
 
     def _reopen_after_fork(self) -> None:
         """Leave the parent's handle alone but for closing it here: used in a child it would break both silently."""
-        self._env.close()
-        self._open()
+        with _reopening:
+            if self._is_inherited:
+                self._env.close()
+                self._open()
+                self._is_inherited = False
 
-    @contextmanager
-    def errors(self, needed_bytes: int = 0) -> Iterator[None]:
-        """Turn LMDB's errors into ours: full, corrupt, or broken until reopened."""
-        try:
-            yield
-        except lmdb.Error as error:
-            raise self._translated(error, needed_bytes) from error
-
-    def _translated(self, error: lmdb.Error, needed_bytes: int) -> LinealError:
+    def translated(self, error: lmdb.Error, needed_bytes: int) -> LinealError:
+        """LMDB's error as one of ours: full, corrupt, closed, or broken until reopened."""
+        if self._closed:
+            return StoreClosed("the store was closed meanwhile", where=self._directory, hint="Open it again.")
         if isinstance(error, lmdb.MapFullError):
             return StoreFull(
                 f"the log has reached its fixed size of {self._map_size_bytes:,} bytes",

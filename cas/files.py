@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..errors import BlobCorrupt, BlobMissing
+from ..errors import BlobCorrupt, BlobMissing, StoreBroken
 from .digest import Buffer, Digest, digest_of, digest_of_stream
 from .durable import disk_errors, sync_directory, write_all
 from .process import ProcessStamp
@@ -19,7 +19,8 @@ from .process import ProcessStamp
 MAP_FROM_BYTES = 1024 * 1024
 """From this size on, mapping beats reading."""
 
-_REPAIR_HINT = "Run `lineal verify` to see what is hurt; a step that made it can make it again with caching off."
+_LOST_HINT = "Run the step that made it again with caching off: that puts it back."
+_DAMAGED_HINT = "Move that file away and run the step that made it again with caching off: that puts it back."
 
 
 class Scratch:
@@ -80,6 +81,8 @@ class BlobFiles:
         size_bytes = memoryview(data).nbytes
         path = self._scratch / f"{ProcessStamp.current().token}.{os.urandom(4).hex()}{next(self._numbers)}"
         with disk_errors(path, size_bytes):
+            if not self._scratch.exists():
+                raise StoreBroken("the store's directory is gone", where=self.root, hint="Put it back.")
             scratch = Scratch(digest, path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444))
             try:
                 write_all(scratch.fd, data)
@@ -185,9 +188,9 @@ class BlobFiles:
 
     def _missing(self, digest: Digest) -> BlobMissing:
         what = f"blob {str(digest)[:12]}… is gone"
-        return BlobMissing(what, where=self.path(digest), hint=_REPAIR_HINT, digest=digest)
+        return BlobMissing(what, where=self.path(digest), hint=_LOST_HINT, digest=digest)
 
     def _corrupt(self, digest: Digest, found: str) -> BlobCorrupt:
         return BlobCorrupt(
-            f"blob {str(digest)[:12]}… is damaged: {found}", where=self.path(digest), hint=_REPAIR_HINT, digest=digest
+            f"blob {str(digest)[:12]}… is damaged: {found}", where=self.path(digest), hint=_DAMAGED_HINT, digest=digest
         )

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..errors import BlobCorrupt, BlobMissing
+from ..errors import BlobCorrupt, BlobMissing, Corrupt
 from .batch import Batch
 from .blob import Blob, BlobKind
 from .digest import Digest, digest_of
@@ -100,7 +100,7 @@ class BlobStore:
         """Whether a value can be loaded: its manifest reads and every blob under it is there with its size."""
         try:
             manifest = Manifest.decode(self.read(content))
-        except (BlobMissing, BlobCorrupt):
+        except (BlobMissing, Corrupt):
             return False
         return all(self._files.has(part.digest, part.size_bytes) for part in manifest.blobs())
 

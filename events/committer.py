@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from ..errors import LinealError, StoreBroken, StoreClosed
+from ..errors import Conflict, LinealError, StoreBroken, StoreClosed
 from .log import Database
 
 if TYPE_CHECKING:
@@ -56,19 +57,43 @@ class Submission(Protocol[_Wc]):
 class Ticket:
     """A submission's claim on its outcome."""
 
-    __slots__ = ("_committer", "_submission", "done", "error")
+    __slots__ = ("_committer", "_submission", "done", "error", "number")
 
-    def __init__(self, committer: Committer[Any], submission: Submission[Any]) -> None:
+    def __init__(self, committer: Committer[Any], submission: Submission[Any], number: int) -> None:
         self._committer = committer
-        self._submission = submission
+        self._submission: Submission[Any] | None = submission
+        self.number = number
         self.done = False
         self.error: BaseException | None = None
 
     def wait(self) -> None:
         """Return when the submission is durable; raise what made it fail."""
-        self._committer._await(self)
+        self._committer.await_ticket(self)
         if self.error is not None:
             raise self.error
+
+    @property
+    def submission(self) -> Submission[Any]:
+        """What is to be committed; let go of once it is."""
+        assert self._submission is not None
+        return self._submission
+
+    def settle(self, error: BaseException | None = None) -> None:
+        """Say the outcome; the submission and its bytes are let go."""
+        self.error = self.error or error
+        self.done = True
+        self._submission = None
+
+
+_committers: weakref.WeakSet[Committer[Any]] = weakref.WeakSet()
+
+
+def _start_over_in_child() -> None:
+    for committer in list(_committers):
+        committer.be_inherited()
+
+
+os.register_at_fork(after_in_child=_start_over_in_child)
 
 
 class Committer(Generic[W]):
@@ -83,18 +108,27 @@ class Committer(Generic[W]):
         self._env = environment
         self._open_writer = open_writer
         self._broken: BaseException | None = None
+        self._closing = False
         self._start_over()
+        _committers.add(self)
 
     def _start_over(self) -> None:
-        self._pid = os.getpid()
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = threading.Condition()
         self._queue: deque[Ticket] = deque()
+        self._batch: list[Ticket] = []
         self._queued_bytes = 0
-        self._unfinished = 0
-        self._failed: list[Ticket] = []
+        self._submitted = 0
+        self._finished = 0
+        self._failed: dict[int, Ticket] = {}
         self._thread: threading.Thread | None = None
-        self._closing = False
         self._is_urgent = False
+
+    def be_inherited(self) -> None:
+        """Hear that this is a forked child now: what the parent has on its way is the parent's."""
+        refusal = Conflict("this was submitted by the parent process", hint="Submit it again in this process.")
+        for ticket in (*self._batch, *self._queue):
+            ticket.settle(refusal)
+        self._start_over()
 
     def submit(self, submission: Submission[W]) -> Ticket:
         """Queue a submission, in about a microsecond; waits only where the queue is full.
@@ -102,23 +136,31 @@ class Committer(Generic[W]):
         Raises:
             StoreBroken: An earlier write failed; only opening the store again makes its state known.
         """
-        if os.getpid() != self._pid:
-            self._start_over()
-        ticket = Ticket(self, submission)
         with self._changed:
             self._refuse_if_unusable()
             while len(self._queue) >= _WAITING_SUBMISSIONS or self._queued_bytes >= _WAITING_BYTES:
                 self._hurry()
                 self._changed.wait()
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="lineal-committer", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._submitted += 1
+            ticket = Ticket(self, submission, self._submitted)
             self._queue.append(ticket)
             self._queued_bytes += submission.size_bytes
-            self._unfinished += 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="lineal-committer", daemon=True)
-                self._thread.start()
-            elif len(self._queue) == 1 or len(self._queue) == _BATCH_SUBMISSIONS:
+            if len(self._queue) == 1 or len(self._queue) == _BATCH_SUBMISSIONS:
                 self._changed.notify_all()
         return ticket
+
+    def _refuse_if_unusable(self) -> None:
+        if self._closing:
+            raise StoreClosed("the store is closed", hint="Open it again.")
+        if self._broken is not None:
+            raise self._breakage() from self._broken
+
+    def _breakage(self) -> StoreBroken:
+        return StoreBroken(f"an earlier write failed: {self._broken}", hint="Close the store and open it again.")
 
     def _hurry(self) -> None:
         """Let the thread commit now; call it with the lock held."""
@@ -126,49 +168,41 @@ class Committer(Generic[W]):
             self._is_urgent = True
             self._changed.notify_all()
 
-    def _refuse_if_unusable(self) -> None:
-        if self._closing:
-            raise StoreClosed("the store is closed", hint="Open it again.")
-        if self._broken is not None:
-            raise StoreBroken(
-                f"an earlier write failed: {self._broken}", hint="Close the store and open it again."
-            ) from self._broken
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether everything submitted by this process has its outcome."""
-        return self._unfinished == 0 or os.getpid() != self._pid
+    def drain(self) -> None:
+        """Return when everything submitted before has its outcome, good or bad."""
+        upto = self._submitted
+        if self._finished >= upto:
+            return
+        with self._changed:
+            while self._finished < upto:
+                self._hurry()
+                self._changed.wait()
 
     def flush(self) -> None:
-        """Return when everything submitted before is durable; raise the first failure nobody has waited for."""
+        """Return when everything submitted before is durable; raise the first failure nobody has heard of."""
         self.drain()
         with self._changed:
-            failed, self._failed = self._failed, []
+            failed, self._failed = list(self._failed.values()), {}
         for ticket in failed:
             if ticket.error is not None:
                 raise ticket.error
 
-    def drain(self) -> None:
-        """Return when everything submitted before has its outcome, good or bad."""
-        if self.is_idle:
-            return
-        with self._changed:
-            while self._unfinished:
-                self._hurry()
-                self._changed.wait()
-
-    def _await(self, ticket: Ticket) -> None:
+    def await_ticket(self, ticket: Ticket) -> None:
+        """Return when a ticket has its outcome; whoever waits for it has heard of it."""
         with self._changed:
             while not ticket.done:
                 self._hurry()
                 self._changed.wait()
-            if ticket in self._failed:
-                self._failed.remove(ticket)
+            self._failed.pop(ticket.number, None)
+
+    def forget(self, tickets: Iterable[Ticket]) -> None:
+        """Leave the failures of these tickets out of later flushes: somebody has raised them."""
+        with self._changed:
+            for ticket in tickets:
+                self._failed.pop(ticket.number, None)
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""
-        if os.getpid() != self._pid:
-            self._start_over()
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -184,17 +218,19 @@ class Committer(Generic[W]):
                         return
                     self._changed.wait()
                 self._linger()
-                batch = self._take()
+                self._batch = batch = self._take()
                 self._changed.notify_all()
-            self._commit(batch)
+            if self._broken is None:
+                self._commit(batch)
             for ticket in batch:
-                ticket._submission.settle()
+                ticket.submission.settle()
             with self._changed:
                 for ticket in batch:
-                    ticket.done = True
+                    ticket.settle(None if self._broken is None else self._breakage())
                     if ticket.error is not None:
-                        self._failed.append(ticket)
-                self._unfinished -= len(batch)
+                        self._failed[ticket.number] = ticket
+                self._batch = []
+                self._finished += len(batch)
                 self._changed.notify_all()
 
     def _linger(self) -> None:
@@ -208,7 +244,7 @@ class Committer(Generic[W]):
         size_bytes = 0
         while self._queue and len(batch) < _BATCH_SUBMISSIONS and size_bytes < _BATCH_BYTES:
             ticket = self._queue.popleft()
-            size_bytes += ticket._submission.size_bytes
+            size_bytes += ticket.submission.size_bytes
             batch.append(ticket)
         self._queued_bytes -= size_bytes
         self._is_urgent = self._is_urgent and bool(self._queue)
@@ -216,20 +252,20 @@ class Committer(Generic[W]):
 
     def _commit(self, batch: list[Ticket]) -> None:
         """Commit a batch; a refused submission leaves the others alone, a failed transaction fails all."""
-        needed_bytes = sum(ticket._submission.size_bytes for ticket in batch)
+        needed_bytes = sum(ticket.submission.size_bytes for ticket in batch)
         try:
-            with self._env.errors(needed_bytes), self._env.begin(write=True) as txn:
+            with self._env.begin(write=True, needed_bytes=needed_bytes) as txn:
                 writer = self._open_writer(txn)
                 for ticket in batch:
                     try:
-                        ticket._submission.check(writer)
+                        ticket.submission.check(writer)
                     except LinealError as refusal:
                         ticket.error = refusal
                     else:
-                        ticket._submission.write(writer)
+                        ticket.submission.write(writer)
                 writer.flush()
         except BaseException as error:  # noqa: BLE001 — whoever waits for the ticket gets it
-            if not isinstance(error, LinealError) or isinstance(error, StoreBroken):
-                self._broken = error
             for ticket in batch:
                 ticket.error = ticket.error or error
+            if not isinstance(error, LinealError) or isinstance(error, StoreBroken):
+                self._broken = error

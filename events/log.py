@@ -34,11 +34,8 @@ class Database(Protocol):
 
     databases: Mapping[str, Any]
 
-    def begin(self, *, write: bool = False) -> lmdb.Transaction:
-        """Begin a short transaction on this thread."""
-
-    def errors(self, needed_bytes: int = 0) -> AbstractContextManager[None]:
-        """Turn the database's errors into ours."""
+    def begin(self, *, write: bool = False, needed_bytes: int = 0) -> AbstractContextManager[lmdb.Transaction]:
+        """A short transaction on this thread, whose errors are ours."""
 
 
 class Changes(Protocol):

@@ -53,7 +53,7 @@ class Projector:
         chosen = self._projections if projections is None else projections
         if not chosen:
             return
-        with self._env.errors(), self._env.begin(write=True) as txn:
+        with self._env.begin(write=True) as txn:
             for projection in chosen:
                 txn.drop(self._env.databases[projection.name], delete=False)
             changes = self._gather(txn)

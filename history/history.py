@@ -38,7 +38,7 @@ class History:
             InvalidReference: The log has no such event yet.
         """
         head = self.head.seq
-        if not 1 <= seq <= head:
+        if not isinstance(seq, int) or not 1 <= seq <= head:
             raise InvalidReference(f"there is no event {seq}", hint=f"The log goes from 1 to {head}.")
         return History(self._reader.store, seq, allow_pickle=self._reader.allow_pickle)
 

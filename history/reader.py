@@ -26,8 +26,8 @@ class Reader:
 
     @property
     def sees_the_dead(self) -> bool:
-        """Whether a run that reads as running may belong to a process that died: nobody who may write has looked."""
-        return self.upto is None and self.store.read_only
+        """Whether a run that reads as running may belong to a process that died since the store was opened."""
+        return self.upto is None
 
     def rows(self, projection: str) -> RowReader:
         """A projection's rows as of the position."""

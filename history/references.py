@@ -31,7 +31,7 @@ def parse_artifact(text: str) -> ArtifactReference:
         return ArtifactReference(text, None, None)
     if which == "latest" and name:
         return ArtifactReference(name, None, None)
-    if which.isdigit() and name and len(which) < 10:
+    if which.isascii() and which.isdigit() and name and len(which) < 10:
         return ArtifactReference(name, int(which), None)
     if name and len(which) >= _DIGEST_PREFIX_MIN and is_hex(which):
         return ArtifactReference(name, None, which.lower())

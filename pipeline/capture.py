@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgpack
 
@@ -20,28 +20,56 @@ LOG_MAX_CHARACTERS = 16 * 1024 * 1024
 
 
 class Log:
-    """The frames of one step run."""
+    """The frames of one step run; a frame goes on until its text ends a line, or another stream is written to."""
 
     def __init__(self) -> None:
         self._frames: list[Frame] = []
+        self._begun: tuple[int, str, io.StringIO] | None = None
+        """The last frame, where its text does not end a line yet."""
         self._start_ns = time.perf_counter_ns()
         self._left = LOG_MAX_CHARACTERS
+        self._is_cut = False
+        # Threads that share the context share the log; what is printed by a destructor comes in the midst.
+        self._lock = threading.RLock()
 
     def add(self, stream: str, text: str) -> None:
         """Keep a piece of output."""
-        if self._left <= 0 or not text:
-            return
-        self._left -= len(text)
-        if self._left <= 0:
-            text = text[: self._left or None] + "\n[output cut here]\n"
-        self._frames.append(((time.perf_counter_ns() - self._start_ns) // 1000, stream, text))
+        with self._lock:
+            if self._is_cut or not text:
+                return
+            if len(text) > self._left:
+                text = text[: self._left] + "\n[output cut here]\n"
+                self._is_cut = True
+            self._left -= len(text)
+            self._keep(stream, text)
 
     def encoded(self) -> bytes | None:
         """The frames in msgpack; None if there is none."""
-        if not self._frames:
-            return None
-        packed: bytes = msgpack.packb(self._frames, unicode_errors="surrogatepass")
-        return packed
+        with self._lock:
+            self._end_frame()
+            if not self._frames:
+                return None
+            packed: bytes = msgpack.packb(self._frames, unicode_errors="surrogatepass")
+            return packed
+
+    def _keep(self, stream: str, text: str) -> None:
+        if self._begun is not None and self._begun[1] != stream:
+            self._end_frame()
+        if self._begun is None:
+            at_us = (time.perf_counter_ns() - self._start_ns) // 1000
+            if text.endswith("\n"):
+                self._frames.append((at_us, stream, text))
+                return
+            self._begun = (at_us, stream, io.StringIO())
+        self._begun[2].write(text)
+        if text.endswith("\n"):
+            self._end_frame()
+
+    def _end_frame(self) -> None:
+        if self._begun is not None:
+            at_us, stream, text = self._begun
+            self._begun = None
+            self._frames.append((at_us, stream, text.getvalue()))
 
 
 class _Routed(io.TextIOBase):
@@ -52,10 +80,12 @@ class _Routed(io.TextIOBase):
         self._name = name
 
     def write(self, text: str) -> int:
+        # First the stream, which refuses what is no text.
+        written = self.stream.write(text)
         log = _log_in_force.get()
-        if log is not None:
+        if log is not None and isinstance(text, str):
             log.add(self._name, text)
-        return self.stream.write(text)
+        return written
 
     def flush(self) -> None:
         self.stream.flush()
@@ -76,6 +106,12 @@ class _Routed(io.TextIOBase):
     @property
     def errors(self) -> str | None:  # type: ignore[override]
         return self.stream.errors
+
+    def __getattr__(self, name: str) -> Any:
+        """What only some streams have: ``buffer``, ``reconfigure``, ``name``."""
+        if name == "stream":
+            raise AttributeError(name)
+        return getattr(self.stream, name)
 
 
 _log_in_force: ContextVar[Log | None] = ContextVar("lineal_log", default=None)
@@ -102,9 +138,10 @@ def _route() -> None:
     global _captures
     with _captures_lock:
         _captures += 1
-        if not isinstance(sys.stdout, _Routed):
+        # A program without a console has no streams.
+        if sys.stdout is not None and not isinstance(sys.stdout, _Routed):
             sys.stdout = _Routed(sys.stdout, "stdout")
-        if not isinstance(sys.stderr, _Routed):
+        if sys.stderr is not None and not isinstance(sys.stderr, _Routed):
             sys.stderr = _Routed(sys.stderr, "stderr")
 
 

@@ -9,17 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, SupportsIndex
 
 import msgpack
 
+from ..cas.digest import Digest
 from ..errors import InvalidPipeline
+from .fingerprint import value_digest
+from .fingerprint.key import gathered
+from .literals import fixed
 from .outputs import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _HINT = "Put the computation into a step; in the pipeline's body, a step's output can only be passed on."
+_PASSING_HINT = "Pass a step's output as an argument itself, or inside lists, tuples and the values of dicts."
 
 
 class TracedStep(Protocol):
@@ -45,19 +50,17 @@ class TracedStep(Protocol):
 
 
 class OutputRef:
-    """Stands for an output of a step that has not run yet."""
+    """Stands for an output of a step that has not run yet: whatever would need its value is refused."""
 
-    __slots__ = ("node", "output")
+    __slots__ = ("node", "output", "traced_by")
 
-    def __init__(self, node: str, output: str) -> None:
+    def __init__(self, node: str, output: str, traced_by: Trace) -> None:
         self.node = node
         self.output = output
+        self.traced_by = traced_by
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise InvalidPipeline(f"the output of step {self.node!r} has no value yet: it can't {what}", hint=_HINT)
-
-    def __bool__(self) -> bool:
-        self._refuse("decide a condition")
+    def _refuse(self, what: str, hint: str = _HINT) -> NoReturn:
+        raise InvalidPipeline(f"the output of step {self.node!r} has no value yet: it can't {what}", hint=hint)
 
     def __iter__(self) -> Iterator[Any]:
         raise InvalidPipeline(
@@ -70,14 +73,48 @@ class OutputRef:
             raise AttributeError(name)
         self._refuse(f"be asked for .{name}")
 
-    def __getitem__(self, item: object) -> Any:
-        self._refuse("be indexed")
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        self._refuse("be saved or copied, hidden inside another value", _PASSING_HINT)
 
-    def __len__(self) -> int:
-        self._refuse("be measured")
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return f"<output {self.output!r} of step {self.node!r}>"
+
+
+_ARITHMETIC = (
+    *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod"),
+    *("pow", "lshift", "rshift", "and", "xor", "or"),
+)
+_REFUSED = {
+    "decide a condition": ["bool"],
+    "be measured": ["len"],
+    "be indexed": ["getitem", "setitem", "delitem"],
+    "be searched": ["contains", "reversed"],
+    "be called": ["call"],
+    "be entered": ["enter", "aenter"],
+    "be made a text": ["str", "format", "bytes", "fspath"],
+    "be compared": ["eq", "ne", "lt", "le", "gt", "ge"],
+    "be made a number": ["int", "float", "complex", "index", "round", "trunc", "floor", "ceil"],
+    "be made an array": ["array"],
+    "be computed with": [
+        *(f"{side}{operation}" for operation in _ARITHMETIC for side in ("", "r")),
+        *("neg", "pos", "abs", "invert"),
+    ],
+}
+"""What an output can't do yet, by the special methods that would do it."""
+
+
+def _refusal(what: str) -> Callable[..., NoReturn]:
+    def refuse(self: OutputRef, *_: object) -> NoReturn:
+        self._refuse(what)
+
+    return refuse
+
+
+for _what, _methods in _REFUSED.items():
+    for _method in _methods:
+        setattr(OutputRef, f"__{_method}__", _refusal(_what))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +130,8 @@ class Gathered:
 
     kind: type
     keys: tuple[Any, ...]
+    """Of a dict, in its order."""
+    key_digests: tuple[Digest, ...]
     items: tuple[Template, ...]
 
 
@@ -100,17 +139,17 @@ Template = Leaf | Gathered
 """The form of one argument, with numbered inputs at its leaves."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """One input of a node: a literal, or another node's output."""
 
     path: str
-    """Parameter, and place inside it where outputs are gathered: ``models[0]``."""
+    """Parameter, and place inside it where outputs are gathered: ``models[0]``; no two of a node are equal."""
     value: Any
-    """An `OutputRef`, or the literal itself."""
+    """An `OutputRef`, or the literal as it was when the step was called, as far as `fixed` can tell."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """A step's place in the graph."""
 
@@ -198,12 +237,19 @@ class Trace:
         """Add a call of a step; give what stands for its result."""
         bound = bind(step.signature, args, kwargs, f"step {step.name!r} in pipeline {self._pipeline!r}")
         name = self._free_name(step.name)
-        sources: list[Source] = []
-        arguments = {parameter: _template(parameter, value, sources) for parameter, value in bound.items()}
-        for source in sources:
+        inputs = _Inputs()
+        try:
+            arguments = {parameter: inputs.template(parameter, value) for parameter, value in bound.items()}
+        except RecursionError as error:
+            raise InvalidPipeline(
+                f"an argument of step {name!r} is nested too deep, or in itself",
+                where=self._pipeline,
+                hint="Pass a flat list, and let its items name each other by index.",
+            ) from error
+        for source in inputs.sources:
             self._check(source, name)
-        self._nodes[name] = Node(name, step, arguments, tuple(sources))
-        refs = tuple(OutputRef(name, output) for output in step.outputs.names)
+        self._nodes[name] = Node(name, step, arguments, tuple(inputs.sources))
+        refs = tuple(OutputRef(name, output, self) for output in step.outputs.names)
         if step.outputs.is_tuple:
             return refs
         return refs[0] if refs else None
@@ -223,7 +269,7 @@ class Trace:
 
     def _check(self, source: Source, name: str) -> None:
         ref = source.value
-        if isinstance(ref, OutputRef) and ref.node not in self._nodes:
+        if isinstance(ref, OutputRef) and ref.traced_by is not self:
             raise InvalidPipeline(
                 f"step {name!r} takes an output of {ref.node!r}, which belongs to another run of the pipeline",
                 where=self._pipeline,
@@ -275,24 +321,73 @@ def bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str,
 _PLAIN_TYPES = (type(None), bool, int, float, str, bytes)
 
 
-def _template(path: str, value: Any, sources: list[Source]) -> Template:
-    if type(value) in (list, tuple) and _has_ref(value):
-        items = tuple(_template(f"{path}[{place}]", item, sources) for place, item in enumerate(value))
-        return Gathered(type(value), (), items)
-    if type(value) is dict and _has_ref(value.values()):
-        items = tuple(_template(f"{path}[{name!r}]", item, sources) for name, item in value.items())
-        return Gathered(dict, tuple(value), items)
-    sources.append(Source(path, value))
-    return Leaf(len(sources) - 1)
+class _Inputs:
+    """Numbers the inputs of one node while its arguments are taken apart."""
+
+    def __init__(self) -> None:
+        self.sources: list[Source] = []
+        self._paths: set[str] = set()
+
+    def template(self, path: str, value: Any) -> Template:
+        """The form of an argument, or of a part of one."""
+        kind = type(value)
+        if kind in _GATHERING and _has_ref(value):
+            if kind is not dict:
+                items = tuple(self.template(f"{path}[{place}]", item) for place, item in enumerate(value))
+                return Gathered(kind, (), (), items)
+            digests = tuple(_key_digest(path, key) for key in value)
+            items = tuple(self.template(f"{path}[{key!r}]", item) for key, item in value.items())
+            return Gathered(dict, tuple(value), digests, items)
+        self.sources.append(Source(self._free_path(path), fixed(value)))
+        return Leaf(len(self.sources) - 1)
+
+    def _free_path(self, wanted: str) -> str:
+        """Keys of a dict that differ may look alike."""
+        path, number = wanted, 1
+        while path in self._paths:
+            number += 1
+            path = f"{wanted}#{number}"
+        self._paths.add(path)
+        return path
 
 
-def _has_ref(values: Any) -> bool:
-    return any(
-        isinstance(value, OutputRef)
-        or (type(value) in (list, tuple) and _has_ref(value))
-        or (type(value) is dict and _has_ref(value.values()))
-        for value in values
-    )
+_GATHERING = (list, tuple, dict)
+
+
+def _key_digest(path: str, key: object) -> Digest:
+    digest = None if isinstance(key, OutputRef) else value_digest(key)
+    if digest is None:
+        raise InvalidPipeline(
+            f"a key of the dict {path!r}, a {type(key).__qualname__}, can't be told from others by its content",
+            hint="Use texts or numbers as the keys of a dict that holds a step's outputs.",
+        )
+    return digest
+
+
+def _has_ref(container: Any) -> bool:
+    """Whether an output is anywhere inside; what is nested in itself is looked at once."""
+    seen, left = {id(container)}, [container]
+    while left:
+        inner = left.pop()
+        for value in inner.values() if type(inner) is dict else inner:
+            if type(value) is OutputRef:
+                return True
+            if type(value) in _GATHERING and id(value) not in seen:
+                seen.add(id(value))
+                left.append(value)
+    return False
+
+
+def causes(arguments: Mapping[str, Template], contents: Sequence[Digest]) -> dict[str, Digest]:
+    """What each argument adds to the fingerprint: its content id, or a digest of what is gathered, and how."""
+    return {name: _cause(template, contents) for name, template in arguments.items()}
+
+
+def _cause(template: Template, contents: Sequence[Digest]) -> Digest:
+    if isinstance(template, Leaf):
+        return contents[template.number]
+    items = [_cause(item, contents) for item in template.items]
+    return gathered(template.kind.__name__, template.key_digests, items)
 
 
 def fill(template: Template, values: Sequence[Any]) -> Any:

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import reprlib
+from operator import is_
 from typing import Any, NamedTuple
 
 from ..cas import Blob, BlobStore, Digest
-from ..errors import UnsavableValue
+from ..errors import InvalidPipeline, UnsavableValue
 from ..materializers import save
 
 _TEXT_MAX_CHARACTERS = 200
 _SHOWN_TYPES = (type(None), bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
 _REMEMBERED_TYPES = (type(None), bool, int, str)
+_SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes))
+_COPIED_TYPES = frozenset((list, dict, set, tuple, bytearray))
+
+
+def fixed(value: Any) -> Any:
+    """The value as it is now: built-in containers are copied, with the containers in them.
+
+    What is none, such as an array, a table or a model, is kept by reference, since a copy may cost as much as all
+    else: it must not be changed between the call of a step and the end of the run.
+    """
+    return value if type(value) not in _COPIED_TYPES else _copied(value, {})
+
+
+def _copied(value: Any, known: dict[int, Any]) -> Any:
+    kind = type(value)
+    if kind not in _COPIED_TYPES:
+        return value
+    if id(value) in known:
+        return known[id(value)]
+    if kind is tuple:
+        items = [_copied(item, known) for item in value]
+        known[id(value)] = value if all(map(is_, items, value)) else tuple(items)
+        return known[id(value)]
+    copy = known[id(value)] = value.copy()
+    # What a set holds is hashed by its content, and so can't be a container that changes.
+    if kind is list and not _SCALARS.issuperset(map(type, value)):
+        copy[:] = [_copied(item, known) for item in value]
+    elif kind is dict and not _SCALARS.issuperset(map(type, value.values())):
+        copy.update((key, _copied(item, known)) for key, item in value.items())
+    return copy
 
 
 class SavedLiteral(NamedTuple):
@@ -29,23 +60,32 @@ class Literals:
         self._blobs = blobs
         self._saved: dict[tuple[type, Any], SavedLiteral] = {}
 
-    def save(self, name: str, value: Any) -> SavedLiteral:
-        """Save a literal that was given for a parameter of this name."""
+    def save(self, name: str, value: Any, step: str | None = None) -> SavedLiteral:
+        """Save a literal that was given for a parameter of this name, of a step or of the pipeline.
+
+        Raises:
+            UnsavableValue: A part of it has no byte form.
+            InvalidPipeline: A part of it is an output that no step has given yet.
+        """
         if type(value) not in _REMEMBERED_TYPES:
-            return self._save(name, value)
+            return self._save(name, value, step)
         known = self._saved.get((type(value), value))
         if known is None:
-            saved = self._save(name, value)
+            saved = self._save(name, value, step)
             self._saved[type(value), value] = saved._replace(blobs=())
             return saved
         return known
 
-    def _save(self, name: str, value: Any) -> SavedLiteral:
+    def _save(self, name: str, value: Any, step: str | None) -> SavedLiteral:
         with self._blobs.batch() as batch:
             try:
                 saved = save(value, batch)
             except UnsavableValue as error:
-                raise error.about(f"parameter {name!r} can't be saved") from error
+                place = f"parameter {name!r}" if step is None else f"parameter {name!r} of step {step!r}"
+                cause = error.__cause__
+                if isinstance(cause, InvalidPipeline):
+                    raise InvalidPipeline(f"{place}: {cause.what}", where=error.where, hint=cause.hint) from error
+                raise error.about(f"{place} can't be saved") from error
             return SavedLiteral(saved.manifest.digest, batch.publish(), _text(value))
 
 

@@ -13,6 +13,7 @@ from ..history import Reader, RunView, check_name
 from ..store import current_store
 from .executors import ExecutorChoice, opened
 from .graph import Graph, Trace, bind, current_trace, tracing
+from .literals import fixed
 from .runner import Plan, Runner
 
 P = ParamSpec("P")
@@ -78,10 +79,11 @@ class Pipeline(Generic[P, R]):
             inlined: Any = self.function(*args, **kwargs)
             return inlined  # type: ignore[no-any-return]
         arguments = self._bind(args, kwargs)
+        parameters = {name: fixed(value) for name, value in arguments.items()}
         plan = Plan(
             self.name,
             self._trace(arguments),
-            arguments,
+            parameters,
             inspect.getdoc(self.function),
             None if self.options.run_name is None else check_name(self.options.run_name, "run"),
             self.options.cache,

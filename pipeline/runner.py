@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +22,10 @@ from .cache import StepCache
 from .environment import captured_environment
 from .executors import shares_memory
 from .fingerprint import CodeManifest, CodeWalker, fingerprint
-from .graph import Agenda, Graph, Node, OutputRef
+from .graph import Agenda, Graph, Node, OutputRef, causes
 from .literals import Literals
-from .task import Parcel, Result, Task, execute, execute_parcel
+from .parcel import Parcel, execute_parcel
+from .task import Result, Task, execute, failure_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Runner:
         self._walker = CodeWalker()
         self._literals = Literals(store.blobs)
         self._tickets: list[Ticket] = []
+        self._latest: dict[str, Ticket] = {}
+        self._failed_step: str | None = None
         self._recorded_code: set[Digest] = set()
         self._given: dict[tuple[str, str], Output] = {}
         self._agenda = Agenda(plan.graph)
@@ -78,14 +82,13 @@ class Runner:
         self._start()
         try:
             self._run_steps()
+            self._append([facts.RunCompleted(self.run_id)], after=self._tickets).wait()
         except (KeyboardInterrupt, SystemExit) as stop:
             self._end(facts.RunInterrupted(self.run_id, f"stopped by {type(stop).__name__}"))
             raise
         except BaseException as error:
-            step = error.details.get("step") if isinstance(error, LinealError) else None
-            self._end(facts.RunFailed(self.run_id, step, _first_line(error)))
+            self._end(facts.RunFailed(self.run_id, self._failed_step, _first_line(error)))
             raise
-        self._append([facts.RunCompleted(self.run_id)], after=self._tickets).wait()
         return self.run_id
 
     def _start(self) -> None:
@@ -112,16 +115,27 @@ class Runner:
         self._append([event], blobs).wait()
 
     def _end(self, event: Event) -> None:
-        """Record how the run ended; where even that can't be written, the error under way tells why."""
+        """Record how the run ended; where even that can't be written, the error under way tells why.
+
+        What made commits of this run fail was raised by it: nobody is to hear of it a second time.
+        """
         try:
             self._append([event]).wait()
         except LinealError:
             return
+        finally:
+            self._store.forget_failures(self._tickets)
 
     def _append(self, events: Sequence[Event], blobs: Sequence[Blob] = (), after: Sequence[Ticket] = ()) -> Ticket:
         ticket = self._store.append(events, blobs, after=after)
         self._tickets.append(ticket)
         return ticket
+
+    def _record(self, node: Node, event: Event, blobs: Sequence[Blob]) -> None:
+        """Submit a fact of a step, which stands only if those stand that it follows from: its own and its parents'."""
+        names = (node.name, *node.parents)
+        after = [self._latest[name] for name in names if name in self._latest]
+        self._latest[node.name] = self._append([event], blobs, after)
 
     def _run_steps(self) -> None:
         running: dict[Future[Any], _Ready] = {}
@@ -136,6 +150,10 @@ class Runner:
         except Exception as error:
             self._give_up(running, error)
             raise
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
 
     def _begin(self, node: Node, running: dict[Future[Any], _Ready]) -> None:
         """Serve a step from the cache, or submit it; one that finished at once is finished at once."""
@@ -145,10 +163,8 @@ class Runner:
         if reusable is not None:
             self._reuse(ready, reusable, started_us, start_ns)
             return
-        self._append(
-            [facts.StepStarted(self.run_id, node.name, node.step.qualified_name, ready.fingerprint, ready.inputs)],
-            ready.blobs,
-        )
+        started = facts.StepStarted(self.run_id, node.name, node.step.qualified_name, ready.fingerprint, ready.inputs)
+        self._record(node, started, ready.blobs)
         future = self._submit(ready)
         if future.done():
             self._finish(ready, future)
@@ -167,7 +183,7 @@ class Runner:
                 given = self._given[source.value.node, source.value.output]
                 inputs.append(Input(source.path, given.content, given.artifact, None, source.value.node))
             else:
-                literal = self._literals.save(source.path, source.value)
+                literal = self._literals.save(source.path, source.value, node.name)
                 blobs += literal.blobs
                 inputs.append(Input(source.path, literal.content, None, literal.text, None))
         options = node.step.options
@@ -177,7 +193,8 @@ class Runner:
             with self._store.blobs.batch() as batch:
                 batch.put(code.encoded)
                 blobs += batch.publish()
-        counted = {taken.name: taken.content for taken in inputs if _parameter(taken.name) not in options.ignore_inputs}
+        given_by = causes(node.arguments, [taken.content for taken in inputs])
+        counted = {name: cause for name, cause in given_by.items() if name not in options.ignore_inputs}
         print_ = Fingerprint(fingerprint(code=code.digest, inputs=counted, outputs=node.step.outputs.names))
         return _Ready(node, tuple(inputs), print_, code, blobs)
 
@@ -198,7 +215,7 @@ class Runner:
             (time.perf_counter_ns() - start_ns) // 1000,
             node.step.__doc__,
         )
-        self._append([event], ready.blobs)
+        self._record(node, event, ready.blobs)
 
     def _artifact(self, node: Node, output: str) -> str:
         """The artifact's name in this run: a reused step may have had another name, or another pipeline."""
@@ -225,15 +242,14 @@ class Runner:
         )
         blobs = self._store.blobs
         if shares_memory(self._executor):
-            return self._executor.submit(execute, task, blobs.files, blobs)
+            return self._executor.submit(copy_context().run, execute, task, blobs.files, blobs)
         small = tuple(blobs.inline_blobs(task.contents))
         parcel = Parcel(blobs.files.root, task, ready.code.encoded, small)
         return self._executor.submit(execute_parcel, parcel.packed())
 
     def _finish(self, ready: _Ready, future: Future[Any]) -> None:
         """Record what a step came to. Raises what the step raised."""
-        answer = future.result()
-        result = answer if isinstance(answer, Result) else Result.unpacked(answer)
+        result = self._result(future)
         if result.failure is not None:
             self._fail(ready, result, result.failure)
         node = ready.node
@@ -252,7 +268,16 @@ class Runner:
             result.log,
             node.step.__doc__,
         )
-        self._append([event], result.blobs)
+        self._record(node, event, result.blobs)
+
+    def _result(self, future: Future[Any]) -> Result:
+        """What an executor gave; where it failed itself, as a pool does whose process died, a result that says so."""
+        try:
+            answer = future.result()
+        except Exception as error:  # noqa: BLE001 — an executor may be anybody's
+            is_ours = isinstance(error, LinealError)
+            return Result((), (), None, time.time_ns() // 1000, 0, failure_of(error), error, is_ours)
+        return answer if isinstance(answer, Result) else Result.unpacked(answer)
 
     def _fail(self, ready: _Ready, result: Result, failure: facts.Failure) -> None:
         node = ready.node
@@ -269,9 +294,9 @@ class Runner:
             result.log,
             node.step.__doc__,
         )
-        self._append([event], result.blobs)
-        if isinstance(result.exception, LinealError):
-            result.exception.details.setdefault("step", node.name)
+        self._record(node, event, result.blobs)
+        self._failed_step = self._failed_step or node.name
+        if result.is_ours and isinstance(result.exception, LinealError):
             raise result.exception
         raise StepFailed(
             f"step {node.name!r} raised {failure.type}: {failure.message}",
@@ -283,24 +308,23 @@ class Runner:
         ) from result.exception
 
     def _give_up(self, running: dict[Future[Any], _Ready], error: Exception) -> None:
-        """Let running steps end and record them, then record that the others never ran."""
+        """Let what executes end and record it; record that the others never ran."""
+        cancelled = {future for future in running if future.cancel()}
+        skipped = [*(running[future].node for future in running if future in cancelled), *self._agenda.left()]
         for future, ready in running.items():
+            if future in cancelled:
+                continue
             try:
                 self._finish(ready, future)
             except Exception as another:  # noqa: BLE001 — recorded by _finish; the first failure is what is raised
                 error.add_note(f"step {ready.node.name!r} failed too: {_first_line(another)}")
         events = [
-            facts.StepSkipped(self.run_id, node.name, node.step.qualified_name, _first_line(error))
-            for node in self._agenda.left()
+            facts.StepSkipped(self.run_id, node.name, node.step.qualified_name, _first_line(error)) for node in skipped
         ]
         if events:
             self._append(events)
 
 
-def _parameter(path: str) -> str:
-    return path.partition("[")[0]
-
-
 def _first_line(error: BaseException) -> str:
-    what = error.what if isinstance(error, LinealError) else f"{type(error).__name__}: {error}"
+    what = error.what if isinstance(error, LinealError) else f"{type(error).__name__}: {text_of(error)}"
     return what.partition("\n")[0][:1000]

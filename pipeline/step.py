@@ -40,6 +40,7 @@ class Step(Generic[P, R]):
     def __init__(self, function: Callable[P, R], options: StepOptions) -> None:
         if not callable(function) or not hasattr(function, "__code__"):
             raise InvalidPipeline(f"{function!r} is not a plain function", hint="Decorate a def or a lambda.")
+        _refuse_deferred(function)
         functools.update_wrapper(self, function)
         self.function = function
         self.options = options
@@ -93,6 +94,19 @@ class Step(Generic[P, R]):
         return f"<Step {self.qualified_name}>"
 
 
+def _refuse_deferred(function: Callable[..., Any]) -> None:
+    """Refuse functions whose call only begins the work: what they return is no value that could be stored."""
+    if inspect.isgeneratorfunction(function):
+        kind, hint = "a generator function", "Return a list of what it yields."
+    elif inspect.isasyncgenfunction(function):
+        kind, hint = "an async generator function", "Write a plain def that returns a list of what it yields."
+    elif inspect.iscoroutinefunction(function):
+        kind, hint = "an async function", "Write a plain def that returns the value: asyncio.run can await it."
+    else:
+        return
+    raise InvalidPipeline(f"{function.__qualname__} is {kind}: a step returns its outputs", hint=hint)
+
+
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 
@@ -121,7 +135,8 @@ def step(
     """Declare a function as a step; with or without options, as `StepOptions` describes them.
 
     Its inputs and outputs are stored, and it is not executed again while its code, all code it reaches,
-    and its inputs are the same.
+    and its inputs are the same. In a pipeline, lists, dicts and other plain values are taken as they are when the
+    step is called; arrays, tables and other objects must not be changed before the run has ended.
     """
     options = StepOptions(name, cache, version, tuple(depends_on), frozenset(ignore_inputs))
     if function is not None:

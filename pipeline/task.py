@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any
 
-from ..cas import Batch, Blob, BlobFiles, BlobReader, Digest, MemoryBlobs
+from ..cas import Batch, Blob, BlobFiles, BlobReader, Digest
 from ..cas.blob import read_manifest
-from ..errors import Conflict, InvalidPipeline, UnsavableValue
+from ..errors import InvalidPipeline, LinealError, UnsavableValue
 from ..events.catalogue import Failure, Output
 from ..materializers import load, save
 from .capture import Log, captured
-from .fingerprint import CodeManifest, code_manifest
 from .graph import Template, fill, tracing
 from .outputs import Outputs, OutputSpec
 
 _TRACEBACK_MAX_CHARACTERS = 64 * 1024
 _MESSAGE_MAX_CHARACTERS = 4 * 1024
-_SOURCES = ("def:", "class:", "module:")
-"""Symbols whose digest is that of source text; the values of globals may differ between processes, as ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,8 @@ class Result:
     failure: Failure | None
     exception: BaseException | None
     """What the step raised, where it can be carried over."""
+    is_ours: bool
+    """Whether what failed is no code of the step's: its inputs could not be loaded, or its outputs not be taken."""
 
     def packed(self) -> bytes:
         """The result in bytes, less an exception that does not survive it."""
@@ -81,40 +80,75 @@ def execute(task: Task, files: BlobFiles, reader: BlobReader) -> Result:
         failure: Failure | None = None
         exception: BaseException | None = None
         outputs: tuple[Output, ...] = ()
+        is_users = is_ours = False
         try:
             with captured(log), tracing(None):
-                returned = _call(task, reader)
+                args, kwargs = _loaded(task, reader)
+                is_users = True
+                returned = task.function(*args, **kwargs)
+                is_users = False
             outputs = _save(task, returned, batch)
         except (Exception, SystemExit) as error:  # noqa: BLE001 — the user's own; the result carries it
-            failure, exception = _failure(error), error
+            failure, exception = failure_of(error), error
+            is_ours = isinstance(error, LinealError) and not is_users
         frames = log.encoded()
         log_digest = None if frames is None else batch.put(frames)
         blobs = batch.publish()
     duration_us = (time.perf_counter_ns() - start_ns) // 1000
-    return Result(outputs, blobs, log_digest, started_us, duration_us, failure, exception)
+    return Result(outputs, blobs, log_digest, started_us, duration_us, failure, exception, is_ours)
 
 
-def _call(task: Task, reader: BlobReader) -> Any:
+def _loaded(task: Task, reader: BlobReader) -> tuple[Sequence[Any], dict[str, Any]]:
+    """What to call the function with."""
     values = [load(read_manifest(reader, content), reader, allow_pickle=task.allow_pickle) for content in task.contents]
     arguments = {name: fill(template, values) for name, template in task.arguments.items()}
-    args, kwargs = _as_call(task.function, arguments)
-    return task.function(*args, **kwargs)
+    if _takes_all_by_name(task.function):
+        return (), arguments
+    return _as_call(task.function, arguments)
+
+
+def _takes_all_by_name(function: Callable[..., Any]) -> bool:
+    """Whether it surely has neither positional-only parameters nor ``*args`` or ``**kwargs``, nor wraps another."""
+    if type(function) is not FunctionType or "__wrapped__" in function.__dict__ or "__signature__" in function.__dict__:
+        return False
+    code = function.__code__
+    return not code.co_posonlyargcount and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
 
 
 def _as_call(function: Callable[..., Any], arguments: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Positional-only parameters, ``*args`` and ``**kwargs`` in their places."""
-    code = function.__code__
-    named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    extra = code.co_varnames[len(named) :]
-    star = extra[0] if code.co_flags & 0x04 else None
-    double_star = extra[1 if star else 0] if code.co_flags & 0x08 else None
-    args = [arguments.pop(name) for name in named[: code.co_posonlyargcount] if name in arguments]
-    starred = arguments.pop(star, ()) if star else ()
-    if starred:
-        args += [arguments.pop(name) for name in named[code.co_posonlyargcount : code.co_argcount] if name in arguments]
-        args += starred
-    spread = arguments.pop(double_star, {}) if double_star else {}
-    return args, {**arguments, **spread}
+    """Arguments in their places: by position where that is the only way, else by name.
+
+    A function that wraps another takes what the other's signature says; where it has ``*args`` itself, which need not
+    go with ``**kwargs``, all that can go by position does.
+    """
+    named = dict(arguments)
+    positional: list[inspect.Parameter] = []
+    starred: Sequence[Any] = ()
+    spread: Mapping[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            starred = named.pop(parameter.name, ())
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            spread = named.pop(parameter.name, {})
+        elif parameter.kind is not parameter.KEYWORD_ONLY:
+            positional.append(parameter)
+    # One that was left out before one that must go by position is filled with its default.
+    by_position = len(positional) if starred else _count_by_position(positional, named)
+    if not starred and function.__code__.co_flags & inspect.CO_VARARGS:
+        while by_position < len(positional) and positional[by_position].name in named:
+            by_position += 1
+    args = [named.pop(parameter.name, parameter.default) for parameter in positional[:by_position]]
+    return [*args, *starred], {**named, **spread}
+
+
+def _count_by_position(positional: Sequence[inspect.Parameter], given: Mapping[str, Any]) -> int:
+    """How many parameters there are up to the last positional-only one that is given."""
+    places = [
+        place
+        for place, parameter in enumerate(positional)
+        if parameter.kind is parameter.POSITIONAL_ONLY and parameter.name in given
+    ]
+    return places[-1] + 1 if places else 0
 
 
 def _save(task: Task, returned: Any, batch: Batch) -> tuple[Output, ...]:
@@ -156,14 +190,29 @@ def _save_one(task: Task, spec: OutputSpec, value: Any, batch: Batch) -> Output:
     )
 
 
-def _failure(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> Failure:
+    """An exception as a fact: type, text, and the traceback from the user's own frames on."""
     kind = type(error)
-    text = "".join(traceback.format_exception(kind, error, _users_frames(error.__traceback__)))
     return Failure(
         f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-        str(error)[:_MESSAGE_MAX_CHARACTERS],
-        text[-_TRACEBACK_MAX_CHARACTERS:],
+        text_of(error)[:_MESSAGE_MAX_CHARACTERS],
+        _traceback_of(error)[-_TRACEBACK_MAX_CHARACTERS:],
     )
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says; where asking it raises in turn, that it says nothing."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 — the user's code; that the error happened must be recorded all the same
+        return f"<{type(error).__qualname__} without a text>"
+
+
+def _traceback_of(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, _users_frames(error.__traceback__)))
+    except Exception:  # noqa: BLE001 — notes and causes are the user's code, too
+        return f"{type(error).__qualname__}: {text_of(error)}\n"
 
 
 def _users_frames(trace: TracebackType | None) -> TracebackType | None:
@@ -171,50 +220,3 @@ def _users_frames(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__ and trace.tb_next is not None:
         trace = trace.tb_next
     return trace
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A task on its way to another process, with the small blobs it needs."""
-
-    root: Path
-    task: Task
-    code: bytes
-    """The code manifest that the fingerprint was made with, encoded."""
-    blobs: tuple[Blob, ...]
-
-    def packed(self) -> bytes:
-        """The parcel in bytes: functions that can't be imported elsewhere, as those of the main program, go along."""
-        import cloudpickle
-
-        data: bytes = cloudpickle.dumps(self)
-        return data
-
-
-def execute_parcel(data: bytes) -> bytes:
-    """Execute a packed `Parcel` in this process; give the packed `Result`.
-
-    The step's code is digested here too: a worker imports modules from disk, where they may have changed since
-    the driver loaded them, and a result of other code must not enter the cache.
-    """
-    parcel: Parcel = pickle.loads(data)
-    _check_code(parcel)
-    files = BlobFiles(parcel.root)
-    result = execute(parcel.task, files, MemoryBlobs(parcel.blobs, files))
-    return result.packed()
-
-
-def _check_code(parcel: Parcel) -> None:
-    diff = CodeManifest.decode(parcel.code).diff(code_manifest(parcel.task.function))
-    changed = [symbol for symbol in diff.changed if symbol.startswith(_SOURCES) and not _travelled(symbol)]
-    if changed:
-        raise Conflict(
-            f"the source of step {parcel.task.step!r} changed while the pipeline ran: {changed[0]}",
-            hint="Start the program again.",
-            step=parcel.task.step,
-        )
-
-
-def _travelled(symbol: str) -> bool:
-    """Whether code came with the parcel, as that of the main program does, rather than from this machine's disk."""
-    return ":__main__:" in symbol or "<locals>" in symbol or "<lambda>" in symbol

@@ -8,6 +8,7 @@ from ...cas.digest import Digest, digest_of
 from .framing import frame_all, frame_bytes, frame_str
 
 _DOMAIN = frame_str("lineal.step/1")
+_GATHERED_DOMAIN = frame_str("lineal.gathered/1")
 
 
 def fingerprint(*, code: Digest, inputs: Mapping[str, Digest], outputs: Sequence[str] = ()) -> Digest:
@@ -15,7 +16,7 @@ def fingerprint(*, code: Digest, inputs: Mapping[str, Digest], outputs: Sequence
 
     Args:
         code: The digest of its code manifest.
-        inputs: Content ids of what it is given, by parameter name; order-free.
+        inputs: Content ids of what it is given, or what `gathered` gives, by parameter name; order-free.
         outputs: Names of its outputs, in their order.
     """
     return digest_of(
@@ -23,4 +24,20 @@ def fingerprint(*, code: Digest, inputs: Mapping[str, Digest], outputs: Sequence
         + frame_bytes(code)
         + frame_all(b"d", [frame_str(name) + frame_bytes(inputs[name]) for name in sorted(inputs)])
         + frame_all(b"l", [frame_str(output) for output in outputs])
+    )
+
+
+def gathered(kind: str, keys: Sequence[Digest], items: Sequence[Digest]) -> Digest:
+    """Digest a container whose items are known by their content only.
+
+    Args:
+        kind: What it is: ``list``, ``tuple``, ``dict``.
+        keys: Digests of a dict's keys, in its order.
+        items: Content ids of the items, or what this function gave for one, in order.
+    """
+    return digest_of(
+        _GATHERED_DOMAIN
+        + frame_str(kind)
+        + frame_all(b"k", [frame_bytes(key) for key in keys])
+        + frame_all(b"l", [frame_bytes(item) for item in items])
     )

@@ -82,7 +82,7 @@ def test_a_healthy_file_passes_the_check_whatever_was_written_over(environment: 
 def test_a_map_that_is_full_is_said_to_be_and_what_is_there_stays(tmp_path: Path) -> None:
     environment = Environment(tmp_path, ["a"], map_size_bytes=1 << 20, read_only=False)
     put(environment, b"k", b"v")
-    with pytest.raises(StoreFull), environment.errors():
+    with pytest.raises(StoreFull):
         put(environment, b"large", bytes(2 << 20))
     assert get(environment, b"k") == b"v"
     environment.close()
@@ -90,9 +90,9 @@ def test_a_map_that_is_full_is_said_to_be_and_what_is_there_stays(tmp_path: Path
 
 def test_a_closed_or_read_only_environment_refuses(environment: Environment, tmp_path: Path) -> None:
     environment.close()
-    with pytest.raises(StoreClosed):
-        environment.begin()
+    with pytest.raises(StoreClosed), environment.begin():
+        raise AssertionError("unreachable")
     reading = Environment(tmp_path, ["a"], map_size_bytes=MAP_BYTES, read_only=True)
-    with pytest.raises(StoreClosed):
-        reading.begin(write=True)
+    with pytest.raises(StoreClosed), reading.begin(write=True):
+        raise AssertionError("unreachable")
     reading.close()

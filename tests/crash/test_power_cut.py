@@ -18,7 +18,9 @@ import pytest
 from lineal.cas import BlobKind, BlobPart, Environment, Manifest
 from lineal.cas.files import BlobFiles
 from lineal.errors import LinealError
+from lineal.events import committer
 from lineal.events.catalogue import ArtifactSaved, Output
+from lineal.events.committer import Ticket
 from lineal.store import Store, open_store
 
 Operation = tuple[str, Path, Path | bytes | None]
@@ -43,8 +45,8 @@ class Recorder:
             real_replace(source, target)
             self.operations.append(("rename", Path(source), Path(target)))
 
-        def begin(environment: Environment, *, write: bool = False) -> Any:
-            txn = real_begin(environment, write=write)
+        def begin(environment: Environment, *, write: bool = False, needed_bytes: int = 0) -> Any:
+            txn = real_begin(environment, write=write, needed_bytes=needed_bytes)
             return _Committing(txn, self) if write else txn
 
         monkeypatch.setattr(os, "fsync", fsync)
@@ -74,14 +76,15 @@ class _Committing:
         return handled
 
 
-def disks(operations: list[Operation], blank: Path, folder: Path) -> Iterator[Path]:
-    """The store as each prefix of the operations may leave it."""
+def disks(operations: list[Operation], blank: Path, folder: Path) -> Iterator[tuple[Path, set[str]]]:
+    """The store as each prefix of the operations may leave it, with what had been acknowledged by then."""
     for length in range(len(operations) + 1):
+        acknowledged = {path.name for kind, path, _ in operations[:length] if kind == "acknowledge"}
         for keeps_unsynced_names in (False, True):
             place = folder / f"{length}-{keeps_unsynced_names}"
             shutil.copytree(blank, place)
             rebuild(operations[:length], folder / "store", place, keeps_unsynced_names)
-            yield place
+            yield place, acknowledged
             shutil.rmtree(place)
 
 
@@ -107,12 +110,13 @@ def rebuild(operations: list[Operation], original: Path, place: Path, keeps_unsy
         target.write_bytes(data)
 
 
-def broken_promises(place: Path) -> list[str]:
-    """What a store that was cut off gets wrong: facts whose bytes are not there, or a log that does not verify."""
+def broken_promises(place: Path, acknowledged: set[str]) -> list[str]:
+    """What a store that was cut off gets wrong: facts that were acknowledged and are lost, facts without bytes."""
     store = open_store(place)
     try:
         store.log.verify()
-        promises = []
+        known = {output.artifact for recorded in store.log.scan() for output in recorded.event.made}
+        promises = [f"{name} was acknowledged" for name in acknowledged - known]
         for recorded in store.log.scan():
             for ref in recorded.refs:
                 try:
@@ -148,12 +152,13 @@ def cut_everywhere(store_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         store = open_store(store_path)
         for number in range(3):
             save(store, f"artifact-{number}", bytes([number]) * 30_000)
+            recorder.operations.append(("acknowledge", Path(f"artifact-{number}"), None))
         store.close()
     found: list[str] = []
     states = 0
-    for place in disks(recorder.operations, blank, tmp_path):
+    for place, acknowledged in disks(recorder.operations, blank, tmp_path):
         states += 1
-        found += broken_promises(place)
+        found += broken_promises(place, acknowledged)
     return states, found
 
 
@@ -191,9 +196,19 @@ def test_a_weaker_order_of_publication_is_caught_by_this_very_check(
     assert found
 
 
-def test_a_creation_cut_off_anywhere_leaves_no_store_or_a_whole_one(
+def test_an_acknowledgement_before_the_commit_is_caught_by_this_very_check(
     store_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Ticket, "wait", lambda ticket: None)
+    monkeypatch.setattr(committer, "LINGER_S", 0.5)
+    _, found = cut_everywhere(store_path, tmp_path, monkeypatch)
+    assert any("was acknowledged" in promise for promise in found)
+
+
+def test_a_creation_writes_its_format_last_and_one_cut_off_before_that_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_path = tmp_path / "new" / "folder" / "store"
     with monkeypatch.context() as patched:
         recorder = Recorder(patched, store_path)
         open_store(store_path).close()
@@ -202,7 +217,7 @@ def test_a_creation_cut_off_anywhere_leaves_no_store_or_a_whole_one(
     format_named = next(place for place, (kind, name) in enumerate(kinds) if kind == "rename" and "FORMAT" in name)
     synced = {name for place, (kind, name) in enumerate(kinds) if kind == "sync directory" and place < format_named}
     assert last_commit < format_named
-    assert {"log", "blobs", store_path.name, store_path.parent.name} <= synced
+    assert {"log", "blobs", "store", "folder", "new", tmp_path.name} <= synced
     (store_path / "FORMAT").unlink()
     store = open_store(store_path)
     assert store.head().seq == 1

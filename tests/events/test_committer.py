@@ -87,7 +87,6 @@ def test_a_ticket_that_waited_is_committed_and_settled(environment: Environment,
     committer.submit(row).wait()
     assert rows(environment) == [b"x"]
     assert row.settled
-    assert committer.is_idle
 
 
 def test_a_refused_submission_leaves_its_neighbours_alone(environment: Environment, committer: Committer) -> None:

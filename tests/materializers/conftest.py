@@ -53,4 +53,13 @@ def are_same(one: Any, other: Any) -> bool:
 
 def _without_order(values: set[Any] | frozenset[Any]) -> list[Any]:
     # NaNs can't be found in a set by equality, and 1 is True.
-    return sorted(values, key=lambda value: (type(value).__name__, repr(value)))
+    return sorted(values, key=_place)
+
+
+def _place(value: Any) -> str:
+    """A text that is the same for equal values, however their sets are ordered."""
+    if isinstance(value, (set, frozenset)):
+        return f"{type(value).__name__}{sorted(map(_place, value))}"
+    if isinstance(value, tuple):
+        return f"tuple{list(map(_place, value))}"
+    return f"{type(value).__name__} {value!r}"

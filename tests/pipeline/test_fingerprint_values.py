@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 
 from lineal.cas.digest import Digest, digest_of
 from lineal.pipeline.fingerprint import fingerprint, value_digest
+from lineal.pipeline.fingerprint.key import gathered
 
 
 class Color(enum.Enum):
@@ -251,3 +252,21 @@ def test_every_cause_enters_the_fingerprint_of_a_step_and_none_is_taken_for_anot
 
 def test_the_order_of_inputs_is_no_cause() -> None:
     assert fingerprint(code=A, inputs={"x": B, "y": C}) == fingerprint(code=A, inputs={"y": C, "x": B})
+
+
+def test_what_is_gathered_is_told_apart_by_kind_keys_order_and_nesting() -> None:
+    forms = [
+        A,
+        gathered("list", (), [A]),
+        gathered("tuple", (), [A]),
+        gathered("list", (), [A, B]),
+        gathered("list", (), [B, A]),
+        gathered("list", (), [gathered("list", (), [A]), B]),
+        gathered("list", (), [gathered("list", (), [A, B])]),
+        gathered("list", (), []),
+        gathered("dict", [A, B], [B, C]),
+        gathered("dict", [B, A], [C, B]),
+        gathered("dict", [A], [B]),
+        gathered("dict", [], [A, B]),
+    ]
+    assert len({fingerprint(code=A, inputs={"x": form}) for form in forms}) == len(forms)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import math
+import pickle
+from typing import Any
+
 import msgpack
+import numpy as np
 import pytest
 
 from lineal import pipeline, step
 from lineal.errors import InvalidPipeline
-from lineal.pipeline.graph import OutputRef
+from lineal.pipeline.graph import OutputRef, Trace
 
 
 @step
@@ -75,11 +82,28 @@ def test_a_pipeline_called_in_a_pipeline_adds_its_steps() -> None:
         lambda ref: list(ref),
         lambda ref: ref[0],
         lambda ref: ref.shape,
+        lambda ref: str(ref),
+        lambda ref: f"{ref}",
+        lambda ref: ref == 1,
+        lambda ref: ref != 1,
+        lambda ref: ref < 1,
+        lambda ref: ref + 1,
+        lambda ref: 1 + ref,
+        lambda ref: -ref,
+        lambda ref: 1 in ref,
+        lambda ref: ref(),
+        lambda ref: int(ref),
+        lambda ref: math.floor(ref),
+        lambda ref: "abc"[ref],
+        lambda ref: np.asarray(ref),
+        lambda ref: np.ones(2) * ref,
+        lambda ref: pickle.dumps(ref),
+        lambda ref: copy.deepcopy({1: ref}),
     ],
 )
 def test_an_output_has_no_value_while_the_pipeline_is_traced(misuse) -> None:
     with pytest.raises(InvalidPipeline, match="train") as caught:
-        misuse(OutputRef("train", "model"))
+        misuse(OutputRef("train", "model", Trace("p")))
     assert caught.value.hint
 
 
@@ -134,3 +158,111 @@ def test_a_pipeline_without_steps_and_a_step_that_is_no_function_are_refused() -
         step(3)  # type: ignore[call-overload]
     with pytest.raises(InvalidPipeline, match="which is no parameter"):
         step(ignore_inputs=["nope"])(lambda x: x)
+
+
+def test_outputs_are_told_apart_by_identity_in_sets_and_as_keys() -> None:
+    trace = Trace("p")
+    one, two = OutputRef("one", "output", trace), OutputRef("one", "output", trace)
+    assert len({one, two, one}) == 2
+    assert {one: 1}[one] == 1
+    assert repr(one) == "<output 'output' of step 'one'>"
+
+
+def test_an_output_kept_from_another_call_is_refused_though_the_names_agree() -> None:
+    kept: list[Any] = []
+
+    @pipeline
+    def keeping() -> None:
+        kept.append(source())
+        pair(kept[0])
+
+    keeping.graph()
+    with pytest.raises(InvalidPipeline, match="another run"):
+        keeping.graph()
+
+
+def test_a_literal_is_taken_as_it_is_when_the_step_is_called() -> None:
+    @pipeline
+    def sweep() -> None:
+        config: dict[str, Any] = {"lr": 0.0, "deep": ([{"a": 0}], bytearray(b"0")), "seen": set()}
+        for number in (1, 2):
+            config["lr"] = number
+            config["deep"][0][0]["a"] = number
+            config["deep"][1][:] = b"%d" % number
+            config["seen"].add(number)
+            total(config)
+            total([source(), config])
+
+    literals = [node.sources[-1].value for node in sweep.graph().nodes if node.step is total]
+    first = {"lr": 1, "deep": ([{"a": 1}], bytearray(b"1")), "seen": {1}}
+    second = {"lr": 2, "deep": ([{"a": 2}], bytearray(b"2")), "seen": {1, 2}}
+    assert literals == [first, first, second, second]
+
+
+def test_a_literal_that_can_not_change_and_an_array_are_not_copied() -> None:
+    constant, array = (1, ("a", None)), np.zeros(3)
+
+    @pipeline
+    def passing() -> None:
+        total(constant)
+        total([array])
+
+    first, second = (node.sources[0].value for node in passing.graph().nodes)
+    assert first is constant
+    assert second[0] is array
+
+
+def test_a_literal_nested_in_itself_is_one_literal() -> None:
+    @pipeline
+    def nested() -> None:
+        ring: list[Any] = [1]
+        ring.append({"ring": (ring,)})
+        total(ring)
+
+    [node] = nested.graph().nodes
+    ring = node.sources[0].value
+    assert len(node.sources) == 1
+    assert ring[1]["ring"][0] is ring
+
+
+def test_outputs_in_a_list_nested_in_itself_are_refused() -> None:
+    @pipeline
+    def nested() -> None:
+        ring: list[Any] = [source()]
+        ring.append(ring)
+        total(ring)
+
+    with pytest.raises(InvalidPipeline, match="'total' is nested too deep, or in itself"):
+        nested.graph()
+
+
+def test_keys_that_look_alike_have_paths_of_their_own() -> None:
+    @pipeline
+    def keyed() -> None:
+        total({Key(1): source(1), Key(2): source(2)})
+
+    paths = [one.path for one in keyed.graph().nodes[-1].sources]
+    assert paths == ["values[key]", "values[key]#2"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    number: int
+
+    def __repr__(self) -> str:
+        return "key"
+
+
+def test_a_key_without_a_digest_is_refused_beside_outputs() -> None:
+    @pipeline
+    def keyed() -> None:
+        total({(lambda: 1): source()})
+
+    @pipeline
+    def keyed_by_output() -> None:
+        total({source(): source()})
+
+    for refused in (keyed, keyed_by_output):
+        with pytest.raises(InvalidPipeline, match="a key of the dict 'values'") as caught:
+            refused.graph()
+        assert caught.value.hint

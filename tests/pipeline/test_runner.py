@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -362,3 +363,85 @@ def test_the_store_in_force_is_the_enclosing_one(tmp_path: Path) -> None:
     chain(2)
     assert (tmp_path / ".lineal" / "FORMAT").exists()
     assert [run.name for run in lineal.runs()] == ["chain-1"]
+
+
+class Ref(NamedTuple):
+    value: Any
+
+
+@dataclasses.dataclass
+class Held:
+    value: Any
+
+
+@step
+def one() -> int:
+    return 1
+
+
+@step
+def form_of(xs: Any) -> str:
+    return repr(xs)
+
+
+def test_what_outputs_are_gathered_in_is_a_cause(client: Client) -> None:
+    @pipeline
+    def forms() -> None:
+        form_of([one()])
+        form_of((one(),))
+        form_of({0: one()})
+        form_of({0.0: one()})
+        form_of({"a": one(), "b": 2})
+        form_of({"b": 2, "a": one()})
+        form_of([[one()], 2])
+        form_of([[one(), 2]])
+
+    expected = ["[1]", "(1,)", "{0: 1}", "{0.0: 1}", "{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}", "[[1], 2]", "[[1, 2]]"]
+    for is_cached in (False, True):
+        views = [view for name, view in forms().steps.items() if name.startswith("form_of")]
+        assert [view.output.load() for view in views] == expected
+        assert [view.is_cached for view in views] == [is_cached] * len(expected)
+
+
+def test_an_input_that_is_ignored_counts_in_no_form(client: Client) -> None:
+    quiet = step(ignore_inputs=["xs"])(form_of.function)
+
+    @pipeline
+    def ignoring() -> None:
+        quiet([one()])
+        quiet((one(),))
+
+    assert [view.is_cached for name, view in ignoring().steps.items() if "form" in name] == [False, True]
+
+
+def test_each_step_of_a_loop_gets_the_literal_as_it_was_then(client: Client) -> None:
+    @pipeline
+    def sweep() -> None:
+        config = {}
+        for rate in (0.1, 0.2, 0.3):
+            config["rate"] = rate
+            form_of(config)
+
+    assert [view.output.load() for view in sweep().steps.values()] == [f"{{'rate': {r}}}" for r in (0.1, 0.2, 0.3)]
+
+
+@pytest.mark.parametrize("hide", [lambda ref: {ref}, lambda ref: frozenset([ref]), Ref, Held, lambda ref: {ref: 1}])
+def test_an_output_hidden_in_another_value_is_refused_with_its_step_and_parameter(client: Client, hide: Any) -> None:
+    @pipeline
+    def hiding() -> None:
+        form_of(hide(one()))
+
+    with pytest.raises(InvalidPipeline, match="parameter 'xs' of step 'form_of': the output of step 'one'") as caught:
+        hiding()
+    assert "lists, tuples and the values of dicts" in str(caught.value.hint)
+
+
+def test_a_literal_nested_in_itself_runs(client: Client) -> None:
+    @pipeline
+    def nested() -> None:
+        ring: list[Any] = []
+        ring.append(ring)
+        form_of(ring)
+
+    with lineal.open(client.path, allow_pickle=True):
+        assert nested().steps["form_of"].output.load() == "[[...]]"

@@ -76,3 +76,30 @@ def test_the_content_of_a_declared_file_counts_as_code(client: Client) -> None:
     assert [run(), run()] == [(False, 2), (True, 2)]
     data.write_text("a\nb\nc\n")
     assert run() == (False, 3)
+
+
+def test_functions_whose_call_only_begins_the_work_are_refused() -> None:
+    async def coroutine() -> int:
+        return 1
+
+    def generator():
+        yield 1
+
+    async def async_generator():
+        yield 1
+
+    for function, kind in ((coroutine, "an async f"), (generator, "a generator"), (async_generator, "an async gen")):
+        with pytest.raises(InvalidPipeline, match=f"{function.__name__} is {kind}") as caught:
+            step(function)
+        assert "return" in str(caught.value.hint).lower()
+
+
+def test_what_a_pipeline_was_called_with_is_recorded_as_it_was(client: Client) -> None:
+    @pipeline
+    def changing(config: dict) -> None:
+        config["n"] += 1
+        plain(config["n"])
+
+    run = changing({"n": 1})
+    assert run.parameters == {"config": {"n": 1}}
+    assert run.steps["plain"].parameters == {"x": 2}

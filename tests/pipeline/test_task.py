@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from lineal import Client, pipeline, step
+from lineal.cas import BlobFiles, MemoryBlobs
+from lineal.errors import LinealError
+from lineal.materializers import save
+from lineal.pipeline.graph import Leaf
+from lineal.pipeline.outputs import declared_outputs
+from lineal.pipeline.task import Result, Task, execute
 
 PROCESSES = """
     import os, sys
@@ -97,7 +108,7 @@ def test_a_worker_that_would_run_other_code_than_was_fingerprinted_refuses(tmp_p
 
         if __name__ == "__main__":
             source = Path("helper.py")
-            source.write_text(source.read_text().replace("x + 1", "x + 2"))
+            source.write_text(source.read_text().replace("x + 1", "x + 1000"))
             with lineal.open("store") as store:
                 try:
                     one.with_options(executor="processes")()
@@ -150,3 +161,150 @@ def test_a_run_killed_in_the_middle_reads_interrupted_and_its_finished_steps_are
         "interrupted {'first': 'completed', 'second': 'interrupted'}",
         "['cached', 'completed']",
     ], recovered.stderr
+
+
+def called(client: Client, declared: Any, *args: Any, **kwargs: Any) -> Any:
+    """What a step gives for these arguments when it is run in a pipeline."""
+
+    @pipeline
+    def calling() -> None:
+        declared(*args, **kwargs)
+
+    [view] = calling().steps.values()
+    return view.output.load()
+
+
+def by_position_only(a: Any = (), b: int = 3, /) -> Any:
+    return [a, b]
+
+
+def mixed(a: Any = (), /, b: Any = (), *c: Any, d: Any = (), **e: Any) -> Any:
+    return [a, b, c, d, e]
+
+
+def keyword_only(a: int, *, b: Any = (), c: int = 2) -> Any:
+    return [a, b, c]
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs"),
+    [
+        (by_position_only, (), {}),
+        (by_position_only, (1,), {}),
+        (by_position_only, (1, 2), {}),
+        (mixed, (), {}),
+        (mixed, (1,), {}),
+        (mixed, (), {"b": 2}),
+        (mixed, (1, 2, 3, 4), {"d": 5}),
+        (mixed, (1,), {"d": 5, "a": 6, "z": 7}),
+        (keyword_only, (1,), {}),
+        (keyword_only, (), {"a": 1, "b": 2}),
+    ],
+)
+def test_a_step_in_a_pipeline_is_called_as_it_was_written(
+    client: Client, function: Any, args: Any, kwargs: Any
+) -> None:
+    assert called(client, step(function), *args, **kwargs) == function(*args, **kwargs)
+
+
+def passing_all(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return ["wrapped", function(*args, **kwargs)]
+
+    return wrapper
+
+
+def passing_positions(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return ["wrapped", function(*args)]
+
+    return wrapper
+
+
+def passing_names(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(**kwargs: Any) -> Any:
+        return ["wrapped", function(**kwargs)]
+
+    return wrapper
+
+
+@pytest.mark.parametrize("wrap", [passing_all, passing_positions, passing_names])
+def test_a_wrapper_gets_what_the_wrapped_function_takes(client: Client, wrap: Any) -> None:
+    def subtract(a: int, b: int = 1) -> Any:
+        return a - b
+
+    assert called(client, step(wrap(subtract)), 5) == ["wrapped", 4]
+    assert called(client, step(wrap(subtract)), 5, b=3) == ["wrapped", 2]
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class MuteNotes(Mute):
+    @property
+    def __notes__(self) -> Any:
+        raise ValueError("no notes")
+
+
+def raise_mute(x: int) -> int:
+    raise Mute
+
+
+def raise_mute_notes(x: int) -> int:
+    raise MuteNotes
+
+
+def raise_lineal_error(x: int) -> int:
+    raise LinealError("the step's own")
+
+
+def add_one(x: int) -> int:
+    return x + 1
+
+
+def give_a_frame(x: int) -> Any:
+    return sys._getframe()
+
+
+def give_too_much(x: int) -> None:
+    return x  # type: ignore[return-value]
+
+
+def executed(tmp_path: Path, function: Any, *, is_stored: bool = True) -> Result:
+    """Execute a function of one parameter, ``x``, whose value may be missing in the store."""
+    blobs, one = MemoryBlobs(), MemoryBlobs()
+    content = save(1, blobs if is_stored else one).manifest.digest
+    task = Task("p", "s", function, {"x": Leaf(0)}, (content,), declared_outputs(function), allow_pickle=False)
+    return execute(task, BlobFiles(tmp_path), blobs)
+
+
+@pytest.mark.parametrize(("function", "name"), [(raise_mute, "Mute"), (raise_mute_notes, "MuteNotes")])
+def test_an_error_that_can_not_be_made_a_text_is_recorded(tmp_path: Path, function: Any, name: str) -> None:
+    failure = executed(tmp_path, function).failure
+    assert failure is not None
+    assert failure.type.endswith(f".{name}")
+    assert failure.message == f"<{name} without a text>"
+    assert name in failure.traceback
+
+
+@pytest.mark.parametrize(
+    ("function", "is_stored", "has_failed", "is_ours"),
+    [
+        (add_one, True, False, False),
+        (add_one, False, True, True),
+        (give_a_frame, True, True, True),
+        (give_too_much, True, True, True),
+        (raise_lineal_error, True, True, False),
+    ],
+)
+def test_a_failure_says_whether_it_is_the_step_s_own(
+    tmp_path: Path, function: Any, is_stored: bool, has_failed: bool, is_ours: bool
+) -> None:
+    result = executed(tmp_path, function, is_stored=is_stored)
+    assert (result.failure is not None, result.is_ours) == (has_failed, is_ours)
+    assert Result.unpacked(result.packed()).is_ours == is_ours
