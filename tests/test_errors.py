@@ -10,7 +10,7 @@ from lineal import errors
 from lineal.errors import BlobMissing, LinealError, NotFound, StoreFull, UnsavableValue
 
 
-def test_an_error_says_what_where_and_what_to_do() -> None:
+def test_errors_are_ours_and_say_what_where_and_what_to_do() -> None:
     error = BlobMissing("blob ab… is gone", where="/store", hint="Run it again.", digest=b"ab")
     assert str(error) == "blob ab… is gone [/store]\nHint: Run it again."
     assert (error.what, error.where, error.hint, error.details) == (
