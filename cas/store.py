@@ -141,12 +141,6 @@ class BlobStore:
             if row != known:
                 changes.put(CATALOG, blob.digest, row)
 
-    def entry(self, digest: Digest) -> Entry | None:
-        """What the catalog says of a blob; None if it never was committed."""
-        with self._env.begin() as txn:
-            row = txn.get(digest, db=self._env.databases[CATALOG])
-        return None if row is None else _entry(digest, row)
-
     def entries(self) -> Iterator[Entry]:
         """All committed blobs, by digest, read in short transactions."""
         after = b""

@@ -52,6 +52,11 @@ class _Ready:
     blobs: list[Blob] = field(default_factory=list)
     """Receipts of literals and code, which the step's first event names."""
 
+    def causes(self, run: RunId) -> tuple[RunId, str, str, Fingerprint, Digest, tuple[Input, ...]]:
+        """What every fact of the step's end begins with."""
+        step = self.node.step.qualified_name
+        return run, self.node.name, step, self.fingerprint, self.code.digest, self.inputs
+
 
 class Runner:
     """One run of one plan. Make one, call `run` once."""
@@ -203,12 +208,7 @@ class Runner:
         outputs = tuple(given._replace(artifact=self._artifact(node, given.name)) for given in reusable.outputs)
         self._give(node, outputs)
         event = facts.StepReused(
-            self.run_id,
-            node.name,
-            node.step.qualified_name,
-            ready.fingerprint,
-            ready.code.digest,
-            ready.inputs,
+            *ready.causes(self.run_id),
             outputs,
             reusable.step,
             started_us,
@@ -256,12 +256,7 @@ class Runner:
         self._give(node, result.outputs)
         self._cache.announce(ready.fingerprint, Reusable(StepRunId(self.run_id, node.name), result.outputs))
         event = facts.StepCompleted(
-            self.run_id,
-            node.name,
-            node.step.qualified_name,
-            ready.fingerprint,
-            ready.code.digest,
-            ready.inputs,
+            *ready.causes(self.run_id),
             result.outputs,
             result.started_us,
             result.duration_us,
@@ -282,12 +277,7 @@ class Runner:
     def _fail(self, ready: _Ready, result: Result, failure: facts.Failure) -> None:
         node = ready.node
         event = facts.StepFailed(
-            self.run_id,
-            node.name,
-            node.step.qualified_name,
-            ready.fingerprint,
-            ready.code.digest,
-            ready.inputs,
+            *ready.causes(self.run_id),
             failure,
             result.started_us,
             result.duration_us,

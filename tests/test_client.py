@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import lineal
-from lineal import Client
+from lineal import Client, pipeline, step
 from lineal.errors import BlobCorrupt, BlobMissing, InvalidName, LogCorrupt, StoreClosed, StoreNotFound, UnsavableValue
 from lineal.events.log import EVENTS
 
@@ -154,3 +154,27 @@ def test_the_functions_of_the_package_use_the_store_in_force(client: Client) -> 
     assert lineal.artifact("name@1").version == 1
     assert list(lineal.runs()) == []
     assert client.load("name") == "value"
+
+
+def test_the_repair_that_an_error_hints_at_repairs(client: Client) -> None:
+    @step
+    def make() -> np.ndarray:
+        return np.arange(20_000)
+
+    @pipeline
+    def making() -> None:
+        make()
+
+    version = making().steps["make"].output
+    (part,) = version.manifest.blobs()
+    path = client.store.blobs.files.path(part.digest)
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BlobCorrupt, match="Move that file away and run the step that made it again"):
+        version.load()
+    path.rename(path.with_suffix(".damaged"))
+    making.with_options(cache=False)()
+    assert version.load()[-1] == 19_999
+    assert client.verify() == []
