@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .cas import CATALOG, Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import sync_directory, write_durably
@@ -35,7 +35,7 @@ from .events.log import EVENTS, Head, Log, LogWriter
 from .events.projections import PROJECTIONS
 from .events.projections.runs import RunRow, Runs
 from .events.projector import META, Projector
-from .events.rows import RowReader, RowWriter, key
+from .events.rows import Row, RowReader, RowWriter, key
 
 if TYPE_CHECKING:
     import lmdb
@@ -164,26 +164,18 @@ class Store:
         """Clear what dead processes left: scratch files, and runs that would read as running for ever."""
         self.blobs.files.clean_scratch()
         self._projector.rebuild(self._projector.outdated())
-        if any(self._dead_runs(RowReader(self._env, Runs.name, None))):
+        rows = RowReader(self._env, Runs.name, None)
+
+        def newest(row_key: bytes) -> Row | None:
+            found = rows.latest(row_key)
+            return None if found is None else found.row
+
+        if _interruptions(newest):
             with self._env.begin(write=True) as txn:
                 writer = self._open_writer(txn)
-                dead = self._dead_runs(RowWriter(writer.changes, Runs.name))
-                interruptions = _Append(self, [self._interruption(run) for run in dead], ())
-                interruptions.write(writer)
+                # Looked at anew under the write lock: another process may have been faster.
+                _Append(self, _interruptions(RowWriter(writer.changes, Runs.name).latest), ()).write(writer)
                 writer.flush()
-
-    def _dead_runs(self, rows: RowReader | RowWriter) -> Iterator[RunRow]:
-        def newest(row_key: bytes) -> Any:
-            found = rows.latest(row_key)
-            return found.row if isinstance(rows, RowReader) and found is not None else found
-
-        for run in newest(key("l")) or []:
-            row = RunRow.of(newest(key("r", run)))
-            if not ProcessStamp(*row.process).is_alive():
-                yield row
-
-    def _interruption(self, run: RunRow) -> RunInterrupted:
-        return RunInterrupted(run.run, f"process {run.process.pid} on {run.process.host} died")
 
     def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
         return _Writer(Changes(self._env, txn), self._projector)
@@ -240,6 +232,16 @@ class _Append:
 
     def settle(self) -> None:
         self._store.blobs.settle(self._blobs, self.number)
+
+
+def _interruptions(newest: Callable[[bytes], Row | None]) -> list[RunInterrupted]:
+    """What is to be said of the runs that read as running but whose process is dead."""
+    running = [RunRow.of(newest(key("r", run))) for run in newest(key("l")) or []]
+    return [
+        RunInterrupted(run.run, f"process {run.process.pid} on {run.process.host} died")
+        for run in running
+        if not ProcessStamp(*run.process).is_alive()
+    ]
 
 
 _opened: dict[tuple[int, int], Store] = {}
