@@ -42,16 +42,14 @@ class Batch:
 
     def put(self, data: Buffer, kind: BlobKind = BlobKind.BYTES) -> Digest:
         """Take C-contiguous bytes, which must not change until this returns; known ones cost only their hash."""
-        if memoryview(data).nbytes <= INLINE_MAX_BYTES:
-            data = bytes(data)
-        digest = digest_of(data)
+        size_bytes = memoryview(data).nbytes
+        inline = bytes(data) if size_bytes <= INLINE_MAX_BYTES else None
+        digest = digest_of(data if inline is None else inline)
         receipt = self._receipts.get(digest)
         if receipt is not None:
             if kind > receipt.kind:
                 self._receipts[digest] = replace(receipt, kind=kind)
             return digest
-        size_bytes = memoryview(data).nbytes
-        inline = bytes(data) if size_bytes <= INLINE_MAX_BYTES else None
         if inline is None:
             self._put_file(digest, data, size_bytes)
         self._receipts[digest] = Blob(digest, size_bytes, kind, inline)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 PAGE_ROWS = 1000
 """A table is laid out so many rows at a time: it begins to appear at once, and needs bounded memory."""
@@ -37,11 +38,27 @@ class Block(NamedTuple):
 Section = Fields | Table | Block
 
 
-class Screen(Protocol):
+class Screen(ABC):
     """Shows sections as text on stdout. It escapes what could harm a terminal: callers pass text as it is."""
 
     def show(self, section: Section) -> None:
         """Show one section, under its title if it has one; nothing if it is empty."""
+        match section:
+            case Fields():
+                self._fields(section)
+            case Table():
+                self._table(section)
+            case Block():
+                self._block(section)
+
+    @abstractmethod
+    def _fields(self, fields: Fields) -> None: ...
+
+    @abstractmethod
+    def _table(self, table: Table) -> None: ...
+
+    @abstractmethod
+    def _block(self, block: Block) -> None: ...
 
 
 def pages(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from .escape import visible, visible_lines
-from .layout import Block, Fields, Row, Section, Table, pages
+from .layout import Block, Fields, Row, Screen, Table, pages
 
 
-class PlainScreen:
+class PlainScreen(Screen):
     """Prints sections line by line, with an empty line between them."""
 
     def __init__(self) -> None:
         self._is_first = True
-
-    def show(self, section: Section) -> None:
-        match section:
-            case Fields():
-                self._fields(section)
-            case Table():
-                self._table(section)
-            case Block():
-                self._block(section)
 
     def _begin(self, title: str) -> None:
         if not self._is_first:

@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from .escape import visible, visible_lines
-from .layout import Block, Fields, Row, Section, Table, pages
+from .layout import Block, Fields, Row, Screen, Table, pages
 
 _GAP, _SHORT, _NAME = 2, 10, 24
 """In columns: the space between two, what is short, and how long a name may be that is never folded."""
@@ -25,7 +25,7 @@ _STATUS_STYLES = {
 }
 
 
-class TerminalScreen:
+class TerminalScreen(Screen):
     """Prints sections through rich, which gets finished texts only: nothing in them is read as markup."""
 
     def __init__(self) -> None:
@@ -33,15 +33,6 @@ class TerminalScreen:
         self._console = Console(color_system="auto" if has_colour else None, highlight=False, markup=False, emoji=False)
         self._width = self._console.width
         self._is_first = True
-
-    def show(self, section: Section) -> None:
-        match section:
-            case Fields():
-                self._fields(section)
-            case Table():
-                self._table(section)
-            case Block():
-                self._block(section)
 
     def _begin(self, title: str) -> None:
         if not self._is_first:
