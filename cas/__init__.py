@@ -1,11 +1,11 @@
 """Bytes by digest: the content-addressed store, which knows nothing of runs or Python values."""
 
 from .batch import Batch
-from .blob import Blob, BlobKind, BlobReader, BlobWriter
+from .blob import Blob, BlobKind, BlobReader, BlobWriter, read_manifest, walk
 from .digest import Buffer, Digest, digest_of
 from .environment import Changes, Environment
 from .files import BlobFiles
-from .manifest import BlobPart, Manifest
+from .manifest import BlobPart, Manifest, ManifestPart
 from .memory import MemoryBlobs
 from .store import CATALOG, BlobStore
 
@@ -24,6 +24,9 @@ __all__ = [
     "Digest",
     "Environment",
     "Manifest",
+    "ManifestPart",
     "MemoryBlobs",
     "digest_of",
+    "read_manifest",
+    "walk",
 ]

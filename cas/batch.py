@@ -6,13 +6,15 @@ small ones wait in memory for the transaction that will hold them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 
 from .blob import Blob, BlobKind
 from .digest import Buffer, Digest, digest_of
 from .files import BlobFiles, Scratch
-from .manifest import INLINE_MAX_BYTES
+from .manifest import INLINE_MAX_BYTES, BlobPart
 
 _OPEN_MAX = 64
 
@@ -40,7 +42,18 @@ class Batch:
             scratch.discard()
         self._scratches.clear()
 
-    def put(self, data: Buffer, kind: BlobKind = BlobKind.BYTES) -> Digest:
+    def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
+        """Take bytes as they come."""
+        data = b"".join(chunks)
+        return BlobPart(self.put(data, after=after), len(data))
+
+    def put_file(self, path: Path, *, after: Digest | None = None) -> BlobPart:
+        """Take the bytes of a file."""
+        return self.put_stream([path.read_bytes()], after=after)
+
+    def put(
+        self, data: Buffer, kind: BlobKind = BlobKind.BYTES, *, item_bytes: int = 1, after: Digest | None = None
+    ) -> Digest:
         """Take C-contiguous bytes, which must not change until this returns; known ones cost only their hash."""
         size_bytes = memoryview(data).nbytes
         inline = bytes(data) if size_bytes <= INLINE_MAX_BYTES else None

@@ -136,7 +136,7 @@ class BlobFiles:
         self._verify(digest, digest_of(data))
         return data
 
-    def view(self, digest: Digest, size_bytes: int) -> memoryview:
+    def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
         """Writable private memory: small blobs are read and verified, large ones mapped after a check of the size."""
         try:
             fd = os.open(self.path(digest), os.O_RDONLY)
@@ -147,14 +147,14 @@ class BlobFiles:
             if found_bytes != size_bytes:
                 raise self._corrupt(digest, f"it has {found_bytes:,} bytes instead of {size_bytes:,}")
             if size_bytes >= MAP_FROM_BYTES:
-                return memoryview(mmap.mmap(fd, size_bytes, access=mmap.ACCESS_COPY))
+                return memoryview(mmap.mmap(fd, size_bytes, access=mmap.ACCESS_COPY))[start:stop]
             with os.fdopen(os.dup(fd), "rb", buffering=0) as file:
                 data = bytearray(size_bytes)
                 file.readinto(data)
         finally:
             os.close(fd)
         self._verify(digest, digest_of(data))
-        return memoryview(data)
+        return memoryview(data)[start:stop]
 
     def verify(self, digest: Digest, size_bytes: int) -> None:
         """Read every byte, in constant memory. Raises `BlobMissing` or `BlobCorrupt`."""

@@ -4,7 +4,8 @@ A manifest is itself a blob. Its bytes are canonical msgpack, so its digest is t
 two values are equal content exactly if their manifests are the same bytes.
 
 Layout: ``["lineal.manifest", 1, format, type, head, parts]`` with parts ``[name, kind, payload, size_bytes]``;
-kind 0 carries the part's bytes, kind 1 the digest of its blob, kind 2 another manifest in this same layout.
+kind 0 carries the part's bytes, kind 1 the digest of its blob, kind 2 another manifest in this same layout,
+kind 3 the digest of another manifest that is a blob of its own, with the size of all that is under it.
 Maps inside the head keep their order: order is part of a value.
 """
 
@@ -38,6 +39,15 @@ class BlobPart:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class ManifestPart:
+    """A part that is another manifest, kept as a blob of its own."""
+
+    digest: Digest
+    size_bytes: int
+    """Logical: the manifest and all blobs under it."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The layout of one value: which format, of which type, with which head and parts."""
@@ -48,7 +58,7 @@ class Manifest:
     """Qualified name of the value's type; for people to read, never imported from."""
     head: Plain
     """What the format wants to know before it touches a part: shape, dtype, small values whole."""
-    parts: tuple[tuple[str, bytes | BlobPart | Manifest], ...] = field(default=())
+    parts: tuple[tuple[str, Part], ...] = field(default=())
     """Named parts in the format's order."""
 
     @cached_property
@@ -64,15 +74,15 @@ class Manifest:
     @property
     def size_bytes(self) -> int:
         """The logical size: this manifest and all blobs under it, shared or not."""
-        return len(self.encoded) + sum(part.size_bytes for part in self.blobs())
+        return len(self.encoded) + sum(part.size_bytes for part in self.named())
 
-    def blobs(self) -> Iterator[BlobPart]:
-        """Every blob under this manifest, nested ones included, in order."""
+    def named(self) -> Iterator[BlobPart | ManifestPart]:
+        """What this manifest names by digest, those that ride inside it included, in order."""
         for _, part in self.parts:
-            if isinstance(part, BlobPart):
+            if isinstance(part, BlobPart | ManifestPart):
                 yield part
             elif isinstance(part, Manifest):
-                yield from part.blobs()
+                yield from part.named()
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
@@ -100,6 +110,8 @@ def _to_array(manifest: Manifest) -> list[Any]:
             parts.append([name, 1, part.digest, part.size_bytes])
         elif isinstance(part, Manifest):
             parts.append([name, 2, _to_array(part), 0])
+        elif isinstance(part, ManifestPart):
+            parts.append([name, 3, part.digest, part.size_bytes])
         else:
             parts.append([name, 0, part, len(part)])
     return [MAGIC, LAYOUT_VERSION, manifest.format, manifest.type, manifest.head, parts]
@@ -118,7 +130,7 @@ def _from_array(array: Any, depth: int) -> Manifest:
     return Manifest(format_id, type_name, head, tuple(_part(raw, depth) for raw in raw_parts))
 
 
-def _part(raw: Any, depth: int) -> tuple[str, bytes | BlobPart | Manifest]:
+def _part(raw: Any, depth: int) -> tuple[str, Part]:
     name, kind, payload, size_bytes = raw
     if not isinstance(name, str) or not isinstance(size_bytes, int) or size_bytes < 0:
         raise ManifestCorrupt("a manifest's part has no name or no size")
@@ -128,4 +140,10 @@ def _part(raw: Any, depth: int) -> tuple[str, bytes | BlobPart | Manifest]:
         return name, BlobPart(Digest(payload), size_bytes)
     if kind == 2:
         return name, _from_array(payload, depth + 1)
+    if kind == 3 and isinstance(payload, bytes):
+        return name, ManifestPart(Digest(payload), size_bytes)
     raise ManifestCorrupt(f"part {name!r} of a manifest is of unknown kind {kind!r}")
+
+
+Part = bytes | BlobPart | Manifest | ManifestPart
+"""What a manifest may hold under a name."""

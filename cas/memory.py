@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from ..errors import BlobCorrupt, BlobMissing
 from .blob import Blob, BlobKind, BlobReader
 from .digest import Buffer, Digest, digest_of
+from .manifest import BlobPart
 
 
 class MemoryBlobs:
@@ -17,11 +19,22 @@ class MemoryBlobs:
         self._data: dict[Digest, bytes] = {blob.digest: blob.inline for blob in blobs if blob.inline is not None}
         self._fallback = fallback
 
-    def put(self, data: Buffer, kind: BlobKind = BlobKind.BYTES) -> Digest:
-        """Keep a copy of the bytes; their kind is of no interest here."""
+    def put(
+        self, data: Buffer, kind: BlobKind = BlobKind.BYTES, *, item_bytes: int = 1, after: Digest | None = None
+    ) -> Digest:
+        """Keep a copy of the bytes; what else is known of them is of no interest here."""
         digest = digest_of(data)
         self._data.setdefault(digest, bytes(data))
         return digest
+
+    def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
+        """Keep the bytes."""
+        data = b"".join(chunks)
+        return BlobPart(self.put(data), len(data))
+
+    def put_file(self, path: Path, *, after: Digest | None = None) -> BlobPart:
+        """Keep the bytes of a file."""
+        return self.put_stream([path.read_bytes()])
 
     def read(self, digest: Digest) -> bytes:
         """The bytes."""
@@ -32,15 +45,15 @@ class MemoryBlobs:
             raise BlobMissing(f"blob {str(digest)[:12]}… is not in memory", digest=digest)
         return self._fallback.read(digest)
 
-    def view(self, digest: Digest, size_bytes: int) -> memoryview:
+    def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
         """A private copy of the bytes."""
         data = self._data.get(digest)
         if data is None and self._fallback is not None:
-            return self._fallback.view(digest, size_bytes)
+            return self._fallback.view(digest, size_bytes, start, stop)
         data = self.read(digest)
         if len(data) != size_bytes:
             raise BlobCorrupt(f"blob {str(digest)[:12]}… has {len(data):,} bytes, not {size_bytes:,}", digest=digest)
-        return memoryview(bytearray(data))
+        return memoryview(bytearray(data[start:stop]))
 
     def __len__(self) -> int:
         return len(self._data)

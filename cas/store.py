@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
 from .batch import Batch
-from .blob import Blob, BlobKind
+from .blob import Blob, BlobKind, read_manifest, walk
 from .digest import Digest, digest_of
 from .environment import Changes, Environment
 from .files import BlobFiles
-from .manifest import Manifest
+from .manifest import ManifestPart
 
 CATALOG = "blobs"
 """The catalog's database inside the environment."""
@@ -60,16 +60,16 @@ class BlobStore:
         data = self._inline(digest)
         return self._files.read(digest) if data is None else data
 
-    def view(self, digest: Digest, size_bytes: int) -> memoryview:
+    def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
         """The blob as writable private memory, mapped copy-on-write where large."""
         data = self._inline(digest)
         if data is None:
-            return self._files.view(digest, size_bytes)
+            return self._files.view(digest, size_bytes, start, stop)
         if len(data) != size_bytes:
             raise BlobCorrupt(
                 f"blob {str(digest)[:12]}… has {len(data):,} bytes instead of {size_bytes:,}", digest=digest
             )
-        return memoryview(bytearray(data))
+        return memoryview(bytearray(data[start:stop]))
 
     def _inline(self, digest: Digest) -> bytes | None:
         pending = self._pending.get(digest)
@@ -99,10 +99,12 @@ class BlobStore:
     def holds(self, content: Digest) -> bool:
         """Whether a value can be loaded: its manifest reads and every blob under it is there with its size."""
         try:
-            manifest = Manifest.decode(self.read(content))
+            parts = walk(self, read_manifest(self, content))
+            return all(
+                isinstance(part, ManifestPart) or self._files.has(part.digest, part.size_bytes) for part in parts
+            )
         except (BlobMissing, Corrupt):
             return False
-        return all(self._files.has(part.digest, part.size_bytes) for part in manifest.blobs())
 
     def announce(self, blobs: Iterable[Blob], ticket: int) -> None:
         """Let this process read small blobs whose commit is on its way."""

@@ -66,7 +66,7 @@ def _users(client: Client, damaged: set[Any]) -> dict[Any, list[str]]:
         for version in artifact.versions:
             blobs = {version.content}
             try:
-                blobs.update(part.digest for part in version.manifest.blobs())
+                blobs.update(part.digest for part in version.manifest.named())
             except (BlobMissing, Corrupt):
                 blobs = {version.content}  # The manifest itself is what is damaged.
             for digest in blobs & damaged:

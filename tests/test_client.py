@@ -89,7 +89,7 @@ def test_a_value_without_a_byte_form_says_where_in_it_and_leaves_nothing(client:
 def test_damage_to_a_blob_is_found_and_named(client: Client, damage: str) -> None:
     version = client.save(np.arange(200_000), "x")
     client.flush()
-    (part,) = version.manifest.blobs()
+    (part,) = version.manifest.named()
     path = client.path / "blobs" / str(part.digest)[:2] / str(part.digest)
     path.chmod(0o644)
     if damage == "flip":
@@ -166,7 +166,7 @@ def test_the_repair_that_an_error_hints_at_repairs(client: Client) -> None:
         make()
 
     version = making().steps["make"].output
-    (part,) = version.manifest.blobs()
+    (part,) = version.manifest.named()
     path = client.store.blobs.files.path(part.digest)
     path.chmod(0o644)
     data = bytearray(path.read_bytes())

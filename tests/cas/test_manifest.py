@@ -72,5 +72,5 @@ def test_blobs_under_nested_manifests_are_found() -> None:
     first, second = BlobPart(digest_of(b"1"), 1), BlobPart(digest_of(b"2"), 2)
     inner = Manifest("x/1", "t", None, (("deep", second),))
     outer = Manifest("x/1", "t", None, (("a", first), ("b", inner), ("c", b"inline")))
-    assert list(outer.blobs()) == [first, second]
+    assert list(outer.named()) == [first, second]
     assert outer.size_bytes == len(outer.encoded) + 3

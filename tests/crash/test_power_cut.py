@@ -120,7 +120,7 @@ def broken_promises(place: Path, acknowledged: set[str]) -> list[str]:
         for recorded in store.log.scan():
             for ref in recorded.refs:
                 try:
-                    for part in Manifest.decode(store.blobs.read(ref)).blobs():
+                    for part in Manifest.decode(store.blobs.read(ref)).named():
                         store.blobs.files.verify(part.digest, part.size_bytes)
                 except LinealError as error:
                     promises.append(f"event {recorded.seq}: {error.what}")

@@ -115,7 +115,7 @@ def test_a_changed_structure_is_a_new_version_of_the_pipeline(client: Client) ->
 
 def test_a_value_whose_bytes_are_gone_says_which_step_can_make_it_again(client: Client) -> None:
     table = training(100_000).steps["load"].output
-    for part in table.manifest.blobs():
+    for part in table.manifest.named():
         client.store.blobs.files.path(part.digest).unlink(missing_ok=True)
     with pytest.raises(BlobMissing, match="Step 'load' of run training-1 made it"):
         table.load()

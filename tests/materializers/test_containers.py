@@ -78,8 +78,8 @@ def test_what_two_opaque_objects_share_stays_shared() -> None:
 
 def test_an_array_inside_an_opaque_object_is_a_blob_of_its_own_and_the_same_as_outside() -> None:
     array = np.arange(100_000.0)
-    outside = {blob.digest for blob in save(array, MemoryBlobs()).manifest.blobs()}
-    inside = {blob.digest for blob in save({"m": Model(w=array)}, MemoryBlobs()).manifest.blobs()}
+    outside = {blob.digest for blob in save(array, MemoryBlobs()).manifest.named()}
+    inside = {blob.digest for blob in save({"m": Model(w=array)}, MemoryBlobs()).manifest.named()}
     assert outside <= inside
 
 

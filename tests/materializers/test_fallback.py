@@ -81,7 +81,7 @@ def test_large_buffers_are_blobs_and_small_ones_ride_in_the_stream() -> None:
     large, small = np.arange(100_000.0), np.arange(10.0)
     blobs = MemoryBlobs()
     manifest = save(StandardScalerLike(large, small), blobs).manifest
-    assert [blob.size_bytes for blob in manifest.blobs()] == [large.nbytes]
+    assert [blob.size_bytes for blob in manifest.named()] == [large.nbytes]
     loaded: Any = load(manifest, blobs)
     loaded.large[0] = -1
     again: Any = load(manifest, blobs)

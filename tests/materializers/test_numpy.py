@@ -226,7 +226,7 @@ def test_writing_to_a_loaded_array_changes_neither_the_blob_nor_another_load(tmp
     other: Any = load(manifest, files)
     one[:] = 1
     assert other.sum() == 0
-    (blob,) = manifest.blobs()
+    (blob,) = manifest.named()
     files.verify(blob.digest, blob.size_bytes)
 
 

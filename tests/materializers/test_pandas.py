@@ -229,8 +229,8 @@ def test_a_replaced_column_is_the_only_new_blob() -> None:
     frame = large_frame()
     changed = frame.assign(f2=frame["f2"] + 1)
     blobs = MemoryBlobs()
-    before = {blob.digest for blob in save(frame, blobs).manifest.blobs()}
-    after = {blob.digest for blob in save(changed, blobs).manifest.blobs()}
+    before = {blob.digest for blob in save(frame, blobs).manifest.named()}
+    after = {blob.digest for blob in save(changed, blobs).manifest.named()}
     assert len(before) == len(frame.columns)
     assert len(after - before) == 1
 
@@ -250,7 +250,7 @@ def test_the_columns_of_one_block_are_loaded_in_place_and_can_be_written_alone(t
     loaded["b"].array[0] = -1
     assert other.loc[0, "a"] == frame.loc[0, "a"]
     pd.testing.assert_frame_equal(load(manifest, files), frame)
-    for blob in manifest.blobs():
+    for blob in manifest.named():
         files.verify(blob.digest, blob.size_bytes)
 
 

@@ -195,15 +195,15 @@ def test_a_list_in_itself_comes_back_in_itself() -> None:
 def test_a_large_text_is_a_blob_that_holds_nothing_else(round_trip: RoundTrip, value: Any) -> None:
     loaded, manifest = round_trip(value)
     assert (type(loaded), loaded) == (type(value), value)
-    (blob,) = manifest.blobs()
+    (blob,) = manifest.named()
     assert blob.size_bytes == len(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value)
 
 
 def test_a_large_tree_is_a_blob_and_a_small_one_is_in_the_head(round_trip: RoundTrip) -> None:
-    assert list(round_trip(list(range(100)))[1].blobs()) == []
+    assert list(round_trip(list(range(100)))[1].named()) == []
     loaded, manifest = round_trip(list(range(100_000)))
     assert loaded == list(range(100_000))
-    assert len(list(manifest.blobs())) == 1
+    assert len(list(manifest.named())) == 1
 
 
 def test_metadata_says_what_is_small_and_worth_a_search() -> None:

@@ -93,10 +93,10 @@ def test_chunks_and_what_lies_under_nulls_are_no_part_of_the_content() -> None:
 
 def test_renaming_a_column_writes_no_new_blob_and_replacing_it_writes_one() -> None:
     table = pa.table({"a": np.arange(100_000), "b": np.arange(100_000.0)})
-    blobs = [set(save(one, MemoryBlobs()).manifest.blobs()) for one in (table, table.rename_columns(["p", "q"]))]
+    blobs = [set(save(one, MemoryBlobs()).manifest.named()) for one in (table, table.rename_columns(["p", "q"]))]
     assert blobs[0] == blobs[1]
     changed = table.set_column(0, "a", pa.array(np.ones(100_000)))
-    assert len(set(save(changed, MemoryBlobs()).manifest.blobs()) - blobs[0]) == 1
+    assert len(set(save(changed, MemoryBlobs()).manifest.named()) - blobs[0]) == 1
 
 
 def test_a_large_column_is_read_in_place(tmp_path: Path) -> None:

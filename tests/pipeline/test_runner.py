@@ -124,7 +124,7 @@ def test_a_hit_never_lies_it_is_only_served_if_its_blobs_are_there(client: Clien
         numbers(10_000)
 
     run = large()
-    (part,) = run.steps["numbers"].output.manifest.blobs()
+    (part,) = run.steps["numbers"].output.manifest.named()
     path = client.store.blobs.files.path(part.digest)
     path.unlink()
     calls.clear()
