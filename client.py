@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Any
 
 from .cas.store import Entry
+from .directory import find_store
 from .errors import BlobCorrupt, BlobMissing, StoreClosed
 from .events.catalogue import ArtifactSaved, Output
 from .events.log import Head
 from .history import ArtifactVersionView, History, RunView, check_name
 from .materializers import save as save_value
-from .store import InForce, Store, entered, entered_store, find_store, open_store
+from .store import InForce, Store, entered, entered_store, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Client(History):
         damaged: list[tuple[Entry, BlobCorrupt | BlobMissing]] = []
         for entry in store.blobs.entries():
             try:
-                store.blobs.verify(entry)
+                store.blobs.verify(entry.digest)
             except (BlobCorrupt, BlobMissing) as error:
                 damaged.append((entry, error))
         return damaged

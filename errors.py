@@ -162,6 +162,10 @@ class FormatTooNew(Unsupported):
     """The store was written by a newer Lineal."""
 
 
+class FormatTooOld(Unsupported):
+    """The store was written by an older Lineal and has to be brought to today's format first."""
+
+
 class MaterializerMissing(Unsupported):
     """No installed materializer can load this format."""
 

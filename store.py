@@ -1,68 +1,51 @@
-"""One store directory, opened: its format, its log and blobs, commits, and recovery from an unclean stop.
-
-Layout: ``FORMAT`` (written last at creation), ``log/`` (LMDB), ``blobs/00..ff/``, ``packs/``, ``tmp/``.
-No absolute path is kept inside, so a store may be moved, copied while idle, or mounted read-only.
-"""
+"""One store directory, opened: its log and blobs, commits, and recovery from an unclean stop."""
 
 from __future__ import annotations
 
 import atexit
-import fcntl
 import itertools
-import json
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .cas import CATALOG, Blob, BlobFiles, BlobStore, Changes, Environment
-from .cas.durable import sync_directory, write_durably
-from .cas.environment import DATA_FILE
+from .cas import Blob, BlobFiles, BlobStore, Changes
 from .cas.process import ProcessStamp
-from .errors import Conflict, FormatTooNew, LinealError, LogCorrupt, NotAStore, StoreClosed, StoreNotFound
+from .directory import (
+    FORMAT_FILE,
+    LOG,
+    create_store,
+    find_store,
+    migrate_store,
+    not_found,
+    open_environment,
+    read_format,
+    require_log,
+)
+from .errors import Conflict, LinealError, LogCorrupt, StoreClosed
 from .events.catalogue import Event, RunInterrupted, StoreCreated
 from .events.codec import Recorded, encode
 from .events.committer import Committer, Ticket
 from .events.ids import EventId, StoreId
-from .events.log import EVENTS, Head, Log, LogWriter
-from .events.projections import PROJECTIONS
+from .events.log import Head, Log, LogWriter
 from .events.projections.runs import RunRow, Runs
-from .events.projector import META, Projector
+from .events.projector import Projector
 from .events.rows import Row, RowReader, RowWriter, key
 
 if TYPE_CHECKING:
     import lmdb
 
-DIRECTORY_NAME = ".lineal"
-ENVIRONMENT_VARIABLE = "LINEAL_STORE"
-FORMAT_VERSION = 1
-_FORMAT_FILE, _LOG, _PACKS = "FORMAT", "log", "packs"
-_OWN_NAMES = frozenset({_LOG, "blobs", _PACKS, "tmp", ".gitignore", _FORMAT_FILE, f".{_FORMAT_FILE}"})
-_MAP_SIZE_BYTES = 256 << 30
 _CHECKED_AT_OPEN_EVENTS = 100
-_NEW_LOG_BYTES = 1024 * 1024
-"""More than a log takes that has no events but its first."""
-_DATABASES = (CATALOG, EVENTS, META, *(projection.name for projection in PROJECTIONS))
 
 
 def now_us() -> int:
     """Microseconds since the epoch, UTC."""
     return time.time_ns() // 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """What the FORMAT file says."""
-
-    store: StoreId
-    map_size_bytes: int
 
 
 class Store:
@@ -72,11 +55,12 @@ class Store:
         """Open a store that exists, and recover it unless read-only."""
         self.path = path
         self.read_only = read_only
-        self.format = _read_format(path)
-        if not (path / _LOG / DATA_FILE).exists():
-            raise LogCorrupt("the store has lost its log", where=path / _LOG, hint="Restore it from a copy.")
+        if not read_only:
+            migrate_store(path)
+        self.format = read_format(path)
+        require_log(path)
         self._clock = clock
-        self._env = _environment(path, self.format.map_size_bytes, read_only)
+        self._env = open_environment(path, self.format.map_size_bytes, read_only)
         self.blobs = BlobStore(self._env, BlobFiles(path))
         self.log = Log(self._env)
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
@@ -150,7 +134,7 @@ class Store:
     def _check(self) -> None:
         head = self.log.head()
         if head.seq == 0:
-            raise LogCorrupt("the log is empty", where=self.path / _LOG, hint="Restore it from a copy.")
+            raise LogCorrupt("the log is empty", where=self.path / LOG, hint="Restore it from a copy.")
         first = self.log.get(1).event
         if not isinstance(first, StoreCreated) or first.store != self.id:
             raise LogCorrupt(
@@ -264,10 +248,10 @@ def open_store(path: Path, *, read_only: bool = False, create: bool = True) -> S
         Conflict: This process has it open read-only already and now wants to write.
     """
     with _opened_lock:
-        if not (path / _FORMAT_FILE).exists():
+        if not (path / FORMAT_FILE).exists():
             if read_only or not create:
-                raise _not_found(path)
-            _create(path)
+                raise not_found(path)
+            create_store(path, now_us())
         if not read_only and not os.access(path, os.W_OK):
             raise StoreClosed("the store can't be written to", where=path, hint="Open it with read_only=True.")
         state = os.stat(path)
@@ -279,18 +263,6 @@ def open_store(path: Path, *, read_only: bool = False, create: bool = True) -> S
             raise Conflict("this process has the store open read-only", where=path, hint="Close that handle first.")
         store._users += 1
         return store
-
-
-def find_store(path: str | os.PathLike[str] | None = None) -> Path:
-    """Where the store is: the path given, else ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else here."""
-    chosen = path if path is not None else os.environ.get(ENVIRONMENT_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    here = Path.cwd()
-    for directory in (here, *here.parents):
-        if (directory / DIRECTORY_NAME / _FORMAT_FILE).exists():
-            return directory / DIRECTORY_NAME
-    return here / DIRECTORY_NAME
 
 
 class InForce(NamedTuple):
@@ -343,137 +315,3 @@ def _close_all() -> None:
             failures.append(error)
     for failure in failures:
         raise failure
-
-
-def _environment(path: Path, map_size_bytes: int, read_only: bool) -> Environment:
-    return Environment(path / _LOG, _DATABASES, map_size_bytes=map_size_bytes, read_only=read_only)
-
-
-def _not_found(path: Path) -> StoreNotFound | NotAStore:
-    inner = path / DIRECTORY_NAME
-    if (inner / _FORMAT_FILE).exists():
-        return StoreNotFound("this directory is not a store, but it holds one", where=path, hint=f"Open {inner}.")
-    if path.exists():
-        return NotAStore("this is not a store", where=path, hint="Give the path of a store's own directory.")
-    return StoreNotFound("there is no store here", where=path, hint="Run a pipeline here, or give the store's path.")
-
-
-def _create(path: Path) -> None:
-    """Make a store; several processes may try at once, and a crash on the way leaves what the next one clears.
-
-    FORMAT comes last: a directory without it holds nothing that was ever acknowledged.
-    """
-    if path.exists() and not path.is_dir():
-        raise NotAStore("a store is a directory, and this is a file", where=path, hint="Give another path.")
-    _make_directory(path)
-    with _creation_lock(path):
-        if (path / _FORMAT_FILE).exists():
-            return
-        foreign = sorted(entry.name for entry in path.iterdir() if not _is_own(entry.name))
-        if foreign:
-            raise NotAStore(
-                f"the directory is not empty and not a store; it holds {foreign[0]!r}",
-                where=path,
-                hint="Give an empty or a new directory.",
-            )
-        _clear_unfinished_log(path / _LOG)
-        for name in (_LOG, _PACKS):
-            (path / name).mkdir(exist_ok=True)
-        (path / ".gitignore").write_text("*\n", encoding="ascii")
-        BlobFiles(path).create()
-        format_ = Format(StoreId.new(), _MAP_SIZE_BYTES)
-        _create_log(path, format_)
-        for directory in (path / _LOG, path, path.parent):
-            sync_directory(directory)
-        write_durably(path / _FORMAT_FILE, _format_text(format_))
-
-
-def _make_directory(path: Path) -> None:
-    """Make a directory and those above it, each one's name durable."""
-    missing = [one for one in (path, *path.parents) if not one.exists()]
-    try:
-        for directory in reversed(missing):
-            directory.mkdir(exist_ok=True)
-            sync_directory(directory.parent)
-    except OSError as error:
-        raise NotAStore(
-            f"no store can be made here: {error.strerror}", where=path, hint="Give another path."
-        ) from error
-
-
-def _clear_unfinished_log(log: Path) -> None:
-    """Remove what a creation that was cut short left, and only that: a log with facts in it is never removed."""
-    if not log.exists():
-        return
-    try:
-        environment = Environment(log, _DATABASES, map_size_bytes=_MAP_SIZE_BYTES, read_only=False)
-    except LogCorrupt:
-        size_bytes = (log / DATA_FILE).stat().st_size if (log / DATA_FILE).exists() else 0
-        has_facts = size_bytes > _NEW_LOG_BYTES
-    else:
-        has_facts = Log(environment).head().seq > 1
-        environment.close()
-    if has_facts:
-        raise LogCorrupt(
-            "the store has lost its FORMAT file, but not its log",
-            where=log.parent,
-            hint="Put FORMAT back: it is the text that another store has, with this store's id.",
-        )
-    shutil.rmtree(log)
-
-
-def _create_log(path: Path, format_: Format) -> None:
-    environment = _environment(path, format_.map_size_bytes, read_only=False)
-    try:
-        created = StoreCreated(format_.store, FORMAT_VERSION)
-        body = encode(created, event_id=EventId.new(), time_us=now_us(), origin=format_.store)
-        with environment.begin(write=True, needed_bytes=len(body)) as txn:
-            changes = Changes(environment, txn)
-            LogWriter(changes).append(body)
-            changes.flush()
-        Projector(environment, Log(environment), partial(Changes, environment)).rebuild()
-    finally:
-        environment.close()
-
-
-def _is_own(name: str) -> bool:
-    return name in _OWN_NAMES or name.startswith(f".{_FORMAT_FILE}.")
-
-
-@contextmanager
-def _creation_lock(path: Path) -> Iterator[None]:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _format_text(format_: Format) -> bytes:
-    fields = {
-        "magic": "lineal",
-        "version": FORMAT_VERSION,
-        "store": str(format_.store),
-        "required": [],
-        "map_size_bytes": format_.map_size_bytes,
-    }
-    return (json.dumps(fields, indent=2) + "\n").encode("ascii")
-
-
-def _read_format(path: Path) -> Format:
-    place = path / _FORMAT_FILE
-    try:
-        fields = json.loads(place.read_bytes())
-        magic, version, required = fields["magic"], fields["version"], fields["required"]
-        if magic == "lineal" and (version > FORMAT_VERSION or required):
-            raise FormatTooNew(
-                f"the store has format {version} with features {required}; this Lineal knows format {FORMAT_VERSION}",
-                where=path,
-                hint="Install a newer Lineal.",
-            )
-        if magic == "lineal":
-            return Format(StoreId(bytes.fromhex(fields["store"])), int(fields["map_size_bytes"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise NotAStore("its FORMAT file can't be read", where=place, hint="Restore it from a copy.") from error
-    raise NotAStore("its FORMAT file is not one of ours", where=place, hint="Give the path of a store.")

@@ -1,16 +1,20 @@
 """Bytes by digest: the content-addressed store, which knows nothing of runs or Python values."""
 
 from .batch import Batch
-from .blob import Blob, BlobKind, BlobReader, BlobWriter, read_manifest, walk
+from .blob import Blob, BlobReader, BlobWriter, read_manifest, walk
 from .digest import Buffer, Digest, digest_of
 from .environment import Changes, Environment
 from .files import BlobFiles
 from .manifest import BlobPart, Manifest, ManifestPart
 from .memory import MemoryBlobs
-from .store import CATALOG, BlobStore
+from .place import BlobKind, Cut, Extent, Inline, Place, Row, Volume, VolumeKind, Whole
+from .reader import PlacedBlobs
+from .store import CATALOG, DATABASES, VOLUMES, BlobStore
 
 __all__ = [
     "CATALOG",
+    "DATABASES",
+    "VOLUMES",
     "Batch",
     "Blob",
     "BlobFiles",
@@ -21,11 +25,20 @@ __all__ = [
     "BlobWriter",
     "Buffer",
     "Changes",
+    "Cut",
     "Digest",
     "Environment",
+    "Extent",
+    "Inline",
     "Manifest",
     "ManifestPart",
     "MemoryBlobs",
+    "Place",
+    "PlacedBlobs",
+    "Row",
+    "Volume",
+    "VolumeKind",
+    "Whole",
     "digest_of",
     "read_manifest",
     "walk",

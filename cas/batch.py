@@ -1,22 +1,39 @@
 """A batch: the blobs of one commit on their way to the disk.
 
-Large buffers are written as they come and become durable together, with one directory sync a directory;
-small ones wait in memory for the transaction that will hold them.
+Small blobs wait in memory for the transaction that will hold them, medium ones share a pack, large ones are files of
+their own; and of a large one that succeeds another, only what is new goes to the pack. All become durable together.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
-from .blob import Blob, BlobKind
+from .blob import Blob
 from .digest import Buffer, Digest, digest_of
-from .files import BlobFiles, Scratch
+from .files import MAP_FROM_BYTES, BlobFiles, Scratch
+from .ingest import ingest_file, ingest_stream
 from .manifest import INLINE_MAX_BYTES, BlobPart
+from .pack import PackWriter
+from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place
+from .reader import Finder
+from .source import BufferSource, FileSource, Source
+from .succession import Piece, pieces_of, succeed
 
 _OPEN_MAX = 64
+_PACK_MAX_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A blob whose extents are known once its packs are sealed."""
+
+    size_bytes: int
+    kind: BlobKind
+    pieces: list[Piece]
 
 
 class Batch:
@@ -25,12 +42,17 @@ class Batch:
     A batch belongs to one thread.
     """
 
-    def __init__(self, files: BlobFiles) -> None:
-        """Collect blobs for this directory."""
+    def __init__(self, files: BlobFiles, find: Finder = lambda _: None) -> None:
+        """Collect blobs for this directory; ``find`` knows those that are there already."""
         self._files = files
+        self._find = find
         self._receipts: dict[Digest, Blob] = {}
+        self._pending: dict[Digest, _Pending] = {}
         self._scratches: list[Scratch] = []
         self._known: list[Digest] = []
+        self._packs: list[PackWriter] = []
+        self._lone: tuple[Digest, bytes] | None = None
+        """The first medium blob: it gets a file of its own, should no other extent come."""
 
     def __enter__(self) -> Batch:
         return self
@@ -38,56 +60,154 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for scratch in self._scratches:
+        for scratch in (*self._scratches, *(pack.scratch for pack in self._packs)):
             scratch.discard()
         self._scratches.clear()
-
-    def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
-        """Take bytes as they come."""
-        data = b"".join(chunks)
-        return BlobPart(self.put(data, after=after), len(data))
-
-    def put_file(self, path: Path, *, after: Digest | None = None) -> BlobPart:
-        """Take the bytes of a file."""
-        return self.put_stream([path.read_bytes()], after=after)
+        self._packs.clear()
 
     def put(
         self, data: Buffer, kind: BlobKind = BlobKind.BYTES, *, item_bytes: int = 1, after: Digest | None = None
     ) -> Digest:
         """Take C-contiguous bytes, which must not change until this returns; known ones cost only their hash."""
-        size_bytes = memoryview(data).nbytes
-        inline = bytes(data) if size_bytes <= INLINE_MAX_BYTES else None
-        digest = digest_of(data if inline is None else inline)
-        receipt = self._receipts.get(digest)
-        if receipt is not None:
-            if kind > receipt.kind:
-                self._receipts[digest] = replace(receipt, kind=kind)
+        view = memoryview(data)
+        size_bytes = view.nbytes
+        if size_bytes <= INLINE_MAX_BYTES:
+            small = bytes(data)
+            digest = digest_of(small)
+            self._take(digest, size_bytes, kind, Inline(small))
             return digest
-        if inline is None:
-            self._put_file(digest, data, size_bytes)
-        self._receipts[digest] = Blob(digest, size_bytes, kind, inline)
+        digest = digest_of(data)
+        if self._is_taken(digest, size_bytes, kind):
+            return digest
+        if size_bytes < MAP_FROM_BYTES:
+            self._put_medium(digest, bytes(data) if self._is_first() else data, kind)
+        elif not self._succeed(digest, BufferSource(data), kind, item_bytes, after):
+            self._put_scratch(self._files.write(digest, data), digest, size_bytes, kind)
         return digest
 
-    def _put_file(self, digest: Digest, data: Buffer, size_bytes: int) -> None:
+    def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
+        """Take bytes as they come, in constant memory: they are written first, and dropped where they are known."""
+        return self._put_ingested(*ingest_stream(self._files, chunks), after)
+
+    def put_file(self, path: Path, *, after: Digest | None = None) -> BlobPart:
+        """Take the bytes of a regular file as they are now, in constant memory; a symbolic link is followed."""
+        return self._put_ingested(*ingest_file(self._files, path), after)
+
+    def _put_ingested(self, scratch: Scratch, digest: Digest, size_bytes: int, after: Digest | None) -> BlobPart:
+        try:
+            if size_bytes < MAP_FROM_BYTES:
+                self.put(os.pread(scratch.fd, size_bytes, 0))
+            elif not self._is_taken(digest, size_bytes, BlobKind.BYTES):
+                source = FileSource(scratch.fd, size_bytes)
+                if not self._succeed(digest, source, BlobKind.BYTES, 1, after):
+                    scratch.target = self._files.path(digest)
+                    self._put_scratch(scratch, digest, size_bytes, BlobKind.BYTES)
+                    return BlobPart(digest, size_bytes)
+        except BaseException:
+            scratch.discard()
+            raise
+        scratch.discard()
+        return BlobPart(digest, size_bytes)
+
+    def _is_taken(self, digest: Digest, size_bytes: int, kind: BlobKind) -> bool:
+        """Whether the bytes are in this batch or in the store; if so, there is a receipt."""
+        if digest in self._receipts or digest in self._pending:
+            self._raise_kind(digest, kind)
+            return True
         if self._files.has(digest, size_bytes):
             self._known.append(digest)
-            return
-        self._scratches.append(self._files.write(digest, data))
+            self._take(digest, size_bytes, kind, WHOLE)
+            return True
+        row = self._find(digest)
+        if row is None:
+            return False
+        self._take(digest, size_bytes, kind, row.place)
+        return True
+
+    def _take(self, digest: Digest, size_bytes: int, kind: BlobKind, place: Place) -> None:
+        if digest in self._receipts:
+            self._raise_kind(digest, kind)
+        else:
+            self._receipts[digest] = Blob(digest, size_bytes, kind, place)
+
+    def _raise_kind(self, digest: Digest, kind: BlobKind) -> None:
+        receipt, pending = self._receipts.get(digest), self._pending.get(digest)
+        if receipt is not None and kind > receipt.kind:
+            self._receipts[digest] = replace(receipt, kind=kind)
+        if pending is not None:
+            pending.kind = max(kind, pending.kind)
+
+    def _put_scratch(self, scratch: Scratch, digest: Digest, size_bytes: int, kind: BlobKind) -> None:
+        self._scratches.append(scratch)
+        self._take(digest, size_bytes, kind, WHOLE)
         if len(self._scratches) >= _OPEN_MAX:
-            self._publish_files()
+            self._publish(self._scratches)
+
+    def _is_first(self) -> bool:
+        return self._lone is None and not self._packs
+
+    def _put_medium(self, digest: Digest, data: Buffer, kind: BlobKind) -> None:
+        size_bytes = memoryview(data).nbytes
+        if self._is_first():
+            assert isinstance(data, bytes)
+            self._lone = digest, data
+            self._pending[digest] = _Pending(size_bytes, kind, [])
+            return
+        pack = self._pack()
+        self._pending[digest] = _Pending(size_bytes, kind, [Piece(pack, pack.add(data), size_bytes)])
+
+    def _pack(self) -> PackWriter:
+        """The pack to write to; the medium blob that waited goes first."""
+        if not self._packs or self._packs[-1].size_bytes >= _PACK_MAX_BYTES:
+            self._packs.append(PackWriter(self._files))
+        pack = self._packs[-1]
+        if self._lone is not None:
+            (digest, data), self._lone = self._lone, None
+            self._pending[digest].pieces.append(Piece(pack, pack.add(data), len(data)))
+        return pack
+
+    def _succeed(self, digest: Digest, new: Source, kind: BlobKind, item_bytes: int, after: Digest | None) -> bool:
+        """Store only what the predecessor has not; not where there is none, or hardly anything is shared."""
+        old = None if after is None or after == digest else self._predecessor(after)
+        succession = None if old is None else succeed(self._files, new, old, item_bytes=item_bytes)
+        if succession is None:
+            return False
+        self._pending[digest] = _Pending(new.size_bytes, kind, pieces_of(succession, new, self._pack))
+        return True
+
+    def _predecessor(self, digest: Digest) -> tuple[Extent, ...] | None:
+        row = self._find(digest)
+        if row is None or isinstance(row.place, Inline):
+            return None
+        return row.place.extents if isinstance(row.place, Cut) else (self._files.whole(digest, row.size_bytes),)
 
     def publish(self) -> tuple[Blob, ...]:
-        """Make all file blobs durable and give the receipts of everything put, for the commit that names them."""
-        self._publish_files()
+        """Make everything durable and give the receipts of all that was put, for the commit that names it."""
+        if self._lone is not None:
+            (digest, data), self._lone = self._lone, None
+            pending = self._pending.pop(digest)
+            self._put_scratch(self._files.write(digest, data), digest, len(data), pending.kind)
+        for pack in self._packs:
+            pack.seal()
+        self._publish([*self._scratches, *(pack.scratch for pack in self._packs)])
+        self._packs.clear()
+        for digest, pending in self._pending.items():
+            place = Cut(tuple(piece.extent() for piece in pending.pieces))
+            self._receipts[digest] = Blob(digest, pending.size_bytes, pending.kind, place)
+        self._pending.clear()
         return tuple(self._receipts.values())
 
-    def _publish_files(self) -> None:
-        if self._scratches or self._known:
-            scratches, self._scratches = self._scratches, []
-            known, self._known = self._known, []
-            try:
-                self._files.publish(scratches, known)
-            except BaseException:
-                for digest in (*(scratch.digest for scratch in scratches), *known):
-                    self._receipts.pop(digest, None)
-                raise
+    def _publish(self, scratches: list[Scratch]) -> None:
+        """Make files durable; where that fails, nothing that rests on them was taken."""
+        known, self._known, self._scratches = self._known, [], []
+        if not scratches and not known:
+            return
+        try:
+            self._files.publish(scratches, known)
+        except BaseException:
+            self._receipts = {key: one for key, one in self._receipts.items() if isinstance(one.place, Inline)}
+            self._pending.clear()
+            for pack in self._packs:
+                pack.scratch.discard()
+            self._packs.clear()
+            raise

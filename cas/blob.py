@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
 
 from .digest import Buffer, Digest
 from .manifest import BlobPart, Manifest, ManifestPart
-
-
-class BlobKind(IntEnum):
-    """What a blob's bytes are, so that a collector can follow manifests without guessing."""
-
-    BYTES = 0
-    MANIFEST = 1
+from .place import BlobKind, Inline, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +22,13 @@ class Blob:
     digest: Digest
     size_bytes: int
     kind: BlobKind
-    inline: bytes | None
-    """The bytes themselves where they are small; None where a durable file holds them."""
+    place: Place
+    """Where the bytes are: here, where they are small, else in durable files."""
+
+    @property
+    def inline(self) -> bytes | None:
+        """The bytes themselves where they are small."""
+        return self.place.data if isinstance(self.place, Inline) else None
 
 
 class BlobReader(Protocol):

@@ -46,10 +46,10 @@ def full(where: Path, needed_bytes: int) -> StoreFull:
     )
 
 
-def write_all(fd: int, data: Buffer) -> None:
-    """Write every byte; large files are allocated first, so that a full disk shows before the work."""
+def write_all(fd: int, data: Buffer, *, preallocate: bool = True) -> None:
+    """Write every byte; a large file that holds nothing else is allocated first: a full disk shows before the work."""
     view = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
-    if view.nbytes >= _PREALLOCATE_FROM_BYTES and hasattr(os, "posix_fallocate"):
+    if preallocate and view.nbytes >= _PREALLOCATE_FROM_BYTES and hasattr(os, "posix_fallocate"):
         os.posix_fallocate(fd, 0, view.nbytes)
     done = 0
     while done < view.nbytes:

@@ -236,6 +236,7 @@ class Changes:
         """Gather for a transaction of this environment."""
         self._databases = environment.databases
         self._puts: dict[str, dict[bytes, bytes]] = {}
+        self._deletes: dict[str, set[bytes]] = {}
         self.txn = txn
 
     def get(self, database: str, key: bytes) -> bytes | None:
@@ -243,12 +244,21 @@ class Changes:
         gathered = self._puts.get(database)
         if gathered is not None and key in gathered:
             return gathered[key]
+        if self._deletes and key in self._deletes.get(database, ()):
+            return None
         found = self.txn.get(key, db=self._databases[database])
         return None if found is None else bytes(found)
 
     def put(self, database: str, key: bytes, value: bytes) -> None:
         """Put a value under a key, over what was there."""
         self._puts.setdefault(database, {})[key] = value
+        if self._deletes:
+            self._deletes.get(database, set()).discard(key)
+
+    def delete(self, database: str, key: bytes) -> None:
+        """Take a key and its value out, if it is there."""
+        self._puts.get(database, {}).pop(key, None)
+        self._deletes.setdefault(database, set()).add(key)
 
     def cursor(self, database: str) -> lmdb.Cursor:
         """A cursor over what is in the database already, without what is gathered."""
@@ -259,7 +269,11 @@ class Changes:
         for database, puts in self._puts.items():
             with self.cursor(database) as cursor:
                 cursor.putmulti(sorted(puts.items()), dupdata=True, overwrite=True)
+        for database, keys in self._deletes.items():
+            for key in sorted(keys):
+                self.txn.delete(key, db=self._databases[database])
         self._puts.clear()
+        self._deletes.clear()
 
 
 def _open_largest(directory: Path, map_size_bytes: int, read_only: bool) -> lmdb.Environment:

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import BlobCorrupt, BlobMissing, StoreBroken
 from .digest import Buffer, Digest, digest_of, digest_of_stream
 from .durable import disk_errors, sync_directory, write_all
+from .place import Extent, Volume, VolumeKind
 from .process import ProcessStamp
 
 MAP_FROM_BYTES = 1024 * 1024
@@ -24,14 +25,15 @@ _DAMAGED_HINT = "Move that file away and run the step that made it again with ca
 
 
 class Scratch:
-    """A written file that has no digest's name yet."""
+    """A file on its way: open for reading and writing, without a digest's name yet."""
 
-    __slots__ = ("digest", "fd", "path")
+    __slots__ = ("fd", "path", "target")
 
-    def __init__(self, digest: Digest, path: Path, fd: int) -> None:
-        self.digest = digest
+    def __init__(self, path: Path, fd: int) -> None:
         self.path = path
         self.fd = fd
+        self.target: Path | None = None
+        """What it is to be called, once its bytes are known."""
 
     def discard(self) -> None:
         """Drop the file; safe after publication too, when its name is gone."""
@@ -42,11 +44,12 @@ class Scratch:
 
 
 class BlobFiles:
-    """The directory of file blobs and the scratch directory beside it, on one file system."""
+    """The directories of file blobs, of packs and of scratch files, on one file system."""
 
     def __init__(self, root: Path) -> None:
         """Name the store directory; nothing is opened or made."""
         self._blobs = root / "blobs"
+        self._packs = root / "packs"
         self._scratch = root / "tmp"
         self._numbers = itertools.count()
 
@@ -57,8 +60,8 @@ class BlobFiles:
 
     def create(self) -> None:
         """Make the directories, durably; those that exist stay."""
-        self._scratch.mkdir(exist_ok=True)
-        self._blobs.mkdir(exist_ok=True)
+        for directory in (self._scratch, self._packs, self._blobs):
+            directory.mkdir(exist_ok=True)
         for shard in range(256):
             (self._blobs / f"{shard:02x}").mkdir(exist_ok=True)
         sync_directory(self._blobs)
@@ -76,23 +79,59 @@ class BlobFiles:
         except FileNotFoundError:
             return False
 
+    def volume_path(self, volume: Volume) -> Path:
+        """Where a volume is."""
+        if volume.kind is VolumeKind.BLOB:
+            return self.path(volume.digest)
+        return self._packs / volume.digest.hex()
+
+    def whole(self, digest: Digest, size_bytes: int) -> Extent:
+        """A blob that is a file of its own, as its only extent."""
+        return Extent(Volume(VolumeKind.BLOB, digest, size_bytes), 0, size_bytes)
+
+    def has_volume(self, volume: Volume) -> bool:
+        """Whether a volume is there with its size: a stat, no look at the bytes."""
+        try:
+            return os.stat(self.volume_path(volume)).st_size == volume.size_bytes
+        except FileNotFoundError:
+            return False
+
+    def open_volume(self, volume: Volume) -> int:
+        """A descriptor to read a volume from, its size checked. Raises `BlobMissing` or `BlobCorrupt`."""
+        path = self.volume_path(volume)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise missing(volume.digest, path) from error
+        found_bytes = os.fstat(fd).st_size
+        if found_bytes != volume.size_bytes:
+            os.close(fd)
+            raise corrupt(volume.digest, path, _size_text(found_bytes, volume.size_bytes))
+        return fd
+
+    def scratch(self) -> Scratch:
+        """A new scratch file, empty."""
+        path = self._scratch / f"{ProcessStamp.current().token}.{os.urandom(4).hex()}{next(self._numbers)}"
+        with disk_errors(path, 0):
+            try:
+                return Scratch(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+            except FileNotFoundError as error:
+                raise StoreBroken("the store's directory is gone", where=self.root, hint="Put it back.") from error
+
     def write(self, digest: Digest, data: Buffer) -> Scratch:
         """Write the bytes of a digest to a scratch file; `publish` gives it its name."""
-        size_bytes = memoryview(data).nbytes
-        path = self._scratch / f"{ProcessStamp.current().token}.{os.urandom(4).hex()}{next(self._numbers)}"
-        with disk_errors(path, size_bytes):
-            if not self._scratch.exists():
-                raise StoreBroken("the store's directory is gone", where=self.root, hint="Put it back.")
-            scratch = Scratch(digest, path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444))
-            try:
+        scratch = self.scratch()
+        scratch.target = self.path(digest)
+        try:
+            with disk_errors(scratch.path, memoryview(data).nbytes):
                 write_all(scratch.fd, data)
-            except BaseException:
-                scratch.discard()
-                raise
+        except BaseException:
+            scratch.discard()
+            raise
         return scratch
 
     def publish(self, scratches: Iterable[Scratch], known: Iterable[Digest]) -> None:
-        """Make written scratch files, and files that were found in place, durable under their digests.
+        """Make written scratch files, and files that were found in place, durable under their names.
 
         A file found in place proves nothing about durability (its writer may not have synced yet), so it is synced too.
         After a failed fsync nothing is retried: the scratch files are dropped and the caller must put again.
@@ -104,9 +143,9 @@ class BlobFiles:
                 for scratch in scratches:
                     os.fsync(scratch.fd)
                 for scratch in scratches:
-                    target = self.path(scratch.digest)
-                    os.replace(scratch.path, target)
-                    directories.add(target.parent)
+                    assert scratch.target is not None
+                    os.replace(scratch.path, scratch.target)
+                    directories.add(scratch.target.parent)
                 for digest in known:
                     directories.add(self._sync(digest))
                 for directory in directories:
@@ -120,7 +159,7 @@ class BlobFiles:
         try:
             fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError as error:
-            raise self._missing(digest) from error
+            raise missing(digest, self.path(digest)) from error
         try:
             os.fsync(fd)
         finally:
@@ -132,7 +171,7 @@ class BlobFiles:
         try:
             data = self.path(digest).read_bytes()
         except FileNotFoundError as error:
-            raise self._missing(digest) from error
+            raise missing(digest, self.path(digest)) from error
         self._verify(digest, digest_of(data))
         return data
 
@@ -141,11 +180,11 @@ class BlobFiles:
         try:
             fd = os.open(self.path(digest), os.O_RDONLY)
         except FileNotFoundError as error:
-            raise self._missing(digest) from error
+            raise missing(digest, self.path(digest)) from error
         try:
             found_bytes = os.fstat(fd).st_size
             if found_bytes != size_bytes:
-                raise self._corrupt(digest, f"it has {found_bytes:,} bytes instead of {size_bytes:,}")
+                raise corrupt(digest, self.path(digest), _size_text(found_bytes, size_bytes))
             if size_bytes >= MAP_FROM_BYTES:
                 return memoryview(mmap.mmap(fd, size_bytes, access=mmap.ACCESS_COPY))[start:stop]
             with os.fdopen(os.dup(fd), "rb", buffering=0) as file:
@@ -163,9 +202,9 @@ class BlobFiles:
                 found_bytes = os.fstat(file.fileno()).st_size
                 found = digest_of_stream(file)
         except FileNotFoundError as error:
-            raise self._missing(digest) from error
+            raise missing(digest, self.path(digest)) from error
         if found_bytes != size_bytes:
-            raise self._corrupt(digest, f"it has {found_bytes:,} bytes instead of {size_bytes:,}")
+            raise corrupt(digest, self.path(digest), _size_text(found_bytes, size_bytes))
         self._verify(digest, found)
 
     def clean_scratch(self) -> int:
@@ -184,13 +223,18 @@ class BlobFiles:
 
     def _verify(self, digest: Digest, found: Digest) -> None:
         if found != digest:
-            raise self._corrupt(digest, f"its bytes have the digest {str(found)[:12]}…")
+            raise corrupt(digest, self.path(digest), f"its bytes have the digest {str(found)[:12]}…")
 
-    def _missing(self, digest: Digest) -> BlobMissing:
-        what = f"blob {str(digest)[:12]}… is gone"
-        return BlobMissing(what, where=self.path(digest), hint=_LOST_HINT, digest=digest)
 
-    def _corrupt(self, digest: Digest, found: str) -> BlobCorrupt:
-        return BlobCorrupt(
-            f"blob {str(digest)[:12]}… is damaged: {found}", where=self.path(digest), hint=_DAMAGED_HINT, digest=digest
-        )
+def missing(digest: Digest, path: Path) -> BlobMissing:
+    """The error of a blob whose file is gone."""
+    return BlobMissing(f"blob {str(digest)[:12]}… is gone", where=path, hint=_LOST_HINT, digest=digest)
+
+
+def corrupt(digest: Digest, path: Path, found: str) -> BlobCorrupt:
+    """The error of a blob whose bytes are not its own."""
+    return BlobCorrupt(f"blob {str(digest)[:12]}… is damaged: {found}", where=path, hint=_DAMAGED_HINT, digest=digest)
+
+
+def _size_text(found_bytes: int, size_bytes: int) -> str:
+    return f"it has {found_bytes:,} bytes instead of {size_bytes:,}"

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import BlobCorrupt, BlobMissing
-from .blob import Blob, BlobKind, BlobReader
+from .blob import Blob, BlobReader
 from .digest import Buffer, Digest, digest_of
 from .manifest import BlobPart
+from .place import BlobKind
 
 
 class MemoryBlobs:

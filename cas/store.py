@@ -1,29 +1,30 @@
-"""The blob store: small blobs in the database, larger ones in files, one way to read either.
+"""The blob store: small blobs in the database, medium ones in packs, large ones in files, one way to read them all.
 
-The catalog row of a blob is ``place, kind, size`` and, for a small one, its bytes.
 Invariant: a blob with a catalog row is there and durable; the row is written in the transaction that first names
-the blob, after a look at the file under the write lock.
+the blob, after a look at its files under the write lock. So are the rows that say which blobs a volume holds a part of.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
 from .batch import Batch
-from .blob import Blob, BlobKind, read_manifest, walk
-from .digest import Digest, digest_of
+from .blob import Blob, read_manifest, walk
+from .digest import Digest
 from .environment import Changes, Environment
-from .files import BlobFiles
+from .files import BlobFiles, missing
 from .manifest import ManifestPart
+from .place import BlobKind, Cut, Inline, Place, Row, Volume, Whole, decode_row, encode_row, volume_key
+from .reader import PlacedBlobs
 
 CATALOG = "blobs"
-"""The catalog's database inside the environment."""
+"""The catalog's database inside the environment: a row a blob, under its digest."""
+VOLUMES = "volumes"
+"""The database that says which cut blobs have extents in which volume: see `volume_key`; the value is empty."""
+DATABASES = (CATALOG, VOLUMES)
 
-_ROW = struct.Struct("<BBQ")
-_IN_FILE, _INLINE = 0, 1
 _SCAN_ROWS = 1000
 
 
@@ -34,83 +35,79 @@ class Entry:
     digest: Digest
     size_bytes: int
     kind: BlobKind
-    is_inline: bool
+    place: Place
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the bytes are in the catalog."""
+        return isinstance(self.place, Inline)
 
 
 class BlobStore:
     """Blobs by digest, in an environment and the files beside it. Threads may share it."""
 
     def __init__(self, environment: Environment, files: BlobFiles) -> None:
-        """Use an environment that was opened with the `CATALOG` database."""
+        """Use an environment that was opened with `DATABASES`."""
         self._env = environment
         self._files = files
-        self._pending: dict[Digest, tuple[bytes, int]] = {}
+        self._placed = PlacedBlobs(files, self._row)
+        self._pending: dict[Digest, tuple[Row, int]] = {}
 
     @property
     def files(self) -> BlobFiles:
-        """The file blobs alone, for a process that has no business with the database."""
+        """The files alone, for a process that has no business with the database."""
         return self._files
 
     def batch(self) -> Batch:
         """Start to put blobs."""
-        return Batch(self._files)
+        return Batch(self._files, self._placed.find)
 
     def read(self, digest: Digest) -> bytes:
         """The whole blob, verified against its digest."""
-        data = self._inline(digest)
-        return self._files.read(digest) if data is None else data
+        return self._placed.read(digest)
 
     def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
-        """The blob as writable private memory, mapped copy-on-write where large."""
-        data = self._inline(digest)
-        if data is None:
-            return self._files.view(digest, size_bytes, start, stop)
-        if len(data) != size_bytes:
-            raise BlobCorrupt(
-                f"blob {str(digest)[:12]}… has {len(data):,} bytes instead of {size_bytes:,}", digest=digest
-            )
-        return memoryview(bytearray(data[start:stop]))
+        """The blob, or a part of it, as writable private memory, mapped copy-on-write where large."""
+        return self._placed.view(digest, size_bytes, start, stop)
 
-    def _inline(self, digest: Digest) -> bytes | None:
+    def _row(self, digest: Digest) -> Row | None:
         pending = self._pending.get(digest)
         if pending is not None:
             return pending[0]
         with self._env.begin() as txn:
-            row = txn.get(digest, db=self._env.databases[CATALOG])
-        if row is None or row[0] != _INLINE:
-            return None
-        data = bytes(row[_ROW.size :])
-        if digest_of(data) != digest:
-            raise BlobCorrupt(
-                f"blob {str(digest)[:12]}… is damaged inside the log's database",
-                where=self._files.root,
-                hint="Restore the store from a copy, or run the step that made it with caching off.",
-                digest=digest,
-            )
-        return data
+            data = txn.get(digest, db=self._env.databases[CATALOG])
+        return None if data is None else decode_row(digest, data)
 
-    def inline_blobs(self, digests: Iterable[Digest]) -> Iterator[Blob]:
-        """Those of these blobs that are small, with their bytes, to send along to a process without a database."""
-        for digest in digests:
-            data = self._inline(digest)
-            if data is not None:
-                yield Blob(digest, len(data), BlobKind.BYTES, data)
+    def rows_under(self, contents: Iterable[Digest]) -> dict[Digest, Row]:
+        """What is known of these manifests and of all blobs under them, for a process without a database."""
+        rows: dict[Digest, Row] = {}
+        for content in contents:
+            named = (part.digest for part in walk(self, read_manifest(self, content)))
+            rows.update((digest, row) for digest in (content, *named) if (row := self._row(digest)) is not None)
+        return rows
 
     def holds(self, content: Digest) -> bool:
-        """Whether a value can be loaded: its manifest reads and every blob under it is there with its size."""
+        """Whether a value can be loaded: its manifests read and every blob under them is there with its size."""
+        seen: dict[Volume, bool] = {}
         try:
-            parts = walk(self, read_manifest(self, content))
-            return all(
-                isinstance(part, ManifestPart) or self._files.has(part.digest, part.size_bytes) for part in parts
-            )
+            for part in walk(self, read_manifest(self, content)):
+                if not isinstance(part, ManifestPart) and not self._is_there(part.digest, part.size_bytes, seen):
+                    return False
         except (BlobMissing, Corrupt):
             return False
+        return True
+
+    def _is_there(self, digest: Digest, size_bytes: int, seen: dict[Volume, bool]) -> bool:
+        if self._files.has(digest, size_bytes):
+            return True
+        row = self._row(digest)
+        return row is not None and row.size_bytes == size_bytes and self._placed.is_intact(digest, row, seen)
 
     def announce(self, blobs: Iterable[Blob], ticket: int) -> None:
-        """Let this process read small blobs whose commit is on its way."""
+        """Let this process read blobs whose commit is on its way and that no file of their own holds."""
         for blob in blobs:
-            if blob.inline is not None:
-                self._pending[blob.digest] = (blob.inline, ticket)
+            if not isinstance(blob.place, Whole):
+                self._pending[blob.digest] = (Row(blob.kind, blob.size_bytes, blob.place), ticket)
 
     def settle(self, blobs: Iterable[Blob], ticket: int) -> None:
         """End what `announce` began, the commit having succeeded or failed."""
@@ -126,9 +123,10 @@ class BlobStore:
             BlobMissing: A receipt's file is gone, or a reference has neither receipt nor catalog row.
         """
         receipts = set()
+        seen: dict[Volume, bool] = {}
         for blob in blobs:
             receipts.add(blob.digest)
-            if blob.inline is None and not self._files.has(blob.digest, blob.size_bytes):
+            if not self._placed.is_intact(blob.digest, Row(blob.kind, blob.size_bytes, blob.place), seen):
                 raise self._missing(blob.digest)
         for ref in refs:
             if ref not in receipts and changes.get(CATALOG, ref) is None:
@@ -138,46 +136,74 @@ class BlobStore:
         """Write the catalog rows of checked blobs; a row that is there stays, unless it is damaged or says less."""
         for blob in blobs:
             known = changes.get(CATALOG, blob.digest)
-            kind = blob.kind if known is None else max(blob.kind, known[1])
-            row = _ROW.pack(_IN_FILE if blob.inline is None else _INLINE, kind, blob.size_bytes) + (blob.inline or b"")
-            if row != known:
-                changes.put(CATALOG, blob.digest, row)
+            row = Row(blob.kind, blob.size_bytes, blob.place)
+            if known is None:
+                self.write_row(changes, blob.digest, row, None)
+            elif known != encode_row(blob.digest, row):
+                self._merge(changes, blob.digest, row, known)
+
+    def _merge(self, changes: Changes, digest: Digest, row: Row, known: bytes) -> None:
+        try:
+            old = decode_row(digest, known)
+        except BlobCorrupt:
+            self.write_row(changes, digest, row, None)
+            return
+        row = row._replace(kind=max(row.kind, old.kind))
+        is_damaged = isinstance(old.place, Inline) or not self._placed.is_intact(digest, old, {})
+        if not is_damaged and not isinstance(row.place, Whole):
+            row = row._replace(place=old.place)
+        if row != old:
+            self.write_row(changes, digest, row, old)
+
+    def write_row(self, changes: Changes, digest: Digest, row: Row | None, old: Row | None) -> None:
+        """Put a row in another's place, or take it out, and keep the table of volumes with it."""
+        before = old.place.volumes() if old is not None and isinstance(old.place, Cut) else set()
+        after = row.place.volumes() if row is not None and isinstance(row.place, Cut) else set()
+        for volume in before - after:
+            changes.delete(VOLUMES, volume_key(volume, digest))
+        for volume in after - before:
+            changes.put(VOLUMES, volume_key(volume, digest), volume.size_bytes.to_bytes(8, "big"))
+        if row is None:
+            changes.delete(CATALOG, digest)
+        else:
+            changes.put(CATALOG, digest, encode_row(digest, row))
 
     def entries(self) -> Iterator[Entry]:
-        """All committed blobs, by digest, read in short transactions."""
-        after = b""
+        """All committed blobs, by digest, read in short transactions.
+
+        Raises:
+            BlobCorrupt: A row is damaged; `rows` goes on where this ends.
+        """
+        for key, data in self.rows():
+            digest = Digest(key)
+            row = decode_row(digest, data)
+            yield Entry(digest, row.size_bytes, row.kind, row.place)
+
+    def rows(self, database: str = CATALOG) -> Iterator[tuple[bytes, bytes]]:
+        """The undecoded rows of the catalog or of the table of volumes, in order, read in short transactions."""
+        start = b""
         while True:
-            rows = self._page(after)
-            yield from rows
-            if len(rows) < _SCAN_ROWS:
+            page = self._page(database, start)
+            yield from page
+            if len(page) < _SCAN_ROWS:
                 return
-            after = rows[-1].digest + b"\0"
+            start = page[-1][0] + b"\0"
 
-    def _page(self, start: bytes) -> list[Entry]:
-        rows: list[Entry] = []
-        with self._env.begin() as txn, txn.cursor(self._env.databases[CATALOG]) as cursor:
+    def _page(self, database: str, start: bytes) -> list[tuple[bytes, bytes]]:
+        page: list[tuple[bytes, bytes]] = []
+        with self._env.begin() as txn, txn.cursor(self._env.databases[database]) as cursor:
             found = cursor.set_range(start) if start else cursor.first()
-            while found and len(rows) < _SCAN_ROWS:
-                rows.append(_entry(Digest(bytes(cursor.key())), cursor.value()))
+            while found and len(page) < _SCAN_ROWS:
+                page.append((bytes(cursor.key()), bytes(cursor.value())))
                 found = cursor.next()
-        return rows
+        return page
 
-    def verify(self, entry: Entry) -> None:
+    def verify(self, digest: Digest) -> None:
         """Read every byte of a blob. Raises `BlobMissing` or `BlobCorrupt`."""
-        if entry.is_inline:
-            self.read(entry.digest)
-        else:
-            self._files.verify(entry.digest, entry.size_bytes)
+        row = self._row(digest)
+        if row is None:
+            raise self._missing(digest)
+        self._placed.verify(digest, row)
 
     def _missing(self, digest: Digest) -> BlobMissing:
-        return BlobMissing(
-            f"blob {str(digest)[:12]}… is gone",
-            where=self._files.path(digest),
-            hint="Run the step that made it again with caching off.",
-            digest=digest,
-        )
-
-
-def _entry(digest: Digest, row: bytes | memoryview) -> Entry:
-    place, kind, size_bytes = _ROW.unpack_from(row)
-    return Entry(digest, size_bytes, BlobKind(kind), place == _INLINE)
+        return missing(digest, self._files.path(digest))

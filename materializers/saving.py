@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..cas.blob import BlobKind, BlobWriter
+from ..cas.blob import BlobWriter
 from ..cas.digest import Buffer
 from ..cas.manifest import INLINE_MAX_BYTES, BlobPart, Manifest, Plain
+from ..cas.place import BlobKind
 from ..errors import Invalid, UnsavableValue
 from .base import PICKLE_FORMAT, Materializer, TooDeep, type_name
 from .registry import REGISTRY, Registry

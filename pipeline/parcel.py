@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from ..cas import Blob, BlobFiles, MemoryBlobs
+from ..cas import Batch, BlobFiles, Digest, PlacedBlobs, Row
 from ..errors import Conflict
 from .fingerprint import CodeManifest, code_manifest
 from .task import Task, execute
@@ -23,13 +24,14 @@ _SOURCES = ("def:", "class:", "module:")
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A task on its way to another process, with the small blobs it needs."""
+    """A task on its way to another process, with what the store knows of the blobs it needs."""
 
     root: Path
     task: Task
     code: bytes
     """The code manifest that the fingerprint was made with, encoded."""
-    blobs: tuple[Blob, ...]
+    rows: Mapping[Digest, Row]
+    """Where the inputs' blobs are, and those that outputs may succeed."""
 
     def packed(self) -> bytes:
         """The parcel in bytes: functions that can't be imported elsewhere, as those of the main program, go along."""
@@ -57,7 +59,8 @@ def execute_parcel(data: bytes) -> bytes:
     parcel: Parcel = pickle.loads(data)
     _check_code(parcel)
     files = BlobFiles(parcel.root)
-    return execute(parcel.task, files, MemoryBlobs(parcel.blobs, files)).packed()
+    placed = PlacedBlobs(files, parcel.rows.get)
+    return execute(parcel.task, Batch(files, placed.find), placed).packed()
 
 
 def _check_code(parcel: Parcel) -> None:

@@ -242,9 +242,8 @@ class Runner:
         )
         blobs = self._store.blobs
         if shares_memory(self._executor):
-            return self._executor.submit(copy_context().run, execute, task, blobs.files, blobs)
-        small = tuple(blobs.inline_blobs(task.contents))
-        parcel = Parcel(blobs.files.root, task, ready.code.encoded, small)
+            return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs)
+        parcel = Parcel(blobs.files.root, task, ready.code.encoded, blobs.rows_under(task.contents))
         return self._executor.submit(execute_parcel, parcel.packed())
 
     def _finish(self, ready: _Ready, future: Future[Any]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import FunctionType, TracebackType
 from typing import Any
 
-from ..cas import Batch, Blob, BlobFiles, BlobReader, Digest
+from ..cas import Batch, Blob, BlobReader, Digest
 from ..cas.blob import read_manifest
 from ..errors import InvalidPipeline, LinealError, UnsavableValue
 from ..events.catalogue import Failure, Output
@@ -71,12 +71,12 @@ class Result:
         return result
 
 
-def execute(task: Task, files: BlobFiles, reader: BlobReader) -> Result:
+def execute(task: Task, batch: Batch, reader: BlobReader) -> Result:
     """Execute a step. What it raises is in the result; only an interrupt, or a broken store, raises here."""
     started_us = time.time_ns() // 1000
     start_ns = time.perf_counter_ns()
     log = Log()
-    with Batch(files) as batch:
+    with batch:
         failure: Failure | None = None
         exception: BaseException | None = None
         outputs: tuple[Output, ...] = ()

@@ -59,10 +59,10 @@ def python(script: str, *arguments: str) -> subprocess.Popen[str]:
 
 def test_a_new_store_says_what_it_is_and_keeps_itself_out_of_git(store: Store, store_path: Path) -> None:
     fields = json.loads((store_path / "FORMAT").read_text())
-    assert (fields["magic"], fields["version"], fields["store"]) == ("lineal", 1, str(store.id))
+    assert (fields["magic"], fields["version"], fields["store"]) == ("lineal", 2, str(store.id))
     assert (store_path / ".gitignore").read_text() == "*\n"
     first = store.log.get(1).event
-    assert first == facts.StoreCreated(store.id, 1)
+    assert first == facts.StoreCreated(store.id, 2)
 
 
 def test_a_process_opens_a_store_once_and_the_last_close_closes_it(store_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_directory_that_holds_a_store_is_named_in_the_hint(tmp_path: Path) -> 
         open_store(tmp_path, create=False)
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"required": ["packs-2"]}])
+@pytest.mark.parametrize("change", [{"version": 3}, {"required": ["packs-2"]}])
 def test_a_store_of_a_newer_format_is_refused_and_left_alone(store_path: Path, change: dict[str, object]) -> None:
     open_store(store_path).close()
     place = store_path / "FORMAT"
@@ -145,7 +145,7 @@ def test_a_store_of_a_newer_format_is_refused_and_left_alone(store_path: Path, c
     assert place.read_text() == before
 
 
-@pytest.mark.parametrize("text", ["", "{}", "not json", '{"magic": "lineal", "version": 1, "required": []}'])
+@pytest.mark.parametrize("text", ["", "{}", "not json", '{"magic": "lineal", "version": 2, "required": []}'])
 def test_a_damaged_format_file_is_a_typed_error(store_path: Path, text: str) -> None:
     open_store(store_path).close()
     (store_path / "FORMAT").write_text(text)

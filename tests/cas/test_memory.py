@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lineal.cas import Blob, BlobKind, MemoryBlobs, digest_of
+from lineal.cas import Blob, BlobKind, Inline, MemoryBlobs, digest_of
 from lineal.errors import BlobCorrupt, BlobMissing
 
 
@@ -19,7 +19,7 @@ def test_what_was_put_is_read_and_views_are_private() -> None:
 
 
 def test_what_is_not_there_is_asked_of_the_fallback_and_else_missing() -> None:
-    below = MemoryBlobs([Blob(digest_of(b"below"), 5, BlobKind.BYTES, b"below")])
+    below = MemoryBlobs([Blob(digest_of(b"below"), 5, BlobKind.BYTES, Inline(b"below"))])
     above = MemoryBlobs(fallback=below)
     assert above.read(digest_of(b"below")) == b"below"
     assert bytes(above.view(digest_of(b"below"), 5)) == b"below"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lineal import Client, pipeline, step
-from lineal.cas import BlobFiles, MemoryBlobs
+from lineal.cas import Batch, BlobFiles, MemoryBlobs
 from lineal.errors import LinealError
 from lineal.materializers import save
 from lineal.pipeline.graph import Leaf
@@ -280,7 +280,7 @@ def executed(tmp_path: Path, function: Any, *, is_stored: bool = True) -> Result
     blobs, one = MemoryBlobs(), MemoryBlobs()
     content = save(1, blobs if is_stored else one).manifest.digest
     task = Task("p", "s", function, {"x": Leaf(0)}, (content,), declared_outputs(function), allow_pickle=False)
-    return execute(task, BlobFiles(tmp_path), blobs)
+    return execute(task, Batch(BlobFiles(tmp_path)), blobs)
 
 
 @pytest.mark.parametrize(("function", "name"), [(raise_mute, "Mute"), (raise_mute_notes, "MuteNotes")])

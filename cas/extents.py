@@ -1,0 +1,112 @@
+"""Reading cut blobs: their extents, put together in private memory or read at any place."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import accumulate
+from types import TracebackType
+
+from .files import MAP_FROM_BYTES, BlobFiles, corrupt
+from .place import Cut, Extent, Volume
+
+_OPEN_MAX = 64
+_READ_BYTES = 8 * 1024 * 1024
+_HUGE_PAGES_FROM_BYTES = 4 * 1024 * 1024
+_WORD_BYTES = 8
+
+
+class ExtentReader:
+    """Reads extents, one after the other, as if they were one file. Use it with ``with``; it belongs to one thread."""
+
+    def __init__(self, files: BlobFiles, extents: Sequence[Extent]) -> None:
+        """Open nothing yet: volumes are opened as they are met, 64 at a time."""
+        self._files = files
+        self._extents = extents
+        self._ends = list(accumulate(extent.size_bytes for extent in extents))
+        self._fds: OrderedDict[Volume, int] = OrderedDict()
+        self.size_bytes = self._ends[-1] if self._ends else 0
+
+    def __enter__(self) -> ExtentReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._fds:
+            os.close(self._fds.popitem()[1])
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fill the target with the bytes from an offset on. Raises `BlobMissing` or `BlobCorrupt`."""
+        index = bisect_right(self._ends, offset)
+        done = 0
+        while done < target.nbytes:
+            volume, place, size_bytes = self._extents[index]
+            skipped = offset + done - (self._ends[index] - size_bytes)
+            length = min(size_bytes - skipped, target.nbytes - done)
+            self._fill(volume, place + skipped, target[done : done + length])
+            done += length
+            index += 1
+
+    def _fill(self, volume: Volume, offset: int, target: memoryview) -> None:
+        fd = self._fd(volume)
+        done = 0
+        while done < target.nbytes:
+            count = os.preadv(fd, [target[done : done + _READ_BYTES]], offset + done)
+            if count == 0:
+                raise corrupt(volume.digest, self._files.volume_path(volume), "it ends too early")
+            done += count
+
+    def _fd(self, volume: Volume) -> int:
+        fd = self._fds.get(volume)
+        if fd is not None:
+            self._fds.move_to_end(volume)
+            return fd
+        if len(self._fds) >= _OPEN_MAX:
+            os.close(self._fds.popitem(last=False)[1])
+        fd = self._fds[volume] = self._files.open_volume(volume)
+        return fd
+
+
+def assemble(files: BlobFiles, place: Cut, start: int, stop: int) -> memoryview:
+    """A part of a cut blob as writable private memory: mapped if it lies in one place, else read together."""
+    extents = tuple(place.within(start, stop))
+    if is_mapped(Cut(extents)):
+        return _mapped(files, extents[0])
+    target = private_memory(stop - start)
+    with ExtentReader(files, extents) as reader:
+        reader.read_into(0, target)
+    return target
+
+
+def is_mapped(place: Cut) -> bool:
+    """Whether a blob's extents are mapped: one large one, at which elements are aligned."""
+    first = place.extents[0] if len(place.extents) == 1 else None
+    return first is not None and first.size_bytes >= MAP_FROM_BYTES and first.offset % _WORD_BYTES == 0
+
+
+def _mapped(files: BlobFiles, extent: Extent) -> memoryview:
+    fd = files.open_volume(extent.volume)
+    try:
+        skipped = extent.offset % mmap.ALLOCATIONGRANULARITY
+        first = extent.offset - skipped
+        mapped = mmap.mmap(fd, skipped + extent.size_bytes, access=mmap.ACCESS_COPY, offset=first)
+    finally:
+        os.close(fd)
+    return memoryview(mapped)[skipped:]
+
+
+def private_memory(size_bytes: int) -> memoryview:
+    """New memory; where it is large, in huge pages: filling it then costs a quarter of the time."""
+    if size_bytes < _HUGE_PAGES_FROM_BYTES:
+        return memoryview(bytearray(size_bytes))
+    memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        try:
+            memory.madvise(mmap.MADV_HUGEPAGE)
+        except OSError:
+            return memoryview(memory)  # A kernel without them; small pages do as well.
+    return memoryview(memory)

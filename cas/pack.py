@@ -1,0 +1,58 @@
+"""Packs: immutable files in which extents of many blobs lie one after the other.
+
+Invariant: a pack is named by the digest of its own bytes, and its name is durable before any row names it. It is
+written once, by one batch, and never appended to: there is no torn tail, and no writer waits for another.
+"""
+
+from __future__ import annotations
+
+from blake3 import blake3
+
+from .digest import Buffer, Digest
+from .durable import disk_errors, write_all
+from .files import BlobFiles, Scratch
+from .place import Volume, VolumeKind
+from .source import Source, blocks
+
+_ALIGNMENT_BYTES = 64
+
+
+class PackWriter:
+    """Writes one pack."""
+
+    def __init__(self, files: BlobFiles) -> None:
+        """Begin an empty pack among the scratch files."""
+        self.scratch: Scratch = files.scratch()
+        self.size_bytes = 0
+        self.volume: Volume | None = None
+        """What it has become, once it is sealed."""
+        self._files = files
+        self._hasher = blake3()
+
+    def add(self, data: Buffer, *, is_aligned: bool = True) -> int:
+        """Add bytes; give their offset."""
+        if is_aligned and (gap := -self.size_bytes % _ALIGNMENT_BYTES):
+            self._write(bytes(gap))
+        offset = self.size_bytes
+        self._write(data)
+        return offset
+
+    def add_from(self, source: Source, start: int, size_bytes: int) -> int:
+        """Add a part of a source in constant memory; give its offset."""
+        offset = self.size_bytes
+        for block in blocks(source, start, start + size_bytes):
+            self._write(block)
+        return offset
+
+    def _write(self, data: Buffer) -> None:
+        with disk_errors(self.scratch.path, memoryview(data).nbytes):
+            write_all(self.scratch.fd, data, preallocate=False)
+        self._hasher.update(data)
+        self.size_bytes += memoryview(data).nbytes
+
+    def seal(self) -> Volume:
+        """End the pack; publishing its scratch file gives it its name."""
+        digest = Digest(self._hasher.digest())
+        self.volume = Volume(VolumeKind.PACK, digest, self.size_bytes)
+        self.scratch.target = self._files.volume_path(self.volume)
+        return self.volume

@@ -1,0 +1,246 @@
+"""The directory of a store: where it is found, how it is made, and what its FORMAT says.
+
+Layout: ``FORMAT`` (written last at creation), ``log/`` (LMDB), ``blobs/00..ff/``, ``packs/``, ``tmp/``.
+No absolute path is kept inside, so a store may be moved, copied while idle, or mounted read-only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .cas import DATABASES, BlobFiles, Changes, Environment
+from .cas.durable import sync_directory, write_durably
+from .cas.environment import DATA_FILE
+from .cas.format_1 import upgrade_catalog
+from .errors import FormatTooNew, FormatTooOld, LogCorrupt, NotAStore, StoreNotFound
+from .events.catalogue import StoreCreated
+from .events.codec import encode
+from .events.ids import EventId, StoreId
+from .events.log import EVENTS, Log, LogWriter
+from .events.projections import PROJECTIONS
+from .events.projector import META, Projector
+
+DIRECTORY_NAME = ".lineal"
+ENVIRONMENT_VARIABLE = "LINEAL_STORE"
+FORMAT_VERSION = 2
+FORMAT_FILE, LOG = "FORMAT", "log"
+_OWN_NAMES = frozenset({LOG, "blobs", "packs", "tmp", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"})
+_UPGRADED_KEY = b"catalog/2"
+_MAP_SIZE_BYTES = 256 << 30
+_NEW_LOG_BYTES = 1024 * 1024
+"""More than a log takes that has no events but its first."""
+_DATABASES = (*DATABASES, EVENTS, META, *(projection.name for projection in PROJECTIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What the FORMAT file says."""
+
+    store: StoreId
+    map_size_bytes: int
+
+
+def find_store(path: str | os.PathLike[str] | None = None) -> Path:
+    """Where the store is: the path given, else ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else here."""
+    chosen = path if path is not None else os.environ.get(ENVIRONMENT_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (directory / DIRECTORY_NAME / FORMAT_FILE).exists():
+            return directory / DIRECTORY_NAME
+    return here / DIRECTORY_NAME
+
+
+def open_environment(path: Path, map_size_bytes: int, read_only: bool) -> Environment:
+    """Open the store's database, with everything that is kept in it."""
+    return Environment(path / LOG, _DATABASES, map_size_bytes=map_size_bytes, read_only=read_only)
+
+
+def require_log(path: Path) -> None:
+    """Raise `LogCorrupt` if the log's file is gone: opening it would make a new one."""
+    if not (path / LOG / DATA_FILE).exists():
+        raise LogCorrupt("the store has lost its log", where=path / LOG, hint="Restore it from a copy.")
+
+
+def not_found(path: Path) -> StoreNotFound | NotAStore:
+    """The error of a directory that is no store, saying what it is instead."""
+    inner = path / DIRECTORY_NAME
+    if (inner / FORMAT_FILE).exists():
+        return StoreNotFound("this directory is not a store, but it holds one", where=path, hint=f"Open {inner}.")
+    if path.exists():
+        return NotAStore("this is not a store", where=path, hint="Give the path of a store's own directory.")
+    return StoreNotFound("there is no store here", where=path, hint="Run a pipeline here, or give the store's path.")
+
+
+def create_store(path: Path, time_us: int) -> None:
+    """Make a store; several processes may try at once, and a crash on the way leaves what the next one clears.
+
+    FORMAT comes last: a directory without it holds nothing that was ever acknowledged.
+    """
+    if path.exists() and not path.is_dir():
+        raise NotAStore("a store is a directory, and this is a file", where=path, hint="Give another path.")
+    _make_directory(path)
+    with _creation_lock(path):
+        if (path / FORMAT_FILE).exists():
+            return
+        foreign = sorted(entry.name for entry in path.iterdir() if not _is_own(entry.name))
+        if foreign:
+            raise NotAStore(
+                f"the directory is not empty and not a store; it holds {foreign[0]!r}",
+                where=path,
+                hint="Give an empty or a new directory.",
+            )
+        _clear_unfinished_log(path / LOG)
+        for name in (LOG, "packs"):
+            (path / name).mkdir(exist_ok=True)
+        (path / ".gitignore").write_text("*\n", encoding="ascii")
+        BlobFiles(path).create()
+        format_ = Format(StoreId.new(), _MAP_SIZE_BYTES)
+        _create_log(path, format_, time_us)
+        for directory in (path / LOG, path, path.parent):
+            sync_directory(directory)
+        write_durably(path / FORMAT_FILE, _format_text(format_))
+
+
+def migrate_store(path: Path) -> None:
+    """Bring a store of an older format to today's; one cut short is gone on with at the next opening.
+
+    FORMAT is written last: before, the rows may be of either format, and a note among them says which.
+    """
+    if _read_fields(path)["version"] >= FORMAT_VERSION:
+        return
+    with _creation_lock(path):
+        fields = _read_fields(path)
+        if fields["version"] >= FORMAT_VERSION:
+            return
+        require_log(path)
+        environment = open_environment(path, fields["map_size_bytes"], read_only=False)
+        try:
+            upgrade_catalog(environment, META, _UPGRADED_KEY)
+        finally:
+            environment.close()
+        BlobFiles(path).create()
+        write_durably(path / FORMAT_FILE, _format_text(_format_of(fields)))
+
+
+def _make_directory(path: Path) -> None:
+    """Make a directory and those above it, each one's name durable."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    try:
+        for directory in reversed(missing):
+            directory.mkdir(exist_ok=True)
+            sync_directory(directory.parent)
+    except OSError as error:
+        raise NotAStore(
+            f"no store can be made here: {error.strerror}", where=path, hint="Give another path."
+        ) from error
+
+
+def _clear_unfinished_log(log: Path) -> None:
+    """Remove what a creation that was cut short left, and only that: a log with facts in it is never removed."""
+    if not log.exists():
+        return
+    try:
+        environment = Environment(log, _DATABASES, map_size_bytes=_MAP_SIZE_BYTES, read_only=False)
+    except LogCorrupt:
+        size_bytes = (log / DATA_FILE).stat().st_size if (log / DATA_FILE).exists() else 0
+        has_facts = size_bytes > _NEW_LOG_BYTES
+    else:
+        has_facts = Log(environment).head().seq > 1
+        environment.close()
+    if has_facts:
+        raise LogCorrupt(
+            "the store has lost its FORMAT file, but not its log",
+            where=log.parent,
+            hint="Put FORMAT back: it is the text that another store has, with this store's id.",
+        )
+    shutil.rmtree(log)
+
+
+def _create_log(path: Path, format_: Format, time_us: int) -> None:
+    environment = open_environment(path, format_.map_size_bytes, read_only=False)
+    try:
+        created = StoreCreated(format_.store, FORMAT_VERSION)
+        body = encode(created, event_id=EventId.new(), time_us=time_us, origin=format_.store)
+        with environment.begin(write=True, needed_bytes=len(body)) as txn:
+            changes = Changes(environment, txn)
+            LogWriter(changes).append(body)
+            changes.flush()
+        Projector(environment, Log(environment), partial(Changes, environment)).rebuild()
+    finally:
+        environment.close()
+
+
+def _is_own(name: str) -> bool:
+    return name in _OWN_NAMES or name.startswith(f".{FORMAT_FILE}.")
+
+
+@contextmanager
+def _creation_lock(path: Path) -> Iterator[None]:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _format_text(format_: Format) -> bytes:
+    fields = {
+        "magic": "lineal",
+        "version": FORMAT_VERSION,
+        "store": str(format_.store),
+        "required": [],
+        "map_size_bytes": format_.map_size_bytes,
+    }
+    return (json.dumps(fields, indent=2) + "\n").encode("ascii")
+
+
+def read_format(path: Path) -> Format:
+    """What FORMAT says.
+
+    Raises:
+        NotAStore: There is none of ours.
+        FormatTooNew: A newer version wrote it.
+        FormatTooOld: It waits for `migrate_store`.
+    """
+    fields = _read_fields(path)
+    if fields["version"] < FORMAT_VERSION:
+        raise FormatTooOld(
+            f"the store has format {fields['version']}", where=path, hint="Open it once without read_only=True."
+        )
+    return _format_of(fields)
+
+
+def _format_of(fields: dict[str, Any]) -> Format:
+    return Format(StoreId(bytes.fromhex(fields["store"])), fields["map_size_bytes"])
+
+
+def _read_fields(path: Path) -> dict[str, Any]:
+    place = path / FORMAT_FILE
+    try:
+        fields: dict[str, Any] = json.loads(place.read_bytes())
+        magic, version, required = fields["magic"], fields["version"], fields["required"]
+        if magic == "lineal" and (version > FORMAT_VERSION or required):
+            raise FormatTooNew(
+                f"the store has format {version} with features {required}; this Lineal knows format {FORMAT_VERSION}",
+                where=path,
+                hint="Install a newer Lineal.",
+            )
+        if magic == "lineal" and version >= 1:
+            bytes.fromhex(fields["store"])
+            fields["map_size_bytes"] = int(fields["map_size_bytes"])
+            return fields
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotAStore("its FORMAT file can't be read", where=place, hint="Restore it from a copy.") from error
+    raise NotAStore("its FORMAT file is not one of ours", where=place, hint="Give the path of a store.")

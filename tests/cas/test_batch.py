@@ -1,0 +1,182 @@
+"""Batches: where blobs go by size and by what they succeed, and that they all read back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lineal.cas import BlobKind, Cut, Digest, Inline, Whole, digest_of
+from lineal.cas.store import Entry
+from lineal.store import Store
+
+MIB = 1024 * 1024
+
+
+def commit(store: Store, *puts: tuple[bytes, Digest | None]) -> list[Digest]:
+    """Put blobs, each after another, in one batch, and commit them."""
+    with store.blobs.batch() as batch:
+        digests = [batch.put(data, after=after) for data, after in puts]
+        store.append([], batch.publish()).wait()
+    return digests
+
+
+def entry(store: Store, digest: Digest) -> Entry:
+    """A blob's row in the catalog."""
+    return next(one for one in store.blobs.entries() if one.digest == digest)
+
+
+def stored_bytes(store: Store) -> int:
+    """What blobs and packs take."""
+    folders = [store.path / "packs", *(store.path / "blobs").iterdir()]
+    return sum(path.stat().st_size for folder in folders for path in folder.iterdir())
+
+
+def packs(store: Store) -> list[Path]:
+    return list((store.path / "packs").iterdir())
+
+
+def test_medium_blobs_of_one_batch_share_a_pack_that_is_named_by_its_own_bytes(store: Store) -> None:
+    data = [os.urandom(20_000 + number) for number in range(100)]
+    digests = commit(store, *((one, None) for one in data))
+    (pack,) = packs(store)
+    assert digest_of(pack.read_bytes()).hex() == pack.name
+    assert pack.stat().st_mode & 0o777 == 0o444
+    assert [store.blobs.read(digest) for digest in digests] == data
+    assert [bytes(store.blobs.view(digest, len(one))) for digest, one in zip(digests, data, strict=True)] == data
+    assert all(isinstance(entry(store, digest).place, Cut) for digest in digests)
+
+
+def test_a_medium_blob_alone_is_a_file_of_its_own(store: Store) -> None:
+    (digest,) = commit(store, (b"m" * 50_000, None))
+    assert packs(store) == []
+    assert isinstance(entry(store, digest).place, Whole)
+    assert store.blobs.files.path(digest).read_bytes() == b"m" * 50_000
+
+
+def test_a_packed_blob_put_again_is_written_no_second_time(store: Store) -> None:
+    data = [os.urandom(20_000) for _ in range(3)]
+    commit(store, *((one, None) for one in data))
+    before = stored_bytes(store)
+    commit(store, *((one, None) for one in data))
+    assert stored_bytes(store) == before
+
+
+def test_of_a_large_blob_only_what_its_predecessor_has_not_is_stored(store: Store) -> None:
+    first = os.urandom(4 * MIB)
+    (one,) = commit(store, (first, None))
+    second = first[: 2 * MIB] + b"new" * 1000 + first[2 * MIB :]
+    (two,) = commit(store, (second, one))
+    assert stored_bytes(store) < len(first) + 20_000
+    assert isinstance(entry(store, one).place, Whole)
+    assert store.blobs.read(two) == second
+    assert bytes(store.blobs.view(two, len(second))) == second
+    assert bytes(store.blobs.view(two, len(second), 2 * MIB - 5, 2 * MIB + 10)) == second[2 * MIB - 5 : 2 * MIB + 10]
+
+
+def test_reading_a_version_never_depends_on_how_many_came_before_it(store: Store) -> None:
+    data = os.urandom(2 * MIB)
+    (digest,) = commit(store, (data, None))
+    for number in range(30):
+        data = data[: number * 1000] + os.urandom(100) + data[number * 1000 :]
+        (digest,) = commit(store, (data, digest))
+    place = entry(store, digest).place
+    assert isinstance(place, Cut)
+    assert {volume.kind.name for volume in place.volumes()} == {"BLOB", "PACK"}
+    files = {volume.digest for volume in place.volumes()}
+    cut = {one.digest for one in store.blobs.entries() if isinstance(one.place, Cut)}
+    assert not files & cut
+    assert store.blobs.read(digest) == data
+
+
+def test_a_version_that_shares_hardly_anything_is_a_file_of_its_own(store: Store) -> None:
+    (one,) = commit(store, (os.urandom(2 * MIB), None))
+    (two,) = commit(store, (os.urandom(2 * MIB), one))
+    assert isinstance(entry(store, two).place, Whole)
+
+
+def test_a_shortened_version_takes_nothing_and_is_mapped(store: Store) -> None:
+    data = os.urandom(4 * MIB)
+    (one,) = commit(store, (data, None))
+    before = stored_bytes(store)
+    (two,) = commit(store, (data[: 3 * MIB], one))
+    assert stored_bytes(store) == before
+    view = store.blobs.view(two, 3 * MIB)
+    view[:4] = b"XXXX"
+    assert store.blobs.read(two) == data[: 3 * MIB]
+    assert store.blobs.read(one) == data
+
+
+def test_a_predecessor_that_is_gone_is_no_predecessor(store: Store) -> None:
+    data = os.urandom(2 * MIB)
+    (one,) = commit(store, (data, None))
+    store.blobs.files.path(one).unlink()
+    (two,) = commit(store, (data + b"more", one))
+    assert isinstance(entry(store, two).place, Whole)
+    assert store.blobs.read(two) == data + b"more"
+
+
+def test_a_cut_blob_is_read_by_its_writer_before_the_commit_is_done(store: Store) -> None:
+    data = os.urandom(2 * MIB)
+    (one,) = commit(store, (data, None))
+    with store.blobs.batch() as batch:
+        two = batch.put(data + b"more", after=one)
+        ticket = store.append([], batch.publish())
+    assert store.blobs.read(two) == data + b"more"
+    ticket.wait()
+    assert store.blobs.read(two) == data + b"more"
+
+
+def test_one_digest_put_as_manifest_and_as_bytes_is_one_blob_whatever_its_size(store: Store) -> None:
+    for size_bytes in (100, 20_000, 2 * MIB):
+        data = os.urandom(size_bytes)
+        with store.blobs.batch() as batch:
+            batch.put(os.urandom(30_000))
+            digest = batch.put(data)
+            assert batch.put(data, BlobKind.MANIFEST) == digest
+            receipts = batch.publish()
+            store.append([], receipts).wait()
+        assert [blob.kind for blob in receipts if blob.digest == digest] == [BlobKind.MANIFEST]
+        assert entry(store, digest).kind is BlobKind.MANIFEST
+
+
+@pytest.mark.parametrize("size_bytes", [10, 20_000, 3 * MIB])
+def test_a_stream_and_a_file_are_the_blob_that_their_bytes_are(store: Store, tmp_path: Path, size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+    (tmp_path / "file").write_bytes(data)
+    with store.blobs.batch() as batch:
+        put = batch.put(data)
+        streamed = batch.put_stream(data[place : place + 1000] for place in range(0, size_bytes, 1000))
+        filed = batch.put_file(tmp_path / "file")
+        store.append([], batch.publish()).wait()
+    assert (streamed.digest, streamed.size_bytes) == (put, size_bytes)
+    assert filed == streamed
+    assert store.blobs.read(put) == data
+    assert list((store.path / "tmp").iterdir()) == []
+
+
+def test_a_file_that_succeeds_another_stores_only_what_is_new(store: Store, tmp_path: Path) -> None:
+    data = os.urandom(3 * MIB)
+    (one,) = commit(store, (data, None))
+    (tmp_path / "file").write_bytes(data + b"appended")
+    before = stored_bytes(store)
+    with store.blobs.batch() as batch:
+        part = batch.put_file(tmp_path / "file", after=one)
+        store.append([], batch.publish()).wait()
+    assert stored_bytes(store) == before + len(b"appended")
+    assert store.blobs.read(part.digest) == data + b"appended"
+
+
+@pytest.mark.parametrize("size_bytes", [100, 20_000, 2 * MIB])
+def test_a_put_that_is_never_committed_leaves_no_row(store: Store, size_bytes: int) -> None:
+    with store.blobs.batch() as batch:
+        digest = batch.put(os.urandom(size_bytes))
+        batch.put(os.urandom(20_000))
+        batch.publish()
+    assert digest not in {one.digest for one in store.blobs.entries()}
+
+
+def test_small_bytes_are_in_the_row(store: Store) -> None:
+    (digest,) = commit(store, (b"small", None))
+    assert entry(store, digest).place == Inline(b"small")
