@@ -8,6 +8,7 @@ from .files import BlobFiles
 from .manifest import BlobPart, Manifest, ManifestPart
 from .memory import MemoryBlobs
 from .place import BlobKind, Cut, Extent, Inline, Place, Row, Volume, VolumeKind, Whole
+from .progress import Progress, reporting
 from .reader import PlacedBlobs
 from .store import CATALOG, DATABASES, VOLUMES, BlobStore
 
@@ -35,11 +36,13 @@ __all__ = [
     "MemoryBlobs",
     "Place",
     "PlacedBlobs",
+    "Progress",
     "Row",
     "Volume",
     "VolumeKind",
     "Whole",
     "digest_of",
     "read_manifest",
+    "reporting",
     "walk",
 ]

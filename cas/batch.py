@@ -19,6 +19,7 @@ from .ingest import ingest_file, ingest_stream
 from .manifest import INLINE_MAX_BYTES, BlobPart
 from .pack import PackWriter
 from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place
+from .progress import Stage
 from .reader import Finder
 from .source import BufferSource, FileSource, Source
 from .succession import Piece, pieces_of, succeed
@@ -50,6 +51,7 @@ class Batch:
         self._pending: dict[Digest, _Pending] = {}
         self._scratches: list[Scratch] = []
         self._known: list[Digest] = []
+        self._stage = Stage("saving")
         self._packs: list[PackWriter] = []
         self._lone: tuple[Digest, bytes] | None = None
         """The first medium blob: it gets a file of its own, should no other extent come."""
@@ -82,7 +84,7 @@ class Batch:
         if size_bytes < MAP_FROM_BYTES:
             self._put_medium(digest, bytes(data) if self._is_first() else data, kind)
         elif not self._succeed(digest, BufferSource(data), kind, item_bytes, after):
-            self._put_scratch(self._files.write(digest, data), digest, size_bytes, kind)
+            self._put_scratch(self._files.write(digest, data, self._stage), digest, size_bytes, kind)
         return digest
 
     def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
@@ -155,6 +157,7 @@ class Batch:
             return
         pack = self._pack()
         self._pending[digest] = _Pending(size_bytes, kind, [Piece(pack, pack.add(data), size_bytes)])
+        self._stage.advance(size_bytes)
 
     def _pack(self) -> PackWriter:
         """The pack to write to; the medium blob that waited goes first."""
@@ -173,6 +176,7 @@ class Batch:
         if succession is None:
             return False
         self._pending[digest] = _Pending(new.size_bytes, kind, pieces_of(succession, new, self._pack))
+        self._stage.advance(new.size_bytes)
         return True
 
     def _predecessor(self, digest: Digest) -> tuple[Extent, ...] | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import StoreBroken, StoreFull
 from .digest import Buffer
+from .progress import STEP_BYTES, Stage
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PREALLOCATE_FROM_BYTES = 1024 * 1024
@@ -46,14 +47,17 @@ def full(where: Path, needed_bytes: int) -> StoreFull:
     )
 
 
-def write_all(fd: int, data: Buffer, *, preallocate: bool = True) -> None:
+def write_all(fd: int, data: Buffer, *, preallocate: bool = True, stage: Stage | None = None) -> None:
     """Write every byte; a large file that holds nothing else is allocated first: a full disk shows before the work."""
     view = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
     if preallocate and view.nbytes >= _PREALLOCATE_FROM_BYTES and hasattr(os, "posix_fallocate"):
         os.posix_fallocate(fd, 0, view.nbytes)
     done = 0
     while done < view.nbytes:
-        done += os.write(fd, view[done:])
+        count = os.write(fd, view[done : done + STEP_BYTES])
+        done += count
+        if stage is not None:
+            stage.advance(count)
 
 
 def sync_directory(path: Path) -> None:

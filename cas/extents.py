@@ -12,6 +12,7 @@ from types import TracebackType
 
 from .files import MAP_FROM_BYTES, BlobFiles, corrupt
 from .place import Cut, Extent, Volume
+from .progress import STEP_BYTES, Stage
 
 _OPEN_MAX = 64
 _READ_BYTES = 8 * 1024 * 1024
@@ -77,8 +78,12 @@ def assemble(files: BlobFiles, place: Cut, start: int, stop: int) -> memoryview:
     if is_mapped(Cut(extents)):
         return _mapped(files, extents[0])
     target = private_memory(stop - start)
+    stage = Stage("loading", stop - start)
     with ExtentReader(files, extents) as reader:
-        reader.read_into(0, target)
+        for done in range(0, target.nbytes, STEP_BYTES):
+            step = target[done : done + STEP_BYTES]
+            reader.read_into(done, step)
+            stage.advance(step.nbytes)
     return target
 
 

@@ -16,6 +16,7 @@ from .digest import Buffer, Digest, digest_of, digest_of_stream
 from .durable import disk_errors, sync_directory, write_all
 from .place import Extent, Volume, VolumeKind
 from .process import ProcessStamp
+from .progress import Stage
 
 MAP_FROM_BYTES = 1024 * 1024
 """From this size on, mapping beats reading."""
@@ -118,13 +119,13 @@ class BlobFiles:
             except FileNotFoundError as error:
                 raise StoreBroken("the store's directory is gone", where=self.root, hint="Put it back.") from error
 
-    def write(self, digest: Digest, data: Buffer) -> Scratch:
+    def write(self, digest: Digest, data: Buffer, stage: Stage | None = None) -> Scratch:
         """Write the bytes of a digest to a scratch file; `publish` gives it its name."""
         scratch = self.scratch()
         scratch.target = self.path(digest)
         try:
             with disk_errors(scratch.path, memoryview(data).nbytes):
-                write_all(scratch.fd, data)
+                write_all(scratch.fd, data, stage=stage)
         except BaseException:
             scratch.discard()
             raise
