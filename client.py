@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,8 @@ from .directory import find_store
 from .errors import BlobCorrupt, BlobMissing, StoreClosed
 from .events.catalogue import ArtifactSaved, Output
 from .events.log import Head
-from .history import ArtifactVersionView, History, RunView, check_name
+from .history import ArtifactVersionView, History, RunView, check_name, newest_content
+from .materializers import Previous
 from .materializers import save as save_value
 from .store import InForce, Store, entered, entered_store, open_store
 
@@ -74,7 +76,7 @@ class Client(History):
         store = self.store
         check_name(name, "artifact")
         with store.blobs.batch() as batch:
-            saved = save_value(value, batch)
+            saved = save_value(value, batch, previous=Previous(partial(newest_content, store, name), store.blobs))
             blobs = batch.publish()
         manifest = saved.manifest
         output = Output(

@@ -15,7 +15,7 @@ from .blob import Blob, read_manifest, walk
 from .digest import Digest
 from .environment import Changes, Environment
 from .files import BlobFiles, missing
-from .manifest import ManifestPart
+from .manifest import INLINE_MAX_BYTES, ManifestPart
 from .place import BlobKind, Cut, Inline, Place, Row, Volume, Whole, decode_row, encode_row, volume_key
 from .reader import PlacedBlobs
 
@@ -82,9 +82,18 @@ class BlobStore:
         """What is known of these manifests and of all blobs under them, for a process without a database."""
         rows: dict[Digest, Row] = {}
         for content in contents:
-            named = (part.digest for part in walk(self, read_manifest(self, content)))
-            rows.update((digest, row) for digest in (content, *named) if (row := self._row(digest)) is not None)
+            self._add_row(rows, content)
+            try:
+                for part in walk(self, read_manifest(self, content)):
+                    self._add_row(rows, part.digest)
+            except (BlobMissing, Corrupt):
+                continue  # Whoever loads the value is told.
         return rows
+
+    def _add_row(self, rows: dict[Digest, Row], digest: Digest) -> None:
+        row = self._row(digest)
+        if row is not None:
+            rows[digest] = row
 
     def holds(self, content: Digest) -> bool:
         """Whether a value can be loaded: its manifests read and every blob under them is there with its size."""
@@ -98,7 +107,7 @@ class BlobStore:
         return True
 
     def _is_there(self, digest: Digest, size_bytes: int, seen: dict[Volume, bool]) -> bool:
-        if self._files.has(digest, size_bytes):
+        if size_bytes > INLINE_MAX_BYTES and self._files.has(digest, size_bytes):
             return True
         row = self._row(digest)
         return row is not None and row.size_bytes == size_bytes and self._placed.is_intact(digest, row, seen)

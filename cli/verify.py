@@ -64,11 +64,12 @@ def _users(client: Client, damaged: set[Any]) -> dict[Any, list[str]]:
     users: dict[Any, list[str]] = {}
     for artifact in client.artifacts():
         for version in artifact.versions:
-            blobs = {version.content}
+            blobs: set[Any] = set()
             try:
-                blobs.update(part.digest for part in version.manifest.named())
-            except (BlobMissing, Corrupt):
-                blobs = {version.content}  # The manifest itself is what is damaged.
+                for digest in version.blobs():
+                    blobs.add(digest)
+            except (BlobMissing, Corrupt) as error:
+                blobs.add(error.details.get("digest"))  # A manifest itself is what is damaged.
             for digest in blobs & damaged:
                 users.setdefault(digest, []).append(str(version))
     return users

@@ -2,7 +2,7 @@
 
 from .history import History
 from .lineage import Lineage, Node, Production
-from .reader import Reader
+from .reader import Reader, newest_content
 from .references import check_name
 from .views import (
     ArtifactVersionView,
@@ -26,4 +26,5 @@ __all__ = [
     "RunView",
     "StepRunView",
     "check_name",
+    "newest_content",
 ]

@@ -9,7 +9,8 @@ from ..cas.blob import read_manifest
 from ..cas.digest import Digest
 from ..cas.manifest import Manifest
 from ..events.codec import Recorded
-from ..events.rows import RowReader
+from ..events.projections import Artifacts
+from ..events.rows import RowReader, key
 from ..store import Store
 
 
@@ -45,6 +46,12 @@ class Reader:
     def manifest(self, content: Digest) -> Manifest:
         """How a value is laid out. Raises `BlobMissing` where it is gone."""
         return read_manifest(self.store.blobs, content)
+
+
+def newest_content(store: Store, artifact: str) -> Digest | None:
+    """Content of an artifact's newest version, that which is on its way included; None if there is none."""
+    found = store.rows(Artifacts.name).latest(key("v", artifact))
+    return None if found is None else Digest(found.row[1])
 
 
 def moment(time_us: int) -> datetime:

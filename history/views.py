@@ -6,17 +6,18 @@ as of its reader's position. They refer to each other, hence one file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import msgpack
 
+from ..cas.blob import walk
 from ..cas.digest import Digest
 from ..cas.manifest import Manifest
 from ..cas.process import ProcessStamp
-from ..errors import ArtifactNotFound, BlobMissing, LinealError, LogCorrupt, RunNotFound, StepNotFound
+from ..errors import ArtifactNotFound, BlobMissing, LogCorrupt, RunNotFound, StepNotFound
 from ..events.catalogue import (
     Failure,
     Input,
@@ -33,8 +34,9 @@ from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.projections.runs import INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
-from ..materializers import is_plain, load, runs_code
+from ..materializers import load
 from .lineage import Lineage, execution, made_as, upstream
+from .literals import literal_values
 from .reader import Reader, moment
 from .references import near
 
@@ -102,15 +104,27 @@ class ArtifactVersionView:
         """How the value is laid out in blobs."""
         return self._reader.manifest(self.content)
 
-    def load(self) -> Any:
+    def blobs(self) -> Iterator[Digest]:
+        """What it is made of, its manifest first. Raises `BlobMissing` or `Corrupt` where a manifest can't be read."""
+        yield self.content
+        for part in walk(self._reader.store.blobs, self.manifest):
+            yield part.digest
+
+    def load(self, *, columns: Sequence[Hashable] | None = None, rows: slice | None = None) -> Any:
         """Load the value: a fresh one at each call, large buffers mapped, yours to change.
 
+        Args:
+            columns: Of a table, only the columns of these labels, in this order; the others are not touched.
+            rows: Of a table, or along the first axis of an array, only these rows.
+
         Raises:
+            Invalid: It has no such columns or rows.
             BlobMissing: Its bytes are gone; the hint names the step run that can make them again.
             BlobCorrupt: Its bytes are not what was written.
         """
+        reader = self._reader
         try:
-            return load(self.manifest, self._reader.store.blobs, allow_pickle=self._reader.allow_pickle)
+            return load(self.manifest, reader.store.blobs, allow_pickle=reader.allow_pickle, columns=columns, rows=rows)
         except BlobMissing as error:
             raise error.about(f"{self} can't be loaded", hint=self._recipe()) from error
 
@@ -254,12 +268,12 @@ class StepRunView:
     @property
     def parameters(self) -> dict[str, Any]:
         """The literals it took, by parameter."""
-        return _literal_values(self._reader, self._taken)
+        return literal_values(self._reader, self._taken)
 
     @property
     def shown_parameters(self) -> dict[str, Any]:
         """The same to be shown: values that are not plain as a short text, so that nothing is imported or run."""
-        return _literal_values(self._reader, self._taken, only_plain=True)
+        return literal_values(self._reader, self._taken, only_plain=True)
 
     @property
     def parents(self) -> list[StepRunView]:
@@ -377,12 +391,12 @@ class RunView:
     @property
     def parameters(self) -> dict[str, Any]:
         """What the pipeline was called with."""
-        return _literal_values(self._reader, self._started.parameters)
+        return literal_values(self._reader, self._started.parameters)
 
     @property
     def shown_parameters(self) -> dict[str, Any]:
         """The same to be shown: values that are not plain as a short text, so that nothing is imported or run."""
-        return _literal_values(self._reader, self._started.parameters, only_plain=True)
+        return literal_values(self._reader, self._started.parameters, only_plain=True)
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -481,18 +495,3 @@ class PipelineView:
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name}>"
-
-
-def _literal_values(reader: Reader, taken: tuple[Input, ...], *, only_plain: bool = False) -> dict[str, Any]:
-    """Literals loaded back; those whose loading would run code, or whose bytes are gone, as their text."""
-    return {one.name: _literal_value(reader, one, only_plain) for one in taken if one.artifact is None}
-
-
-def _literal_value(reader: Reader, taken: Input, only_plain: bool) -> Any:
-    try:
-        manifest = reader.manifest(taken.content)
-        if runs_code(manifest) or (only_plain and not is_plain(manifest)):
-            return taken.literal
-        return load(manifest, reader.store.blobs)
-    except LinealError:
-        return taken.literal

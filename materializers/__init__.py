@@ -1,7 +1,8 @@
 """Values to blobs and back: one materializer a format, chosen by type on the way in and by format on the way out."""
 
-from .base import Materializer, PartReader, PartWriter
+from .base import Materializer, PartReader, PartWriter, Selection
 from .loading import is_plain, load, runs_code
+from .previous import Previous
 from .registry import REGISTRY, Registry
 from .saving import Saved, save
 
@@ -12,8 +13,10 @@ __all__ = [
     "Materializer",
     "PartReader",
     "PartWriter",
+    "Previous",
     "Registry",
     "Saved",
+    "Selection",
     "is_plain",
     "load",
     "register",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from ..cas.digest import Buffer
 from ..cas.manifest import Plain
+from ..errors import Invalid
 
 T = TypeVar("T")
 
@@ -82,16 +85,31 @@ class TooDeep(Exception):
     """A value is nested in itself, or deeper than its format can be; the whole of it is pickled instead."""
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a value to load; the rest is left where it is."""
+
+    columns: tuple[Hashable, ...] | None = None
+    """Labels of a table's columns, in the order wanted; None for all."""
+    rows: slice | None = None
+    """Rows of a table, or the first axis of an array, without a step; None for all."""
+
+
 class PartWriter(Protocol):
     """Takes the parts of one value, in the order in which they stay."""
 
-    def buffer(self, name: str, data: Buffer) -> None:
-        """Add raw bytes: inside the manifest up to `INLINE_MAX_BYTES`, as a blob of their own above.
+    def buffer(self, name: str, data: Buffer, *, item_bytes: int = 1) -> None:
+        """Add raw bytes: inside the manifest while they are small and there is room, else as a blob of their own.
 
         Args:
-            name: Unlike that of any other part of this value.
+            name: Unlike that of any other part of this value, and the same for what takes the same place in another:
+                large bytes are compared to those of this name in the version before.
             data: C-contiguous; it is not copied where it becomes a blob.
+            item_bytes: Size of the elements that the bytes are made of.
         """
+
+    def stream(self, name: str, chunks: Iterable[Buffer]) -> None:
+        """Add raw bytes as they come, in constant memory, as a blob of their own."""
 
     def value(self, name: str, value: object, *, step: str = "", pickled: bool = False) -> None:
         """Add another value in its own format.
@@ -116,11 +134,17 @@ class PartReader(Protocol):
     def names(self) -> tuple[str, ...]:
         """The parts' names, in the order in which they were written."""
 
-    def buffer(self, name: str) -> memoryview:
-        """Raw bytes as writable private memory; large ones are mapped copy-on-write."""
+    def size_bytes(self, name: str) -> int:
+        """Size of raw bytes, without touching them."""
 
-    def value(self, name: str) -> Any:
-        """Another value, loaded anew at each call."""
+    def buffer(self, name: str, start: int = 0, stop: int | None = None) -> memoryview:
+        """Raw bytes, or those between two offsets, as writable private memory.
+
+        Large ones are mapped copy-on-write, and of a part of them only its own pages.
+        """
+
+    def value(self, name: str, selection: Selection | None = None) -> Any:
+        """Another value, or what is selected of it, loaded anew at each call."""
 
 
 class Materializer(ABC, Generic[T]):
@@ -153,6 +177,18 @@ class Materializer(ABC, Generic[T]):
         Head and parts may be damaged: check them before use. A `LookupError`, `TypeError` or `ValueError`
         raised here reaches the caller as `ManifestCorrupt`.
         """
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> T:
+        """Make only what is selected of the value, from the parts that hold it.
+
+        Raises:
+            Invalid: The format has no rows or columns to select from, or not those.
+        """
+        raise Invalid(
+            f"a value of the format {self.format} can't be loaded in part",
+            hint="Load it whole; columns can be selected of tables, rows of tables and arrays.",
+            format=self.format,
+        )
 
     def metadata(self, value: T) -> dict[str, Plain]:
         """Small facts worth searching for: shape, dtype, rows, columns."""

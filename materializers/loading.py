@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from ..cas.blob import BlobReader
-from ..cas.manifest import BlobPart, Manifest
-from ..errors import LinealError, LoadRefused, ManifestCorrupt, MaterializerMissing
-from .base import PLAIN_FORMAT
+from ..cas.blob import BlobReader, read_manifest
+from ..cas.digest import Digest
+from ..cas.manifest import BlobPart, Manifest, ManifestPart, Part, Plain
+from ..errors import Invalid, LinealError, LoadRefused, ManifestCorrupt, MaterializerMissing
+from .base import PLAIN_FORMAT, Materializer, PartReader, Selection
 from .registry import REGISTRY, Registry
 
 # What damage raises in a materializer or in the library that it asks. Not what a lack of memory or the system raises.
@@ -41,78 +42,119 @@ class ManifestReader:
     def names(self) -> tuple[str, ...]:
         return tuple(self._parts)
 
-    def buffer(self, name: str) -> memoryview:
+    def size_bytes(self, name: str) -> int:
         part = self._parts.get(name)
         if isinstance(part, bytes):
-            return memoryview(bytearray(part))
+            return len(part)
         if isinstance(part, BlobPart):
-            return self._blobs.view(part.digest, part.size_bytes)
+            return part.size_bytes
         raise self._missing(name, "buffer")
 
-    def value(self, name: str) -> Any:
+    def buffer(self, name: str, start: int = 0, stop: int | None = None) -> memoryview:
         part = self._parts.get(name)
+        if isinstance(part, bytes):
+            return memoryview(bytearray(part[start:stop]))
+        if isinstance(part, BlobPart):
+            return self._blobs.view(part.digest, part.size_bytes, start, stop)
+        raise self._missing(name, "buffer")
+
+    def value(self, name: str, selection: Selection | None = None) -> Any:
+        part = self._parts.get(name)
+        if isinstance(part, ManifestPart):
+            part = read_manifest(self._blobs, part.digest)
         if not isinstance(part, Manifest):
             raise self._missing(name, "value")
-        return _value_of(part, self._blobs, self._registry)
+        return _value_of(part, self._blobs, self._registry, selection)
 
     def _missing(self, name: str, kind: str) -> ManifestCorrupt:
         return ManifestCorrupt(f"the manifest has no {kind} {name!r}", where=self._format)
 
 
-def load(manifest: Manifest, blobs: BlobReader, *, allow_pickle: bool = True, registry: Registry = REGISTRY) -> object:
+def load(
+    manifest: Manifest,
+    blobs: BlobReader,
+    *,
+    allow_pickle: bool = True,
+    columns: Sequence[Hashable] | None = None,
+    rows: slice | None = None,
+    registry: Registry = REGISTRY,
+) -> object:
     """Load a value: a new one at each call, with large buffers mapped where they can be, all of it yours to change.
 
     Args:
         manifest: How the value is laid out.
         blobs: Where its blobs are.
-        allow_pickle: Load formats that execute code; refuse them before anything is loaded otherwise.
+        allow_pickle: Load formats that execute code; refuse them otherwise, before any of it is executed.
+        columns: Of a table, only the columns of these labels, in this order.
+        rows: Of a table, or along the first axis of an array, only these rows.
         registry: Which materializers to ask.
 
     Raises:
         BlobMissing, BlobCorrupt: From the blobs.
+        Invalid: The value has no such rows or columns.
         LoadRefused: Loading would execute code, and that was not allowed.
         ManifestCorrupt: The manifest does not describe a value of its format.
         MaterializerMissing: Nothing registered loads one of its formats.
     """
-    for one in _nested(manifest):
-        if registry.runs_code(one.format) and not allow_pickle:
-            raise LoadRefused(
-                f"loading a {one.type} of the format {one.format} executes code, which was not allowed",
-                hint="Allow pickle if you trust whoever wrote the store.",
-                format=one.format,
-                type=one.type,
-            )
-    return _value_of(manifest, blobs, registry)
+    if not allow_pickle:
+        for one in _nested(manifest, blobs):
+            _check_is_allowed(one, registry)
+    selection = None if columns is None and rows is None else _selection(columns, rows)
+    return _value_of(manifest, blobs, registry, selection)
 
 
-def runs_code(manifest: Manifest, registry: Registry = REGISTRY) -> bool:
+def runs_code(manifest: Manifest, blobs: BlobReader, registry: Registry = REGISTRY) -> bool:
     """Whether loading may execute code; true where a materializer is missing, since nobody can tell."""
     try:
-        return any(registry.runs_code(one.format) for one in _nested(manifest))
+        return any(registry.runs_code(one.format) for one in _nested(manifest, blobs))
     except MaterializerMissing:
         return True
 
 
-def is_plain(manifest: Manifest) -> bool:
+def is_plain(manifest: Manifest, blobs: BlobReader) -> bool:
     """Whether it is a value of built-in types alone, which loads without importing anything."""
-    return all(one.format == PLAIN_FORMAT for one in _nested(manifest))
+    return all(one.format == PLAIN_FORMAT for one in _nested(manifest, blobs))
 
 
-def _nested(manifest: Manifest) -> Iterator[Manifest]:
-    """The manifest and all those in it."""
-    yield manifest
-    for _, part in manifest.parts:
+def _nested(manifest: Manifest, blobs: BlobReader) -> Iterator[Manifest]:
+    """The manifest and all those in it; of those that are blobs of their own each once, read when it is their turn."""
+    met: set[Digest] = set()
+    waiting: list[Part] = [manifest]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ManifestPart) and part.digest not in met:
+            met.add(part.digest)
+            part = read_manifest(blobs, part.digest)
         if isinstance(part, Manifest):
-            yield from _nested(part)
+            yield part
+            waiting.extend(inner for _, inner in part.parts if isinstance(inner, Manifest | ManifestPart))
 
 
-def _value_of(manifest: Manifest, blobs: BlobReader, registry: Registry) -> Any:
+def _check_is_allowed(manifest: Manifest, registry: Registry) -> None:
+    if registry.runs_code(manifest.format):
+        raise LoadRefused(
+            f"loading a {manifest.type} of the format {manifest.format} executes code, which was not allowed",
+            hint="Allow pickle if you trust whoever wrote the store.",
+            format=manifest.format,
+            type=manifest.type,
+        )
+
+
+def _selection(columns: Sequence[Hashable] | None, rows: slice | None) -> Selection:
+    if isinstance(columns, str | bytes):
+        raise Invalid("columns are selected by a list of their labels", hint=f"Write columns=[{columns!r}].")
+    if rows is not None and (not isinstance(rows, slice) or rows.step not in (None, 1)):
+        raise Invalid("rows are selected by a slice without a step", hint="Write rows=slice(start, stop).")
+    return Selection(None if columns is None else tuple(columns), rows)
+
+
+def _value_of(manifest: Manifest, blobs: BlobReader, registry: Registry, selection: Selection | None) -> Any:
     materializer = registry.for_format(manifest.format)
     reader = ManifestReader(manifest, blobs, registry)
     if materializer.runs_code:
-        return materializer.load(manifest.head, reader)
+        return _made(materializer, manifest.head, reader, selection)
     try:
-        return materializer.load(manifest.head, reader)
+        return _made(materializer, manifest.head, reader, selection)
     except LinealError:
         raise
     except _MISFITS as error:
@@ -121,3 +163,7 @@ def _value_of(manifest: Manifest, blobs: BlobReader, registry: Registry) -> Any:
             where=manifest.format,
             hint="Run `lineal verify`; a step that made the value can make it again with caching off.",
         ) from error
+
+
+def _made(materializer: Materializer[Any], head: Plain, parts: PartReader, selection: Selection | None) -> Any:
+    return materializer.load(head, parts) if selection is None else materializer.load_part(head, parts, selection)

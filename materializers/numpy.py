@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..cas.manifest import Plain
-from ..errors import BlobCorrupt, ManifestCorrupt
-from .base import Materializer, PartReader, PartWriter, shown
+from ..errors import BlobCorrupt, Invalid, ManifestCorrupt
+from .base import Materializer, PartReader, PartWriter, Selection, shown
 from .numpy_dtypes import bytes_of, decode_dtype, encode_dtype
 
 _OBJECT = np.dtype(object)
@@ -36,7 +36,7 @@ class Ndarray(Materializer[np.ndarray[Any, Any]]):
         if dtype == "object":
             parts.value("elements", array.ravel(order).tolist())
         else:
-            parts.buffer("data", bytes_of(array, order))
+            parts.buffer("data", bytes_of(array, order), item_bytes=array.itemsize)
         return {"dtype": dtype, "shape": list(array.shape), "order": order}
 
     def load(self, head: Any, parts: PartReader) -> np.ndarray[Any, Any]:
@@ -51,11 +51,26 @@ class Ndarray(Materializer[np.ndarray[Any, Any]]):
                 raise ManifestCorrupt("an array's elements are no list")
             return np.fromiter(elements, _OBJECT, len(elements)).reshape(shape, order=order)
         dtype = decode_dtype(head["dtype"])
-        data = parts.buffer("data")
-        expected_bytes = math.prod(shape) * dtype.itemsize
-        if data.nbytes != expected_bytes:
-            raise BlobCorrupt(f"an array of {expected_bytes:,} bytes has {data.nbytes:,}", size_bytes=data.nbytes)
-        return np.ndarray(shape, dtype, data, order=order)
+        expected_bytes, found_bytes = math.prod(shape) * dtype.itemsize, parts.size_bytes("data")
+        if found_bytes != expected_bytes:
+            raise BlobCorrupt(f"an array of {expected_bytes:,} bytes has {found_bytes:,}", size_bytes=found_bytes)
+        return np.ndarray(shape, dtype, parts.buffer("data"), order=order)
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> np.ndarray[Any, Any]:
+        rows = selection.rows
+        if selection.columns is not None or rows is None or (head is not None and not head["shape"]):
+            raise Invalid("of an array, only rows can be selected", where=self.format, hint="Give rows alone.")
+        if head is None or head["dtype"] == "object" or (head["order"] == "F" and len(head["shape"]) > 1):
+            # The rows do not lie together.
+            return self.load(head, parts)[rows]
+        shape, dtype = _shape(head["shape"]), decode_dtype(head["dtype"])
+        start, stop, _ = rows.indices(shape[0])
+        row_bytes = math.prod(shape[1:]) * dtype.itemsize
+        if parts.size_bytes("data") != shape[0] * row_bytes:
+            raise BlobCorrupt(f"an array of {shape[0] * row_bytes:,} bytes has others", where=self.format)
+        count = max(0, stop - start)
+        data = parts.buffer("data", start * row_bytes, (start + count) * row_bytes)
+        return np.ndarray((count, *shape[1:]), dtype, data)
 
     def metadata(self, value: np.ndarray[Any, Any]) -> dict[str, Plain]:
         return {"shape": list(value.shape), "dtype": shown(value.dtype)}

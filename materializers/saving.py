@@ -1,20 +1,30 @@
-"""Saving: from a value to its manifest, with the large buffers put on the way."""
+"""Saving: from a value to its manifest, with the large buffers put on the way.
+
+What rides inside a manifest and what is a blob of its own follows from sizes and order alone, so equal values are laid
+out alike. A large nested manifest is a blob too: versions of a container share those of all that did not change in it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..cas.blob import BlobWriter
 from ..cas.digest import Buffer
-from ..cas.manifest import INLINE_MAX_BYTES, BlobPart, Manifest, Plain
+from ..cas.manifest import INLINE_MAX_BYTES, BlobPart, Manifest, ManifestPart, Part, Plain
 from ..cas.place import BlobKind
 from ..errors import Invalid, UnsavableValue
 from .base import PICKLE_FORMAT, Materializer, TooDeep, type_name
+from .previous import COMPARED_MIN_BYTES, Previous, Slot
 from .registry import REGISTRY, Registry
 
 # Below what a manifest may nest, so that what was saved can be loaded.
 _MAX_DEPTH = 60
+
+# What rides in one manifest together; then only what is hardly larger than a digest.
+_RIDING_MAX_BYTES = 64 * 1024
+_TINY_MAX_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,37 +41,67 @@ class Saved:
 class ManifestWriter:
     """The `PartWriter` over a blob store."""
 
-    def __init__(self, blobs: BlobWriter, registry: Registry, depth: int) -> None:
+    def __init__(self, blobs: BlobWriter, registry: Registry, depth: int, slot: Slot | None) -> None:
         self._blobs = blobs
         self._registry = registry
         self._depth = depth
-        self.parts: list[tuple[str, bytes | BlobPart | Manifest]] = []
+        self._slot = slot
+        self._riding_bytes = 0
+        self.parts: list[tuple[str, Part]] = []
 
-    def buffer(self, name: str, data: Buffer) -> None:
+    def buffer(self, name: str, data: Buffer, *, item_bytes: int = 1) -> None:
         view = memoryview(data)
-        if view.nbytes <= INLINE_MAX_BYTES:
+        size_bytes = view.nbytes
+        if self._rides(size_bytes):
             self.parts.append((name, view.tobytes()))
-        else:
-            self.parts.append((name, BlobPart(self._blobs.put(view.cast("B")), view.nbytes)))
+            return
+        after = None if self._slot is None or size_bytes < COMPARED_MIN_BYTES else self._slot.blob(name)
+        digest = self._blobs.put(view.cast("B"), item_bytes=item_bytes, after=after)
+        self.parts.append((name, BlobPart(digest, size_bytes)))
+
+    def stream(self, name: str, chunks: Iterable[Buffer]) -> None:
+        after = None if self._slot is None else self._slot.blob(name)
+        self.parts.append((name, self._blobs.put_stream(chunks, after=after)))
 
     def value(self, name: str, value: object, *, step: str = "", pickled: bool = False) -> None:
         if self._depth == _MAX_DEPTH:
             raise TooDeep
         registry = self._registry
         materializer = registry.for_format(PICKLE_FORMAT) if pickled else registry.for_value(value)
+        slot = None if self._slot is None else self._slot.inner(name, materializer.format)
         try:
-            manifest = _manifest_of(value, materializer, self._blobs, registry, self._depth + 1)
+            manifest = _manifest_of(value, materializer, ManifestWriter(self._blobs, registry, self._depth + 1, slot))
         except UnsavableValue as error:
             error.details["steps"] = [step, *error.details.get("steps", ())]
             raise
-        self.parts.append((name, manifest))
+        if self._rides(len(manifest.encoded)):
+            self.parts.append((name, manifest))
+        else:
+            digest = self._blobs.put(manifest.encoded, BlobKind.MANIFEST)
+            self.parts.append((name, ManifestPart(digest, manifest.size_bytes)))
 
     def is_opaque(self, value: object) -> bool:
         return self._registry.for_value(value).format == PICKLE_FORMAT
 
+    def _rides(self, size_bytes: int) -> bool:
+        """Whether a part of this size goes inside the manifest."""
+        if size_bytes > INLINE_MAX_BYTES:
+            return False
+        if size_bytes > _TINY_MAX_BYTES and self._riding_bytes + size_bytes > _RIDING_MAX_BYTES:
+            return False
+        self._riding_bytes += size_bytes
+        return True
 
-def save(value: object, blobs: BlobWriter, registry: Registry = REGISTRY) -> Saved:
+
+def save(value: object, blobs: BlobWriter, registry: Registry = REGISTRY, *, previous: Previous | None = None) -> Saved:
     """Put a value: its large buffers, and last its manifest. The caller publishes.
+
+    Args:
+        value: Anything.
+        blobs: Takes the bytes.
+        registry: Which materializers to ask.
+        previous: The version that the value succeeds: of large buffers that have a predecessor in their place there,
+            only what is new need be stored. It has no influence on the content.
 
     Raises:
         UnsavableValue: A part of it has no byte form; the error says which, of which type, and what to do.
@@ -69,10 +109,10 @@ def save(value: object, blobs: BlobWriter, registry: Registry = REGISTRY) -> Sav
     materializer = registry.for_value(value)
     try:
         try:
-            manifest = _manifest_of(value, materializer, blobs, registry, 0)
+            manifest = _outermost(value, materializer, blobs, registry, previous)
         except TooDeep:
             materializer = registry.for_format(PICKLE_FORMAT)
-            manifest = _manifest_of(value, materializer, blobs, registry, 0)
+            manifest = _outermost(value, materializer, blobs, registry, previous)
     except UnsavableValue as error:
         error.where = "".join(["value", *error.details.get("steps", ())])
         raise
@@ -80,10 +120,14 @@ def save(value: object, blobs: BlobWriter, registry: Registry = REGISTRY) -> Sav
     return Saved(manifest, materializer.metadata(value), materializer)
 
 
-def _manifest_of(
-    value: object, materializer: Materializer[Any], blobs: BlobWriter, registry: Registry, depth: int
+def _outermost(
+    value: object, materializer: Materializer[Any], blobs: BlobWriter, registry: Registry, previous: Previous | None
 ) -> Manifest:
-    writer = ManifestWriter(blobs, registry, depth)
+    slot = None if previous is None else Slot.outermost(previous, materializer.format)
+    return _manifest_of(value, materializer, ManifestWriter(blobs, registry, 0, slot))
+
+
+def _manifest_of(value: object, materializer: Materializer[Any], writer: ManifestWriter) -> Manifest:
     head = materializer.save(value, writer)
     if len(dict(writer.parts)) != len(writer.parts):
         raise Invalid("a materializer gave two parts one name", where=materializer.format, hint="Number them.")

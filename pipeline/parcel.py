@@ -32,6 +32,8 @@ class Parcel:
     """The code manifest that the fingerprint was made with, encoded."""
     rows: Mapping[Digest, Row]
     """Where the inputs' blobs are, and those that outputs may succeed."""
+    succeeded: Mapping[str, Digest | None]
+    """Contents of the newest versions of the artifacts that the outputs become."""
 
     def packed(self) -> bytes:
         """The parcel in bytes: functions that can't be imported elsewhere, as those of the main program, go along."""
@@ -60,7 +62,7 @@ def execute_parcel(data: bytes) -> bytes:
     _check_code(parcel)
     files = BlobFiles(parcel.root)
     placed = PlacedBlobs(files, parcel.rows.get)
-    return execute(parcel.task, Batch(files, placed.find), placed).packed()
+    return execute(parcel.task, Batch(files, placed.find), placed, parcel.succeeded.get).packed()
 
 
 def _check_code(parcel: Parcel) -> None:

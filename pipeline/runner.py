@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..cas import Blob, Digest
@@ -17,6 +18,7 @@ from ..events.catalogue import Event, Input, Output, Process
 from ..events.committer import Ticket
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.projections.cache import Reusable
+from ..history import newest_content
 from ..store import Store
 from .cache import StepCache
 from .environment import captured_environment
@@ -242,8 +244,12 @@ class Runner:
         )
         blobs = self._store.blobs
         if shares_memory(self._executor):
-            return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs)
-        parcel = Parcel(blobs.files.root, task, ready.code.encoded, blobs.rows_under(task.contents))
+            newest = partial(newest_content, self._store)
+            return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest)
+        artifacts = [self._artifact(node, output) for output in node.step.outputs.names]
+        succeeded = {name: newest_content(self._store, name) for name in artifacts}
+        rows = blobs.rows_under([*task.contents, *filter(None, succeeded.values())])
+        parcel = Parcel(blobs.files.root, task, ready.code.encoded, rows, succeeded)
         return self._executor.submit(execute_parcel, parcel.packed())
 
     def _finish(self, ready: _Ready, future: Future[Any]) -> None:

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import FunctionType, TracebackType
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..cas import Batch, Blob, BlobReader, Digest
 from ..cas.blob import read_manifest
 from ..errors import InvalidPipeline, LinealError, UnsavableValue
 from ..events.catalogue import Failure, Output
-from ..materializers import load, save
+from ..materializers import Previous, load, save
 from .capture import Log, captured
 from .graph import Template, fill, tracing
 from .outputs import Outputs, OutputSpec
@@ -71,7 +72,11 @@ class Result:
         return result
 
 
-def execute(task: Task, batch: Batch, reader: BlobReader) -> Result:
+Newest = Callable[[str], Digest | None]
+"""Gives the content of an artifact's newest version, which a new one succeeds."""
+
+
+def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest) -> Result:
     """Execute a step. What it raises is in the result; only an interrupt, or a broken store, raises here."""
     started_us = time.time_ns() // 1000
     start_ns = time.perf_counter_ns()
@@ -87,7 +92,7 @@ def execute(task: Task, batch: Batch, reader: BlobReader) -> Result:
                 is_users = True
                 returned = task.function(*args, **kwargs)
                 is_users = False
-            outputs = _save(task, returned, batch)
+            outputs = _save(task, returned, batch, reader, newest)
         except (Exception, SystemExit) as error:  # noqa: BLE001 — the user's own; the result carries it
             failure, exception = failure_of(error), error
             is_ours = isinstance(error, LinealError) and not is_users
@@ -151,7 +156,7 @@ def _count_by_position(positional: Sequence[inspect.Parameter], given: Mapping[s
     return places[-1] + 1 if places else 0
 
 
-def _save(task: Task, returned: Any, batch: Batch) -> tuple[Output, ...]:
+def _save(task: Task, returned: Any, batch: Batch, reader: BlobReader, newest: Newest) -> tuple[Output, ...]:
     specs = task.outputs.specs
     if not specs:
         if returned is not None:
@@ -169,16 +174,17 @@ def _save(task: Task, returned: Any, batch: Batch) -> tuple[Output, ...]:
                 hint="Return one value for each output that it declares.",
             )
         values = returned
-    return tuple(_save_one(task, spec, value, batch) for spec, value in zip(specs, values, strict=True))
+    pairs = zip(specs, values, strict=True)
+    return tuple(_save_one(task, spec, value, batch, reader, newest) for spec, value in pairs)
 
 
-def _save_one(task: Task, spec: OutputSpec, value: Any, batch: Batch) -> Output:
+def _save_one(task: Task, spec: OutputSpec, value: Any, batch: Batch, reader: BlobReader, newest: Newest) -> Output:
+    artifact = spec.artifact or f"{task.pipeline}.{task.step}.{spec.name}"
     try:
-        saved = save(value, batch)
+        saved = save(value, batch, previous=Previous(partial(newest, artifact), reader))
     except UnsavableValue as error:
         raise error.about(f"output {spec.name!r} of step {task.step!r} can't be saved") from error
     manifest = saved.manifest
-    artifact = spec.artifact or f"{task.pipeline}.{task.step}.{spec.name}"
     return Output(
         spec.name,
         artifact,

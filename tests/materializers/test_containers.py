@@ -50,7 +50,7 @@ def test_what_has_a_format_of_its_own_is_a_child_and_the_rest_is_pickled_once() 
 
 def test_a_container_of_arrays_and_frames_runs_no_code(round_trip: RoundTrip) -> None:
     value = [{"w": np.ones((3, 3)), "b": (np.zeros(3),)}, pd.Series([1, 2]), {np.int64(1): None}]
-    assert not runs_code(round_trip(value)[1])
+    assert not runs_code(round_trip(value)[1], MemoryBlobs())
 
 
 def test_an_opaque_object_met_twice_is_one_object_again() -> None:

@@ -67,7 +67,7 @@ def test_an_object_comes_back_and_is_known_to_run_code() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(manifest, blobs) == Point(3)
-    assert runs_code(manifest)
+    assert runs_code(manifest, MemoryBlobs())
 
 
 def test_code_that_exists_only_in_one_process_is_carried_over() -> None:

@@ -86,7 +86,7 @@ def test_a_column_keeps_its_dtype_and_values_without_pickle(round_trip: RoundTri
     pd.testing.assert_frame_equal(loaded, frame)
     assert list(loaded.dtypes) == list(frame.dtypes)
     assert [type(one) for one in loaded[name]] == [type(one) for one in frame[name]]
-    assert not runs_code(manifest)
+    assert not runs_code(manifest, MemoryBlobs())
     array = frame[name].array
     again, _ = round_trip(array)
     assert type(again) is type(array)
@@ -101,7 +101,7 @@ def test_an_index_keeps_its_class_names_and_frequency(round_trip: RoundTrip, nam
     assert (loaded.dtype, list(loaded.names)) == (index.dtype, list(index.names))
     assert getattr(loaded, "freq", None) == getattr(index, "freq", None)
     pd.testing.assert_index_equal(loaded, index, exact=True)
-    assert not runs_code(manifest)
+    assert not runs_code(manifest, MemoryBlobs())
     for labelled in (pd.Series(range(5), index=index, name="n"), pd.DataFrame(np.zeros((2, 5)), columns=index)):
         again, _ = round_trip(labelled)
         check: Any = pd.testing.assert_series_equal if labelled.ndim == 1 else pd.testing.assert_frame_equal
@@ -158,7 +158,7 @@ def test_a_frame_of_odd_shape_or_labels_comes_back(round_trip: RoundTrip, frame:
 def test_any_frame_comes_back(round_trip: RoundTrip, frame: Any) -> None:
     loaded, manifest = round_trip(frame)
     pd.testing.assert_frame_equal(loaded, frame)
-    assert not runs_code(manifest)
+    assert not runs_code(manifest, MemoryBlobs())
 
 
 def test_attributes_and_flags_are_kept(round_trip: RoundTrip) -> None:
@@ -186,7 +186,7 @@ def test_an_array_of_another_library_is_pickled_alone() -> None:
     frame = pd.DataFrame({"a": [1, 2], "sparse": pd.arrays.SparseArray([0, 5])})
     blobs = MemoryBlobs()
     manifest = save(frame, blobs).manifest
-    pickled = [name for name, part in manifest.parts if isinstance(part, Manifest) and runs_code(part)]
+    pickled = [name for name, part in manifest.parts if isinstance(part, Manifest) and runs_code(part, MemoryBlobs())]
     assert pickled == ["column.1"]
     pd.testing.assert_frame_equal(load(manifest, blobs), frame)
 

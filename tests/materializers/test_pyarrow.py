@@ -60,7 +60,7 @@ def test_an_array_comes_back_whole_sliced_chunked_and_in_a_table(round_trip: Rou
         assert loaded.equals(value)
         if isinstance(value, (pa.Table, pa.RecordBatch)):
             assert loaded.schema.equals(value.schema, check_metadata=True)
-        assert not runs_code(manifest)
+        assert not runs_code(manifest, MemoryBlobs())
 
 
 def test_a_table_without_columns_keeps_its_rows_and_metadata(round_trip: RoundTrip) -> None:

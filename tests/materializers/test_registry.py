@@ -67,7 +67,7 @@ def test_a_registered_type_is_saved_in_its_own_format_alone_and_inside_container
     blobs = MemoryBlobs()
     for value in (Signal(np.arange(3), 8000), {"deep": [Signal(np.arange(3), 8000)]}):
         saved = save(value, blobs, registry)
-        assert not runs_code(saved.manifest, registry)
+        assert not runs_code(saved.manifest, blobs, registry)
         loaded: Any = load(saved.manifest, blobs, registry=registry)
         signal = loaded if isinstance(loaded, Signal) else loaded["deep"][0]
         assert signal.rate_hz == 8000
@@ -117,7 +117,7 @@ def test_a_materializer_of_no_types_is_refused() -> None:
 
 def test_an_unknown_format_says_what_is_missing(registry: Registry) -> None:
     manifest = save([Signal(None, 1)], MemoryBlobs(), registry).manifest
-    assert runs_code(manifest)
+    assert runs_code(manifest, MemoryBlobs())
     with pytest.raises(MaterializerMissing, match=r"test\.signal/1") as caught:
         load(manifest, MemoryBlobs())
     assert caught.value.hint == "Import the module that registers its materializer."
@@ -170,7 +170,7 @@ def test_saving_plain_values_imports_no_library() -> None:
         blobs = MemoryBlobs()
         manifest = save({"a": [1, (2.5, "x")], "b": {None}}, blobs).manifest
         load(manifest, blobs)
-        assert not runs_code(manifest)
+        assert not runs_code(manifest, MemoryBlobs())
         print({"numpy", "pandas", "pyarrow", "cloudpickle", "decimal", "pickle"} & sys.modules.keys())
     """
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)

@@ -280,7 +280,7 @@ def executed(tmp_path: Path, function: Any, *, is_stored: bool = True) -> Result
     blobs, one = MemoryBlobs(), MemoryBlobs()
     content = save(1, blobs if is_stored else one).manifest.digest
     task = Task("p", "s", function, {"x": Leaf(0)}, (content,), declared_outputs(function), allow_pickle=False)
-    return execute(task, Batch(BlobFiles(tmp_path)), blobs)
+    return execute(task, Batch(BlobFiles(tmp_path)), blobs, lambda _: None)
 
 
 @pytest.mark.parametrize(("function", "name"), [(raise_mute, "Mute"), (raise_mute_notes, "MuteNotes")])
