@@ -17,7 +17,7 @@ from .source import Source
 
 _LEAST_SHARED = 8
 """One part in so many must be shared: below, a file of its own costs little more and can be mapped."""
-_EXTENT_MEAN_BYTES = 32 * 1024
+_EXTENT_MEAN_BYTES = 8 * 1024
 _EXTENTS_ALWAYS = 256
 _VOLUMES_MAX = 512
 
