@@ -18,11 +18,11 @@ from .files import MAP_FROM_BYTES, BlobFiles, Scratch
 from .ingest import ingest_file, ingest_stream
 from .manifest import INLINE_MAX_BYTES, BlobPart
 from .pack import PackWriter
-from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place
+from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place, Volume, volumes_of
 from .progress import Stage
 from .reader import Finder
 from .source import BufferSource, FileSource, Source
-from .succession import Piece, pieces_of, succeed
+from .succession import Piece, pieces_of, succeed, volumes_within
 
 _OPEN_MAX = 64
 _PACK_MAX_BYTES = 256 * 1024 * 1024
@@ -51,6 +51,7 @@ class Batch:
         self._pending: dict[Digest, _Pending] = {}
         self._scratches: list[Scratch] = []
         self._known: list[Digest] = []
+        self._held: set[Volume] = set()
         self._stage = Stage("saving")
         self._packs: list[PackWriter] = []
         self._lone: tuple[Digest, bytes] | None = None
@@ -66,6 +67,8 @@ class Batch:
             scratch.discard()
         self._scratches.clear()
         self._packs.clear()
+        if error is not None:
+            self._files.release(self._held)
 
     def put(
         self, data: Buffer, kind: BlobKind = BlobKind.BYTES, *, item_bytes: int = 1, after: Digest | None = None
@@ -116,14 +119,22 @@ class Batch:
         if digest in self._receipts or digest in self._pending:
             self._raise_kind(digest, kind)
             return True
-        if self._files.has(digest, size_bytes):
+        if self._hold(volumes_of(digest, size_bytes, WHOLE)):
             self._known.append(digest)
             self._take(digest, size_bytes, kind, WHOLE)
             return True
         row = self._find(digest)
-        if row is None:
+        if row is None or not self._hold(volumes_of(digest, size_bytes, row.place)):
             return False
         self._take(digest, size_bytes, kind, row.place)
+        return True
+
+    def _hold(self, volumes: set[Volume]) -> bool:
+        """Keep volumes until the commit is done; tell whether all are there."""
+        for volume in volumes - self._held:
+            if not self._files.hold(volume):
+                return False
+            self._held.add(volume)
         return True
 
     def _take(self, digest: Digest, size_bytes: int, kind: BlobKind, place: Place) -> None:
@@ -173,7 +184,7 @@ class Batch:
         """Store only what the predecessor has not; not where there is none, or hardly anything is shared."""
         old = None if after is None or after == digest else self._predecessor(after)
         succession = None if old is None else succeed(self._files, new, old, item_bytes=item_bytes)
-        if succession is None:
+        if succession is None or not self._hold(volumes_within(succession)):
             return False
         self._pending[digest] = _Pending(new.size_bytes, kind, pieces_of(succession, new, self._pack))
         self._stage.advance(new.size_bytes)
@@ -186,7 +197,10 @@ class Batch:
         return row.place.extents if isinstance(row.place, Cut) else (self._files.whole(digest, row.size_bytes),)
 
     def publish(self) -> tuple[Blob, ...]:
-        """Make everything durable and give the receipts of all that was put, for the commit that names it."""
+        """Make everything durable and give the receipts of all that was put, for the commit that names it.
+
+        What the receipts name stays there until the store hears that the commit's outcome is known.
+        """
         if self._lone is not None:
             (digest, data), self._lone = self._lone, None
             pending = self._pending.pop(digest)
@@ -199,7 +213,10 @@ class Batch:
             place = Cut(tuple(piece.extent() for piece in pending.pieces))
             self._receipts[digest] = Blob(digest, pending.size_bytes, pending.kind, place)
         self._pending.clear()
-        return tuple(self._receipts.values())
+        receipts = tuple(self._receipts.values())
+        for blob in receipts:
+            self._hold(volumes_of(blob.digest, blob.size_bytes, blob.place))
+        return receipts
 
     def _publish(self, scratches: list[Scratch]) -> None:
         """Make files durable; where that fails, nothing that rests on them was taken."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import BlobCorrupt, BlobMissing, StoreBroken
 from .digest import Buffer, Digest, digest_of, digest_of_stream
 from .durable import disk_errors, sync_directory, write_all
+from .holds import Holds
 from .place import Extent, Volume, VolumeKind
 from .process import ProcessStamp
 from .progress import Stage
@@ -53,6 +54,7 @@ class BlobFiles:
         self._packs = root / "packs"
         self._scratch = root / "tmp"
         self._numbers = itertools.count()
+        self._holds = Holds(self._scratch)
 
     @property
     def root(self) -> Path:
@@ -96,6 +98,23 @@ class BlobFiles:
             return os.stat(self.volume_path(volume)).st_size == volume.size_bytes
         except FileNotFoundError:
             return False
+
+    def hold(self, volume: Volume) -> bool:
+        """Keep a volume's bytes until `release`, even if it loses its name; tell whether it is there."""
+        return self.has_volume(volume) and self._holds.hold(volume, self.volume_path(volume))
+
+    def release(self, volumes: Iterable[Volume]) -> None:
+        """End one hold on each."""
+        for volume in volumes:
+            self._holds.release(volume)
+
+    def rescue(self, volume: Volume) -> bool:
+        """Give a held volume that has lost its name that name back, durably; tell whether it is there."""
+        path = self.volume_path(volume)
+        if not self._holds.rescue(volume, path):
+            return False
+        sync_directory(path.parent)
+        return self.has_volume(volume)
 
     def open_volume(self, volume: Volume) -> int:
         """A descriptor to read a volume from, its size checked. Raises `BlobMissing` or `BlobCorrupt`."""

@@ -106,6 +106,13 @@ class Row(NamedTuple):
     place: Place
 
 
+def volumes_of(digest: Digest, size_bytes: int, place: Place) -> set[Volume]:
+    """The files that hold a blob."""
+    if isinstance(place, Whole):
+        return {Volume(VolumeKind.BLOB, digest, size_bytes)}
+    return place.volumes() if isinstance(place, Cut) else set()
+
+
 def encode_row(digest: Digest, row: Row) -> bytes:
     """The bytes of a row."""
     place = row.place

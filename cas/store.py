@@ -16,7 +16,7 @@ from .digest import Digest
 from .environment import Changes, Environment
 from .files import BlobFiles, missing
 from .manifest import INLINE_MAX_BYTES, ManifestPart
-from .place import BlobKind, Cut, Inline, Place, Row, Volume, Whole, decode_row, encode_row, volume_key
+from .place import BlobKind, Cut, Inline, Place, Row, Volume, Whole, decode_row, encode_row, volume_key, volumes_of
 from .reader import PlacedBlobs
 
 CATALOG = "blobs"
@@ -119,11 +119,14 @@ class BlobStore:
                 self._pending[blob.digest] = (Row(blob.kind, blob.size_bytes, blob.place), ticket)
 
     def settle(self, blobs: Iterable[Blob], ticket: int) -> None:
-        """End what `announce` began, the commit having succeeded or failed."""
+        """End what `announce` and the batch's holds began, the commit having succeeded or failed."""
+        volumes: set[Volume] = set()
         for blob in blobs:
+            volumes |= volumes_of(blob.digest, blob.size_bytes, blob.place)
             pending = self._pending.get(blob.digest)
             if pending is not None and pending[1] == ticket:
                 del self._pending[blob.digest]
+        self._files.release(volumes)
 
     def check(self, changes: Changes, blobs: Iterable[Blob], refs: Iterable[Digest]) -> None:
         """Refuse a commit whose blobs are not there; call it under the write lock, before the first write.
@@ -135,11 +138,18 @@ class BlobStore:
         seen: dict[Volume, bool] = {}
         for blob in blobs:
             receipts.add(blob.digest)
-            if not self._placed.is_intact(blob.digest, Row(blob.kind, blob.size_bytes, blob.place), seen):
+            row = Row(blob.kind, blob.size_bytes, blob.place)
+            if not (self._placed.is_intact(blob.digest, row, seen) or self._is_rescued(blob.digest, row, seen)):
                 raise self._missing(blob.digest)
         for ref in refs:
             if ref not in receipts and changes.get(CATALOG, ref) is None:
                 raise self._missing(ref)
+
+    def _is_rescued(self, digest: Digest, row: Row, seen: dict[Volume, bool]) -> bool:
+        """Whether what a collector took away meanwhile could be put back, since this process held it."""
+        for volume in volumes_of(digest, row.size_bytes, row.place):
+            seen[volume] = self._files.has_volume(volume) or self._files.rescue(volume)
+        return self._placed.is_intact(digest, row, seen)
 
     def record(self, changes: Changes, blobs: Iterable[Blob]) -> None:
         """Write the catalog rows of checked blobs; a row that is there stays, unless it is damaged or says less."""

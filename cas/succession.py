@@ -57,9 +57,13 @@ def succeed(files: BlobFiles, new: Source, old: Sequence[Extent], *, item_bytes:
     if sum(match.size_bytes for match in found) * _LEAST_SHARED < new.size_bytes:
         return None
     succession = _succession(new.size_bytes, found, Cut(tuple(old)))
-    volumes = {part.volume for part in succession if isinstance(part, Extent)}
     is_scattered = len(succession) > max(_EXTENTS_ALWAYS, new.size_bytes // _EXTENT_MEAN_BYTES)
-    return None if is_scattered or len(volumes) > _VOLUMES_MAX else succession
+    return None if is_scattered or len(volumes_within(succession)) > _VOLUMES_MAX else succession
+
+
+def volumes_within(succession: Succession) -> set[Volume]:
+    """The files that what is shared lies in."""
+    return {part.volume for part in succession if isinstance(part, Extent)}
 
 
 def _succession(size_bytes: int, found: Sequence[Match], old: Cut) -> Succession:

@@ -180,3 +180,29 @@ def test_a_put_that_is_never_committed_leaves_no_row(store: Store, size_bytes: i
 def test_small_bytes_are_in_the_row(store: Store) -> None:
     (digest,) = commit(store, (b"small", None))
     assert entry(store, digest).place == Inline(b"small")
+
+
+@pytest.mark.parametrize("is_successor", [False, True], ids=["found", "succeeded"])
+def test_what_a_batch_relies_on_is_put_back_by_its_commit_if_it_was_taken_away_meanwhile(
+    store: Store, is_successor: bool
+) -> None:
+    data = os.urandom(2 * MIB)
+    (one,) = commit(store, (data, None))
+    with store.blobs.batch() as batch:
+        digest = batch.put(data + b"more" * is_successor, after=one)
+        receipts = batch.publish()
+    store.blobs.files.path(one).unlink()
+    store.append([], receipts).wait()
+    assert store.blobs.read(digest) == data + b"more" * is_successor
+    assert store.blobs.read(one) == data
+    assert list((store.path / "tmp").iterdir()) == []
+
+
+def test_an_abandoned_batch_holds_nothing(store: Store) -> None:
+    data = os.urandom(2 * MIB)
+    (one,) = commit(store, (data, None))
+    with pytest.raises(ValueError, match="given up"), store.blobs.batch() as batch:
+        batch.put(data)
+        batch.put(data + b"more", after=one)
+        raise ValueError("given up")
+    assert list((store.path / "tmp").iterdir()) == []

@@ -10,6 +10,7 @@ import pytest
 
 from lineal.cas import Batch, BlobFiles, BlobKind, digest_of
 from lineal.cas.files import MAP_FROM_BYTES
+from lineal.cas.place import volumes_of
 from lineal.cas.process import ProcessStamp
 from lineal.errors import BlobCorrupt, BlobMissing, StoreBroken, StoreFull
 
@@ -46,6 +47,7 @@ def test_small_blobs_stay_in_the_receipt_and_large_ones_become_read_only_files(f
     path = files.path(medium.digest)
     assert path.read_bytes() == MEDIUM
     assert path.stat().st_mode & 0o777 == 0o444
+    files.release(volumes_of(medium.digest, medium.size_bytes, medium.place))
     assert scratch_files(files) == []
 
 

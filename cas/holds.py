@@ -1,0 +1,78 @@
+"""Holds: what keeps a volume's bytes while a batch relies on them and its commit is still to come.
+
+A collector in another process may take away a file that nothing committed names, between the moment when a batch
+finds it and the moment when its commit names it. A hold is a second name for the file among the scratch files: the
+bytes stay, and the commit gives them back their name, under the write lock. Holds of dead processes are scratch, and
+are cleared as such. Where the file system has no hard links, the collector's grace period is all there is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+
+from .place import Volume
+from .process import ProcessStamp
+
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EROFS})
+
+
+class Holds:
+    """The holds of one process on the volumes of one store. Threads may share it."""
+
+    def __init__(self, scratch: Path) -> None:
+        """Keep the second names in this directory."""
+        self._scratch = scratch
+        self._counts: Counter[Volume] = Counter()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    def hold(self, volume: Volume, path: Path) -> bool:
+        """Hold a volume once more; tell whether it is there."""
+        with self._lock:
+            self._forget_parents()
+            if self._counts[volume] == 0 and not self._link(path, self._name(volume)):
+                del self._counts[volume]
+                return False
+            self._counts[volume] += 1
+            return True
+
+    def release(self, volume: Volume) -> None:
+        """End one hold; what is not held is left alone."""
+        with self._lock:
+            self._forget_parents()
+            if volume not in self._counts:
+                return
+            self._counts[volume] -= 1
+            if self._counts[volume] == 0:
+                del self._counts[volume]
+                self._name(volume).unlink(missing_ok=True)
+
+    def rescue(self, volume: Volume, path: Path) -> bool:
+        """Give a held volume back its name; the caller makes the name durable. Tell whether it has one now."""
+        return self._link(self._name(volume), path)
+
+    def _link(self, source: Path, target: Path) -> bool:
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            return False
+        except FileExistsError:
+            return True
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return source.exists()
+        return True
+
+    def _forget_parents(self) -> None:
+        """In a forked child: what the parent holds is the parent's."""
+        if self._pid != os.getpid():
+            self._counts.clear()
+            self._pid = os.getpid()
+
+    def _name(self, volume: Volume) -> Path:
+        return self._scratch / f"{ProcessStamp.current().token}.{volume.kind:d}{volume.digest.hex()}"
