@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 256 * 1024
 """What is cut at once; its scratch stays in a second-level cache."""
 
-_PICKED_FIRST_BY_ELEMENTS = 8
 _PICKED_BY_ELEMENTS = 64
 _PRINT_BYTES = 1024
 _PRINT_ELEMENTS_MIN = 256
-_CROWDED = 64
+_CROWDED = 16
+_STEPS = 1, 2, 4
+_SEEN_BESIDE = 1 + sum(_STEPS)
 
 
 def element_bytes(item_bytes: int) -> int:
@@ -46,17 +47,19 @@ class Cutter:
 
         self._width = width
         self.row_bytes = row_bytes
-        self._row = row_bytes // width
-        self._printed = max(_PRINT_BYTES // width, _PRINT_ELEMENTS_MIN)
-        self.ahead_bytes = (self._printed + 3) * width
+        self._row_bits = (row_bytes // width).bit_length() - 1
+        printed = max(_PRINT_BYTES // width, _PRINT_ELEMENTS_MIN)
+        self._printed = printed
+        self.ahead_bytes = (printed + _SEEN_BESIDE) * width
         """How far beyond a place one must see to cut there."""
 
         places = BLOCK_BYTES // width
-        self._hashes = np.empty(places, np.uint16)
+        narrow = np.uint8 if width == 1 else np.uint16
+        self._products = np.empty(places + printed + _SEEN_BESIDE if width > 2 else 0, f"u{width}")
+        self._elements = np.empty(len(self._products), narrow)
+        self._hashes = np.empty(places + _SEEN_BESIDE, narrow)
+        self._added = np.empty(places + _SEEN_BESIDE, narrow)
         self._tied = np.empty(places, np.bool_)
-        self._products = np.empty(places + self._printed + 3 if width > 2 else 0, f"u{width}")
-        self._elements = np.empty(len(self._products), np.uint16)
-        self._changes = np.empty((2, places + 8), np.uint8 if width == 1 else np.uint16)
         random = np.random.Generator(np.random.PCG64(0))
         self._factors = random.integers(0, 2**63, 256, np.uint64) * np.uint64(2) + np.uint64(1)
 
@@ -74,19 +77,16 @@ class Cutter:
         if count <= 0:
             return np.empty(0, np.int64), np.empty(0, np.uint64)
         elements = self._mixed(block)
-        rows = -(-count // self._row)
-        hashes = self._hashed(elements, count, rows)
+        hashes = self._hashed(elements, count)
         greatest = hashes.max(axis=1)
-        tied = np.equal(hashes, greatest[:, None], out=self._tied[: hashes.size].reshape(rows, -1))
-        constant = np.flatnonzero(greatest == 0)
-        tied[constant, 1:] = False
-        places = self._places(np.flatnonzero(tied))
-        places = self._picked(elements, places, _PICKED_FIRST_BY_ELEMENTS)
+        tied = self._tied[: hashes.size].reshape(hashes.shape)
+        np.equal(hashes, greatest[:, None], out=tied)
+        tied[greatest == 0, 1:] = False
+        places = np.flatnonzero(tied)
         if len(places) > hashes.size // _CROWDED:
             # What repeats this much is as good at any of its places.
             places = places[:: len(places) * _CROWDED // hashes.size + 1]
-        places = self._picked(elements, places, _PICKED_BY_ELEMENTS)
-        places = places[np.diff(places // self._row, prepend=-1) != 0]
+        places = self._picked(elements, places)
         return places * self._width, self._digest(elements, places, self._printed)
 
     def _mixed(self, block: Array) -> Array:
@@ -102,51 +102,32 @@ class Cutter:
         elements[:] = products.view(np.uint16)[self._width // 2 - 1 :: self._width // 2]
         return elements
 
-    def _hashed(self, elements: Array, count: int, rows: int) -> Array:
-        """A hash of each place, by rows: of the two changes between three elements, so that constant ones have 0.
-
-        Single bytes have the even places of a row before the odd ones, as pairs of them are multiplied at once.
-        """
+    def _hashed(self, elements: Array, count: int) -> Array:
+        """A hash of each place, by rows: of the changes between nine elements, so that equal ones have 0."""
         import numpy as np
 
-        filled = rows * self._row
-        first, second = self._changes
-        np.bitwise_xor(elements[:count], elements[1 : count + 1], out=first[:count])
-        first[count : filled + 2] = 0
-        hashes = self._hashes[:filled].reshape(rows, -1)
-        if self._width == 1:
-            second[:filled] = first[1 : filled + 1]
-            factor = np.uint16(self._factors[-2] & np.uint64(0xFFFF))
-            for lane, changes in enumerate((first, second)):
-                pairs = changes[:filled].view(np.uint16).reshape(rows, -1)
-                half = slice(lane * self._row // 2, (lane + 1) * self._row // 2)
-                np.multiply(pairs, factor, out=hashes[:, half])
-        else:
-            flat = self._hashes[:filled]
-            np.multiply(first[:filled], np.uint16(self._factors[-2] & np.uint64(0xFFFF)), out=flat)
-            np.multiply(first[1 : filled + 1], np.uint16(self._factors[-3] & np.uint64(0xFFFF)), out=second[:filled])
-            np.add(flat, second[:filled], out=flat)
-        return hashes
+        rows = -(-count >> self._row_bits)
+        filled = rows << self._row_bits
+        hashes = self._hashes[: filled + _SEEN_BESIDE]
+        np.bitwise_xor(elements[:count], elements[1 : count + 1], out=hashes[:count])
+        hashes[count:] = 0
+        for step, factor in zip(_STEPS, self._factors.view(hashes.dtype), strict=False):
+            added = np.multiply(hashes[step:], factor, out=self._added[: len(hashes) - step])
+            np.add(hashes[:-step], added, out=hashes[:-step])
+        return hashes[:filled].reshape(rows, -1)
 
-    def _places(self, slots: Array) -> Array:
-        """The places of hashes."""
-        if self._width > 1:
-            return slots
-        half = self._row // 2
-        within = slots % self._row
-        places: Array = slots - within + within % half * 2 + within // half
-        return places
-
-    def _picked(self, elements: Array, places: Array, length: int) -> Array:
-        """Of places in the order of rows, those of each row with the greatest hash of so many elements."""
+    def _picked(self, elements: Array, places: Array) -> Array:
+        """Of places that tie, the first one of each row with the greatest hash of more elements."""
         import numpy as np
 
         if not len(places):
             return places
-        digests = self._digest(elements, places, length)
-        starts = np.flatnonzero(np.diff(places // self._row, prepend=-1))
+        digests = self._digest(elements, places, _PICKED_BY_ELEMENTS)
+        begins = _begins(places >> self._row_bits)
+        starts = np.flatnonzero(begins)
         greatest = np.maximum.reduceat(digests, starts)
-        picked: Array = places[digests == np.repeat(greatest, np.diff(starts, append=len(places)))]
+        winners = places[digests == greatest[np.cumsum(begins) - 1]]
+        picked: Array = winners[_begins(winners >> self._row_bits)]
         return picked
 
     def _digest(self, elements: Array, places: Array, length: int) -> Array:
@@ -160,3 +141,12 @@ class Cutter:
         sums ^= sums >> np.uint64(29)
         sums *= self._factors[-1]
         return sums
+
+
+def _begins(rows: Array) -> Array:
+    """Whether each begins a row that the one before it is not in."""
+    import numpy as np
+
+    begins = np.ones(len(rows), np.bool_)
+    np.not_equal(rows[1:], rows[:-1], out=begins[1:])
+    return begins

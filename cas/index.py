@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .cuts import BLOCK_BYTES, Cutter
@@ -40,19 +41,19 @@ class Index:
         self._places = places[order]
         self._prints = prints[order]
 
-    def hits(self, places: Array, prints: Array, shift: int) -> list[tuple[int, list[int]]]:
-        """Of the places, those whose print is here, each with up to four places in these bytes.
+    def hits(self, places: Array, prints: Array, shift: int) -> Iterator[tuple[int, list[int]]]:
+        """Of the places, those whose print is here, each with up to four places in these bytes; the rarest first.
 
-        Those are the ones nearest to what the shift lets expect, and the first and last of all.
+        Of many they are the ones nearest to what the shift lets expect, and the first and last of all.
         """
         import numpy as np
 
         left = np.searchsorted(self._prints, prints, "left")
         right = np.searchsorted(self._prints, prints, "right")
-        hits = []
-        for which in np.flatnonzero(right > left).tolist():
+        counts = right - left
+        known = np.flatnonzero(counts)
+        for which in known[np.argsort(counts[known], kind="stable")].tolist():
             place, low, high = int(places[which]), int(left[which]), int(right[which])
             middle = bisect_left(self._places, place + shift, low, high)
             chosen = {low, high - 1, *range(max(low, middle - 1), min(high, middle + 1))}
-            hits.append((place, sorted(int(self._places[equal]) for equal in chosen)))
-        return hits
+            yield place, sorted(int(self._places[equal]) for equal in chosen)

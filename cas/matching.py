@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_COMPARED_BYTES = 256 * 1024
+_SEGMENT_BYTES = 256 * 1024
 _FIRST_COMPARED_BYTES = 8 * 1024
-_SEGMENT_BYTES = 128 * 1024
 _LEAST_BYTES = 4 * 1024
 _MATCHES_MAX = 1 << 18
-_NEAR_BYTES = 32 * 1024
-_NEAR_ROW_BYTES = 1024
-_ROW_BYTES = 2 * 1024
+_REACHES_BYTES = 32 * 1024, _SEGMENT_BYTES
+_ROW_BYTES = 2048, 4096
 _INDEX_ROW_BYTES_MIN = 8 * 1024
 _INDEX_ROWS_MAX = 1 << 19
-_CUTS_TRIED = 16
+_INDEX_SHARE = 256
+_TRIED_MAX = 8
 _TRUSTED_SEGMENTS_MAX = 16
+_SKIPPED_SHARE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,11 @@ class _Comparison:
         import numpy as np
 
         self._width = width
-        self._near_cutter = Cutter(width, _NEAR_ROW_BYTES)
-        self._cutter = Cutter(width, _ROW_BYTES)
-        self._new = Reader(new, BLOCK_BYTES + self._cutter.ahead_bytes)
-        self._old = Reader(old, BLOCK_BYTES + self._cutter.ahead_bytes)
-        self._differs = np.empty(_COMPARED_BYTES, np.bool_)
+        self._cutters = [Cutter(width, row_bytes) for row_bytes in _ROW_BYTES]
+        room = max(_SEGMENT_BYTES, BLOCK_BYTES + self._cutters[0].ahead_bytes)
+        self._new = Reader(new, room)
+        self._old = Reader(old, room)
+        self._differs = np.empty(_SEGMENT_BYTES, np.bool_)
         self._least = max(_LEAST_BYTES, new.size_bytes // _MATCHES_MAX)
         self._shift = 0
         self._stop = new.size_bytes
@@ -101,11 +101,12 @@ class _Comparison:
         at = prefix
         while at < self._stop:
             at = self._bridge(at)
-            size = self._equal_ahead(at, at + self._shift, self._limit(at, at + self._shift))
-            self._emit(Match(at, at + self._shift, size))
-            at += size
+            origin = at + self._shift
+            after = self._equal_ahead(at, origin, self._limit(at, origin))
+            before = self._equal_behind(at, origin, at - self._decided) if after else 0
+            self._emit(Match(at - before, origin - before, before + after))
+            at += after
         self._emit(Match(self._stop, self._old_stop, suffix))
-        self._drop_short()
         return self._found
 
     @property
@@ -117,75 +118,77 @@ class _Comparison:
         return max(0, min(self._stop - start, self._old.size_bytes - origin))
 
     def _bridge(self, at: int) -> int:
-        """Get beyond a difference, on this shift or others; gives the place up to which all is decided."""
-        runs = self._equal_runs(at, min(at + _SEGMENT_BYTES, self._stop))
+        """Get beyond a difference, on this shift or others; gives the place to go on from.
+
+        After much that is new some is skipped, in proportion: what is shared farther on still reaches back to it.
+        """
+        stop = min(at + _SEGMENT_BYTES, self._stop)
+        runs = self._equal_runs(at, stop)
         if self._trusted:
             self._trusted -= 1
         elif self._old_start < self._old_stop:
-            proposed = self._proposed(at)
-            if all(match.shift == self._shift for match in proposed):
-                self._trusted = self._trusted_next if proposed else 0
-                self._trusted_next = min(2 * self._trusted_next + 1, _TRUSTED_SEGMENTS_MAX)
-            else:
+            proposed, is_same_shift = self._proposed(at)
+            runs = _longest(runs + proposed, self._least) if proposed else runs
+            turn = next((which for which, run in enumerate(runs) if run.shift != self._shift), None)
+            if turn is not None:
+                # What the old shift has beyond the turn may be chance, and more of what is proposed too far off.
+                runs = runs[: turn + 1]
+                stop, self._shift = runs[turn].stop, runs[turn].shift
                 self._trusted_next = 0
-                runs = self._chosen(runs + proposed)
-                for run in runs:
-                    self._emit(run)
-                self._shift = runs[-1].shift
-                return runs[-1].stop
+            elif is_same_shift or runs:
+                self._trusted_next = self._trusted = min(2 * self._trusted_next + 1, _TRUSTED_SEGMENTS_MAX)
         for run in runs:
             self._emit(run)
-        return min(at + _SEGMENT_BYTES, self._stop)
+        return min(stop + (stop - self._decided) // _SKIPPED_SHARE, self._stop)
 
-    def _chosen(self, runs: list[Match]) -> list[Match]:
-        """The longest runs, and what they leave of shorter ones, in order."""
-        chosen: list[Match] = []
-        for run in sorted(runs, key=lambda run: -run.size_bytes):
-            start, stop = run.start, run.stop
-            for other in chosen:
-                if other.start <= start < other.stop:
-                    start = other.stop
-                if other.start < stop <= other.stop:
-                    stop = other.start
-            if stop - start >= self._least and not any(start < other.stop and other.start < stop for other in chosen):
-                chosen.append(Match(start, start + run.shift, stop - start))
-        return sorted(chosen, key=lambda run: run.start)
+    def _proposed(self, at: int) -> tuple[list[Match], bool]:
+        """Matches that cuts propose on other shifts, and whether they propose the present one.
 
-    def _proposed(self, at: int) -> list[Match]:
-        """Matches that cuts propose: with what is nearby, where a run has just ended, else with anything."""
+        They are sought nearby and then farther off where a run has just ended, and anywhere if that does not do.
+        """
         proposed: list[Match] = []
         if at == self._decided:
-            origin = max(0, at + self._shift - _NEAR_BYTES // 2)
-            origin -= origin % self._width
-            stop = min(origin + 2 * _NEAR_BYTES, self._old.size_bytes)
-            near = Index(self._old, origin, stop, self._near_cutter)
-            proposed = self._verified(at, near, self._near_cutter, _NEAR_BYTES)
-            if any(match.size_bytes >= _NEAR_BYTES // 2 for match in proposed):
-                return proposed
+            for reach, cutter in zip(_REACHES_BYTES, self._cutters, strict=True):
+                start = max(0, at + self._shift - reach // 2)
+                start -= start % self._width
+                nearby = Index(self._old, start, min(start + 2 * reach, self._old.size_bytes), cutter)
+                found, is_same_shift = self._verified(at, nearby, cutter, reach)
+                proposed += found
+                if is_same_shift or any(match.size_bytes >= reach // 2 for match in found):
+                    return proposed, is_same_shift
+                if self._index is not None:
+                    break
         if self._index is None:
+            if self._stop - at < max(_SEGMENT_BYTES, self._old_stop - self._old_start) // _INDEX_SHARE:
+                return proposed, False
             rows = (self._old_stop - self._old_start) // _INDEX_ROWS_MAX
             row_bytes = min(max(_INDEX_ROW_BYTES_MIN, 1 << rows.bit_length()), BLOCK_BYTES)
             start = self._old_start - self._old_start % self._width
             self._index = Index(self._old, start, self._old_stop, Cutter(self._width, row_bytes))
-        return proposed + self._verified(at, self._index, self._cutter, _SEGMENT_BYTES)
+        found, is_same_shift = self._verified(at, self._index, self._cutters[-1], _SEGMENT_BYTES)
+        return proposed + found, is_same_shift
 
-    def _verified(self, at: int, index: Index, cutter: Cutter, size: int) -> list[Match]:
-        """The matches around the first cuts that the index knows; those on the present shift aren't compared."""
+    def _verified(self, at: int, index: Index, cutter: Cutter, size: int) -> tuple[list[Match], bool]:
+        """The matches around cuts that the index knows on other shifts, and whether it knows one only on this."""
         first = at + -at % self._width
         last = min(min(at + size, self._stop) + cutter.ahead_bytes, self._new.size_bytes)
         places, prints = cutter.cut(self._new.read(min(first, last), last))
         found: list[Match] = []
-        for start, origins in index.hits(places + first, prints, self._shift)[:_CUTS_TRIED]:
+        is_same_shift = False
+        tried = 0
+        for start, origins in index.hits(places + first, prints, self._shift):
             for origin in origins:
                 shift = origin - start
-                if any(match.start <= start < match.stop and match.shift == shift for match in found):
-                    continue
-                match = self._around(start, origin)
-                if match.size_bytes >= self._least:
-                    found.append(match)
-            if found and found[-1].stop - start >= _SEGMENT_BYTES:
+                if shift == self._shift:
+                    is_same_shift |= len(origins) == 1
+                elif not any(match.shift == shift and start < match.stop for match in found):
+                    tried += 1
+                    match = self._around(start, origin)
+                    if match.size_bytes >= self._least:
+                        found.append(match)
+            if tried >= _TRIED_MAX or any(match.size_bytes >= size // 2 for match in found):
                 break
-        return found
+        return found, is_same_shift
 
     def _around(self, start: int, origin: int) -> Match:
         """What is equal around a place, back to the last match, and some way ahead."""
@@ -194,33 +197,28 @@ class _Comparison:
         return Match(start - before, origin - before, before + after)
 
     def _equal_runs(self, start: int, stop: int) -> list[Match]:
-        """What is equal on the present shift: runs that are long enough, or may be as they go on at the stop."""
+        """What is equal on the present shift, where it is long enough."""
         import numpy as np
 
         stop = min(stop, self._old.size_bytes - self._shift)
-        if stop <= start:
+        size = (stop - start) // 8 * 8
+        if size < self._least:
             return []
-        size = stop - start
-        differs = self._differs[: size + -size % 8]
-        differs[size:] = True
-        np.not_equal(
-            self._new.read(start, stop), self._old.read(start + self._shift, stop + self._shift), out=differs[:size]
-        )
-        words = np.flatnonzero(differs.view(np.uint64))
-        if size % 8 == 0:
-            words = np.append(words, size // 8)
-        long = np.flatnonzero(np.diff(words, prepend=-1) > self._least // 8 - 1)
-        if size - 8 * (words[-2] if len(words) > 1 else 0) > 8 and len(words) - 1 not in long:
-            long = np.append(long, len(words) - 1)
-        runs = []
-        for which in long.tolist():
-            first = 0 if which == 0 else _last_true(differs, int(words[which - 1])) + 1
-            last = min(int(words[which]) * 8, size)
-            if last < size:
-                last += int(differs[last : last + 8].argmax())
-            if last > first and (last - first >= self._least or last == size):
-                runs.append(Match(start + first, start + first + self._shift, last - first))
-        return runs
+        new = self._new.read(start, start + size)
+        old = self._old.read(start + self._shift, start + self._shift + size)
+        differs = np.not_equal(new, old, out=self._differs[:size])
+        words = differs.view(np.uint64)
+        if np.bitwise_or.reduceat(words, np.arange(0, len(words), self._least // 16)).all():
+            return []
+        unequal = np.flatnonzero(words)
+        bytes_of = differs.reshape(-1, 8)[unequal]
+        starts = np.concatenate(([0], unequal * 8 + 8 - bytes_of[:, ::-1].argmax(axis=1)))
+        sizes = np.concatenate((unequal * 8 + bytes_of.argmax(axis=1), [size])) - starts
+        long = sizes >= self._least
+        return [
+            Match(start + first, start + first + self._shift, length)
+            for first, length in zip(starts[long].tolist(), sizes[long].tolist(), strict=True)
+        ]
 
     def _equal_ahead(self, start: int, origin: int, limit: int) -> int:
         """How many bytes from here on are equal."""
@@ -235,7 +233,7 @@ class _Comparison:
             first = int(differs.argmax())
             if differs[first]:
                 return equal + first
-            equal, step = equal + step, _COMPARED_BYTES
+            equal, step = equal + step, _SEGMENT_BYTES
         return equal
 
     def _equal_behind(self, stop: int, origin_stop: int, limit: int) -> int:
@@ -250,26 +248,28 @@ class _Comparison:
             differs = np.not_equal(new, old, out=self._differs[:step])
             if differs.any():
                 return equal + int(differs[::-1].argmax())
-            equal, step = equal + step, _COMPARED_BYTES
+            equal, step = equal + step, _SEGMENT_BYTES
         return equal
 
     def _emit(self, run: Match) -> None:
-        """Add a match, or lengthen the last one; one that ended too short is dropped when the next begins."""
-        if not run.size_bytes:
-            return
-        if self._found:
-            last = self._found[-1]
-            if last.stop == run.start and last.shift == run.shift:
-                self._found[-1] = Match(last.start, last.origin, last.size_bytes + run.size_bytes)
-                return
-            self._drop_short()
-        self._found.append(run)
-
-    def _drop_short(self) -> None:
-        if self._found and self._found[-1].size_bytes < self._least:
-            self._found.pop()
+        """Lengthen the last match, or add one if it is long enough."""
+        last = self._found[-1] if self._found else Match(0, 0, 0)
+        if last.stop == run.start and last.shift == run.shift and self._found:
+            self._found[-1] = Match(last.start, last.origin, last.size_bytes + run.size_bytes)
+        elif run.size_bytes >= self._least:
+            self._found.append(run)
 
 
-def _last_true(differs: Array, word: int) -> int:
-    """Where the last difference within these eight bytes is."""
-    return word * 8 + 7 - int(differs[word * 8 : word * 8 + 8][::-1].argmax())
+def _longest(runs: list[Match], least_bytes: int) -> list[Match]:
+    """The longest runs, and what they leave of shorter ones, in order."""
+    chosen: list[Match] = []
+    for run in sorted(runs, key=lambda run: -run.size_bytes):
+        start, stop = run.start, run.stop
+        for other in chosen:
+            if other.start <= start < other.stop:
+                start = other.stop
+            if other.start < stop <= other.stop:
+                stop = other.start
+        if stop - start >= least_bytes and not any(start < other.stop and other.start < stop for other in chosen):
+            chosen.append(Match(start, start + run.shift, stop - start))
+    return sorted(chosen, key=lambda run: run.start)
