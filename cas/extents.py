@@ -11,6 +11,7 @@ from itertools import accumulate
 from types import TracebackType
 
 from .files import MAP_FROM_BYTES, BlobFiles, corrupt
+from .mapping import map_privately
 from .place import Cut, Extent, Volume
 from .progress import STEP_BYTES, Stage
 
@@ -96,12 +97,9 @@ def is_mapped(place: Cut) -> bool:
 def _mapped(files: BlobFiles, extent: Extent) -> memoryview:
     fd = files.open_volume(extent.volume)
     try:
-        skipped = extent.offset % mmap.ALLOCATIONGRANULARITY
-        first = extent.offset - skipped
-        mapped = mmap.mmap(fd, skipped + extent.size_bytes, access=mmap.ACCESS_COPY, offset=first)
+        return map_privately(fd, extent.offset, extent.size_bytes)
     finally:
         os.close(fd)
-    return memoryview(mapped)[skipped:]
 
 
 def private_memory(size_bytes: int) -> memoryview:

@@ -6,7 +6,6 @@ Invariant: a file under a digest's name holds exactly the bytes of that digest, 
 from __future__ import annotations
 
 import itertools
-import mmap
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..errors import BlobCorrupt, BlobMissing, StoreBroken
 from .digest import Buffer, Digest, digest_of, digest_of_stream
 from .durable import disk_errors, sync_directory, write_all
 from .holds import Holds
+from .mapping import map_privately
 from .place import Extent, Volume, VolumeKind
 from .process import ProcessStamp
 from .progress import Stage
@@ -206,7 +206,7 @@ class BlobFiles:
             if found_bytes != size_bytes:
                 raise corrupt(digest, self.path(digest), _size_text(found_bytes, size_bytes))
             if size_bytes >= MAP_FROM_BYTES:
-                return memoryview(mmap.mmap(fd, size_bytes, access=mmap.ACCESS_COPY))[start:stop]
+                return map_privately(fd, 0, size_bytes)[start:stop]
             with os.fdopen(os.dup(fd), "rb", buffering=0) as file:
                 data = bytearray(size_bytes)
                 file.readinto(data)

@@ -201,8 +201,13 @@ def test_what_a_batch_relies_on_is_put_back_by_its_commit_if_it_was_taken_away_m
 def test_an_abandoned_batch_holds_nothing(store: Store) -> None:
     data = os.urandom(2 * MIB)
     (one,) = commit(store, (data, None))
-    with pytest.raises(ValueError, match="given up"), store.blobs.batch() as batch:
-        batch.put(data)
-        batch.put(data + b"more", after=one)
-        raise ValueError("given up")
+
+    def give_up() -> None:
+        with store.blobs.batch() as batch:
+            batch.put(data)
+            batch.put(data + b"more", after=one)
+            raise ValueError("given up")
+
+    with pytest.raises(ValueError, match="given up"):
+        give_up()
     assert list((store.path / "tmp").iterdir()) == []

@@ -93,6 +93,28 @@ def test_a_mapped_view_outlives_the_removal_of_its_file(files: BlobFiles) -> Non
     assert view == LARGE
 
 
+def test_more_blobs_can_be_mapped_at_once_than_files_can_be_open(files: BlobFiles) -> None:
+    put(files, LARGE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+    try:
+        views = [files.view(digest_of(LARGE), len(LARGE)) for _ in range(500)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    views[7][:1] = b"X"
+    assert [bytes(view[:2]) for view in views[6:9]] == [b"ll", b"Xl", b"ll"]
+
+
+def test_a_map_is_given_back_when_nothing_made_of_it_is_left(files: BlobFiles) -> None:
+    put(files, LARGE)
+    path = str(files.path(digest_of(LARGE)))
+    part = memoryview(files.view(digest_of(LARGE), len(LARGE)))[5:9]
+    assert path in Path("/proc/self/maps").read_text()
+    assert bytes(part) == b"llll"
+    del part
+    assert path not in Path("/proc/self/maps").read_text()
+
+
 def test_a_missing_blob_is_said_to_be_missing(files: BlobFiles) -> None:
     digest = digest_of(MEDIUM)
     with pytest.raises(BlobMissing) as caught:
