@@ -36,7 +36,8 @@ class BufferSource:
     """
 
     def __init__(self, data: Buffer) -> None:
-        self.view = memoryview(data).cast("B")
+        view = memoryview(data)
+        self.view = view.cast("B") if view.nbytes else memoryview(b"")
         self.size_bytes = self.view.nbytes
 
     def read_into(self, offset: int, target: memoryview) -> None:

@@ -186,6 +186,19 @@ def test_a_part_repeated_from_elsewhere_is_found() -> None:
     assert uncovered_bytes(new, old) <= 1000
 
 
+def test_bytes_repeated_as_a_whole_are_found() -> None:
+    old = np.random.default_rng(12).normal(size=SIZE // 8)
+    assert uncovered_bytes(np.concatenate([old, old, [1.0], old]), old) == 8
+
+
+def test_what_is_shared_beyond_much_that_is_new_is_found_to_its_first_byte() -> None:
+    random = np.random.default_rng(13)
+    old = random.normal(size=SIZE // 8)
+    fresh = random.normal(size=SIZE)
+    new = np.concatenate([fresh, old[:300_000], fresh[::-1], old[300_000:]])
+    assert uncovered_bytes(new, old) == 2 * fresh.nbytes
+
+
 def test_wholly_different_bytes_share_nothing() -> None:
     random = np.random.default_rng(9)
     assert checked(KINDS["float64"](random), KINDS["float64"](random)) == []
@@ -251,6 +264,30 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Array], FileSource]]:
         os.close(fd)
 
 
+def test_an_empty_table_is_no_bytes() -> None:
+    assert BufferSource(memoryview(np.zeros((0, 3)))).size_bytes == 0
+
+
+class Scattered:
+    """Bytes in several pieces, as a source of which no view can be had."""
+
+    def __init__(self, data: Array) -> None:
+        self._pieces = np.array_split(data.view(np.uint8), 7)
+        self.size_bytes = data.nbytes
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fill the target from the pieces it lies in."""
+        assert 0 <= offset <= offset + len(target) <= self.size_bytes
+        target[:] = np.concatenate(self._pieces)[offset : offset + len(target)].data
+
+
+def test_any_source_will_do_and_is_never_read_beyond_its_ends() -> None:
+    random = np.random.default_rng(14)
+    old = random.normal(size=SIZE // 8)
+    new, _, _ = inserted(300, 3)(moved(old, random)[0], random)
+    assert matches(Scattered(new), Scattered(old), item_bytes=8) == checked(new, old)
+
+
 @pytest.mark.parametrize("kind", ["text", "float64", "small integers"])
 def test_files_and_memory_give_the_same_matches(kind: str, opened: Callable[[Array], FileSource]) -> None:
     random = np.random.default_rng(10)
@@ -274,13 +311,12 @@ def test_a_file_cut_short_under_the_reader_is_an_error_that_says_where(tmp_path:
 
 MEASURED = """
 import os, resource, sys
-import numpy as np
 from lineal.cas.matching import matches
 from lineal.cas.source import FileSource
-new, old = (FileSource(os.open(path, os.O_RDONLY), os.stat(path).st_size) for path in sys.argv[1:3])
-matches(FileSource(new._fd, 1 << 20), FileSource(old._fd, 1 << 20), item_bytes=8)
+fds = [os.open(path, os.O_RDONLY) for path in sys.argv[1:3]]
+matches(*(FileSource(fd, 1 << 20) for fd in fds), item_bytes=8)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-found = matches(new, old, item_bytes=8)
+found = matches(*(FileSource(fd, os.fstat(fd).st_size) for fd in fds), item_bytes=8)
 print(len(found), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
