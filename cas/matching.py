@@ -128,22 +128,29 @@ class _Comparison:
         After much that is new some is skipped, in proportion: what is shared farther on still reaches back to it.
         """
         stop = min(at + _SEGMENT_BYTES, self._stop)
-        runs = self._equal_runs(at, stop)
-        if self._trusted:
-            self._trusted -= 1
-        elif self._old_start < self._old_stop:
+        proposed: list[Match] = []
+        is_same_shift = False
+        is_asked = not self._trusted and self._old_start < self._old_stop
+        if is_asked:
             proposed, is_same_shift = self._proposed(at)
-            runs = _longest(runs + proposed, self._least) if proposed else runs
-            turn = next((which for which, run in enumerate(runs) if run.shift != self._shift), None)
-            if turn is not None:
-                # What the old shift has beyond the turn may be chance, and more of what is proposed too far off.
-                runs = runs[: turn + 1]
-                stop, self._shift = runs[turn].stop, runs[turn].shift
-                self._trusted_next = 0
-            elif is_same_shift or runs:
-                self._trusted_next = self._trusted = min(2 * self._trusted_next + 1, _TRUSTED_SEGMENTS_MAX)
+        runs = self._equal_runs(at, min(stop, max((match.stop for match in proposed), default=stop)))
+        if proposed:
+            runs = _longest(runs + proposed, self._least)
+            # What the old shift has beyond a turn may be chance, and more of what is proposed too far off.
+            turn = next((which for which, run in enumerate(runs) if run.shift != self._shift), len(runs))
+            runs = runs[: turn + 1]
+            stop = runs[-1].stop
         for run in runs:
             self._emit(run)
+        is_turned = bool(runs) and runs[-1].shift != self._shift
+        if is_turned:
+            self._shift = runs[-1].shift
+        if not is_asked:
+            self._trusted = max(0, self._trusted - 1)
+        elif is_turned or not (runs or is_same_shift):
+            self._trusted_next = 0
+        else:
+            self._trusted_next = self._trusted = min(2 * self._trusted_next + 1, _TRUSTED_SEGMENTS_MAX)
         return min(stop + (stop - self._decided) // _SKIPPED_SHARE, self._stop)
 
     def _proposed(self, at: int) -> tuple[list[Match], bool]:
