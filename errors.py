@@ -94,6 +94,10 @@ class ArtifactNotFound(NotFound):
     """No artifact, version or output answers to this reference."""
 
 
+class EntryNotFound(NotFound):
+    """A directory has no entry under this path."""
+
+
 class StoreNotFound(NotFound):
     """There is no store at this place."""
 

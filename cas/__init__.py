@@ -2,7 +2,9 @@
 
 from .batch import Batch
 from .blob import Blob, BlobReader, BlobWriter, read_manifest, walk
+from .content import Content
 from .digest import Buffer, Digest, digest_of
+from .directory import put_directory, put_file
 from .environment import Changes, Environment
 from .files import BlobFiles
 from .manifest import BlobPart, Manifest, ManifestPart
@@ -10,7 +12,9 @@ from .memory import MemoryBlobs
 from .place import BlobKind, Cut, Extent, Inline, Place, Row, Volume, VolumeKind, Whole
 from .progress import Progress, reporting
 from .reader import PlacedBlobs
+from .restore import restore
 from .store import CATALOG, DATABASES, VOLUMES, BlobStore
+from .tree import FileEntry, LinkEntry, Tree
 
 __all__ = [
     "CATALOG",
@@ -26,11 +30,14 @@ __all__ = [
     "BlobWriter",
     "Buffer",
     "Changes",
+    "Content",
     "Cut",
     "Digest",
     "Environment",
     "Extent",
+    "FileEntry",
     "Inline",
+    "LinkEntry",
     "Manifest",
     "ManifestPart",
     "MemoryBlobs",
@@ -38,11 +45,15 @@ __all__ = [
     "PlacedBlobs",
     "Progress",
     "Row",
+    "Tree",
     "Volume",
     "VolumeKind",
     "Whole",
     "digest_of",
+    "put_directory",
+    "put_file",
     "read_manifest",
     "reporting",
+    "restore",
     "walk",
 ]

@@ -15,7 +15,7 @@ from types import TracebackType
 from .blob import Blob
 from .digest import Buffer, Digest, digest_of
 from .files import MAP_FROM_BYTES, BlobFiles, Scratch
-from .ingest import ingest_file, ingest_stream
+from .ingest import digest_of_file, ingest_file, ingest_stream, opened
 from .manifest import INLINE_MAX_BYTES, BlobPart
 from .pack import PackWriter
 from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place, Volume, volumes_of
@@ -92,11 +92,19 @@ class Batch:
 
     def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
         """Take bytes as they come, in constant memory: they are written first, and dropped where they are known."""
-        return self._put_ingested(*ingest_stream(self._files, chunks), after)
+        return self._put_ingested(*ingest_stream(self._files, chunks, self._stage), after)
 
-    def put_file(self, path: Path, *, after: Digest | None = None) -> BlobPart:
-        """Take the bytes of a regular file as they are now, in constant memory; a symbolic link is followed."""
-        return self._put_ingested(*ingest_file(self._files, path), after)
+    def put_file(self, path: Path | int, *, after: Digest | None = None) -> BlobPart:
+        """Take the bytes of a regular file as they are now, in constant memory; a symbolic link is followed.
+
+        One that succeeds another may well be the same, so it is read before anything is written.
+        """
+        with opened(path, follow_symlinks=True) as fd:
+            if after is not None:
+                digest, size_bytes = digest_of_file(fd)
+                if self._is_taken(digest, size_bytes, BlobKind.BYTES):
+                    return BlobPart(digest, size_bytes)
+            return self._put_ingested(*ingest_file(self._files, fd, self._stage), after)
 
     def _put_ingested(self, scratch: Scratch, digest: Digest, size_bytes: int, after: Digest | None) -> BlobPart:
         try:

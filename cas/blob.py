@@ -66,8 +66,11 @@ class BlobWriter(Protocol):
     def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
         """Take bytes as they come, in constant memory."""
 
-    def put_file(self, path: Path, *, after: Digest | None = None) -> BlobPart:
-        """Take the bytes of a regular file as they are now, in constant memory; a symbolic link is followed."""
+    def put_file(self, path: Path | int, *, after: Digest | None = None) -> BlobPart:
+        """Take the bytes of a regular file as they are now, in constant memory; a symbolic link is followed.
+
+        An open descriptor is read from its start, wherever it stands.
+        """
 
 
 def read_manifest(reader: BlobReader, digest: Digest) -> Manifest:

@@ -50,14 +50,20 @@ def full(where: Path, needed_bytes: int) -> StoreFull:
 def write_all(fd: int, data: Buffer, *, preallocate: bool = True, stage: Stage | None = None) -> None:
     """Write every byte; a large file that holds nothing else is allocated first: a full disk shows before the work."""
     view = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
-    if preallocate and view.nbytes >= _PREALLOCATE_FROM_BYTES and hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, view.nbytes)
+    if preallocate:
+        allocate(fd, view.nbytes)
     done = 0
     while done < view.nbytes:
         count = os.write(fd, view[done : done + STEP_BYTES])
         done += count
         if stage is not None:
             stage.advance(count)
+
+
+def allocate(fd: int, size_bytes: int) -> None:
+    """Let an empty file have this size where that is large; what is not written reads as zeros."""
+    if size_bytes >= _PREALLOCATE_FROM_BYTES and hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, size_bytes)
 
 
 def sync_directory(path: Path) -> None:

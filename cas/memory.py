@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import BlobCorrupt, BlobMissing
 from .blob import Blob, BlobReader
 from .digest import Buffer, Digest, digest_of
+from .ingest import opened, pieces_of
 from .manifest import BlobPart
 from .place import BlobKind
 
@@ -33,9 +34,10 @@ class MemoryBlobs:
         data = b"".join(chunks)
         return BlobPart(self.put(data), len(data))
 
-    def put_file(self, path: Path, *, after: Digest | None = None) -> BlobPart:
+    def put_file(self, path: Path | int, *, after: Digest | None = None) -> BlobPart:
         """Keep the bytes of a file."""
-        return self.put_stream([path.read_bytes()])
+        with opened(path, follow_symlinks=True) as fd:
+            return self.put_stream(map(bytes, pieces_of(fd, path)))
 
     def read(self, digest: Digest) -> bytes:
         """The bytes."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from ..cas.content import Content
 from ..cas.digest import Buffer
 from ..cas.manifest import Plain
+from ..cas.tree import FileEntry, Tree
 from ..errors import Invalid
 
 T = TypeVar("T")
@@ -23,6 +26,8 @@ _SHOWN_MAX_CHARACTERS = 100
 
 # What pandas 3 calls pandas.X lives elsewhere in pandas 2; the format knows one name. A mapped array loads as an array.
 _RENAMED = {
+    "lineal.materializers.files.Directory": "lineal.Directory",
+    "lineal.materializers.files.File": "lineal.File",
     "numpy.memmap": "numpy.ndarray",
     "pandas.core.frame.DataFrame": "pandas.DataFrame",
     "pandas.core.series.Series": "pandas.Series",
@@ -124,6 +129,21 @@ class PartWriter(Protocol):
     def is_opaque(self, value: object) -> bool:
         """Whether nothing but pickling could save this value."""
 
+    def file(self, name: str, source: Path | FileEntry) -> bool:
+        """Add the bytes of a file as `buffer` would, in constant memory; say whether its owner may execute it.
+
+        Args:
+            name: As for `buffer`.
+            source: A regular file, a symbolic link to it being followed, or one in a store.
+        """
+
+    def directory(self, source: Path | Tree) -> Plain:
+        """Add all that a directory holds as the parts of this value, which has no others; give the head it must have.
+
+        Args:
+            source: A directory, a symbolic link to it being followed, or one in a store.
+        """
+
 
 class PartReader(Protocol):
     """Gives out the parts of one value.
@@ -145,6 +165,12 @@ class PartReader(Protocol):
 
     def value(self, name: str, selection: Selection | None = None) -> Any:
         """Another value, or what is selected of it, loaded anew at each call."""
+
+    def file(self, name: str) -> Content:
+        """Raw bytes to be read when they are asked for, in constant memory."""
+
+    def directory(self) -> Tree:
+        """The directory whose content the parts and the head are."""
 
 
 class Materializer(ABC, Generic[T]):

@@ -7,8 +7,10 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from ..cas.blob import BlobReader, read_manifest
+from ..cas.content import Content
 from ..cas.digest import Digest
 from ..cas.manifest import BlobPart, Manifest, ManifestPart, Part, Plain
+from ..cas.tree import DIRECTORY_FORMAT, Tree
 from ..errors import Invalid, LinealError, LoadRefused, ManifestCorrupt, MaterializerMissing
 from .base import PLAIN_FORMAT, Materializer, PartReader, Selection
 from .registry import REGISTRY, Registry
@@ -36,6 +38,7 @@ class ManifestReader:
         if len(self._parts) != len(manifest.parts):
             raise ManifestCorrupt("two parts of a manifest have one name", where=manifest.format)
         self._format = manifest.format
+        self._manifest = manifest
         self._blobs = blobs
         self._registry = registry
 
@@ -65,6 +68,15 @@ class ManifestReader:
         if not isinstance(part, Manifest):
             raise self._missing(name, "value")
         return _value_of(part, self._blobs, self._registry, selection)
+
+    def file(self, name: str) -> Content:
+        part = self._parts.get(name)
+        if isinstance(part, bytes | BlobPart):
+            return Content(part, self._blobs)
+        raise self._missing(name, "file")
+
+    def directory(self) -> Tree:
+        return Tree(self._manifest, self._blobs)
 
     def _missing(self, name: str, kind: str) -> ManifestCorrupt:
         return ManifestCorrupt(f"the manifest has no {kind} {name!r}", where=self._format)
@@ -127,6 +139,8 @@ def _nested(manifest: Manifest, blobs: BlobReader) -> Iterator[Manifest]:
             part = read_manifest(blobs, part.digest)
         if isinstance(part, Manifest):
             yield part
+            if part.format == DIRECTORY_FORMAT:
+                continue  # It holds no values, and may be large.
             waiting.extend(inner for _, inner in part.parts if isinstance(inner, Manifest | ManifestPart))
 
 

@@ -13,7 +13,8 @@ from functools import partial
 from ..cas.blob import BlobReader, read_manifest
 from ..cas.digest import Digest
 from ..cas.manifest import BlobPart, Manifest, ManifestPart, Part
-from ..errors import BlobMissing, Corrupt
+from ..cas.tree import Tree
+from ..errors import BlobMissing, Corrupt, ManifestCorrupt
 
 COMPARED_MIN_BYTES = 1024 * 1024
 """Buffers from this size on are compared to their predecessors."""
@@ -59,6 +60,14 @@ class Slot:
         """The blob that had this name."""
         part = self._known().get(name)
         return part.digest if isinstance(part, BlobPart) else None
+
+    def tree(self) -> Tree | None:
+        """The directory that this place stands for."""
+        manifest = self._find()
+        try:
+            return None if manifest is None or manifest.format != self._format else Tree(manifest, self._blobs)
+        except ManifestCorrupt:
+            return None
 
     def _inner(self, name: str) -> Manifest | None:
         part = self._known().get(name)

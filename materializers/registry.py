@@ -57,6 +57,8 @@ _BUILT_IN = {
     "pyarrow:RecordBatch": ("pyarrow.RecordBatch/1", "pyarrow.RecordBatch"),
     "pyarrow:Array": ("pyarrow.Array/1", "pyarrow.Array"),
     "pyarrow:ChunkedArray": ("pyarrow.ChunkedArray/1", "pyarrow.ChunkedArray"),
+    "files:Files": ("lineal.file/1", "lineal.File"),
+    "files:Directories": ("lineal.directory/1", "lineal.Directory"),
     # Every type ends here.
     "fallback:Pickle": (PICKLE_FORMAT, "object"),
 }

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..cas.blob import BlobWriter
 from ..cas.digest import Buffer
+from ..cas.directory import copy_below, directory_manifest, file_part
 from ..cas.manifest import INLINE_MAX_BYTES, BlobPart, Manifest, ManifestPart, Part, Plain
 from ..cas.place import BlobKind
+from ..cas.tree import EXECUTABLE, FileEntry, Tree
 from ..errors import Invalid, UnsavableValue
 from .base import PICKLE_FORMAT, Materializer, TooDeep, type_name
 from .previous import COMPARED_MIN_BYTES, Previous, Slot
@@ -82,6 +85,23 @@ class ManifestWriter:
 
     def is_opaque(self, value: object) -> bool:
         return self._registry.for_value(value).format == PICKLE_FORMAT
+
+    def file(self, name: str, source: Path | FileEntry) -> bool:
+        after = None if self._slot is None else self._slot.blob(name)
+        letter, part = file_part(self._blobs, source, after=after)
+        if isinstance(part, bytes) and not self._rides(len(part)):
+            part = BlobPart(self._blobs.put(part), len(part))
+        self.parts.append((name, part))
+        return letter == EXECUTABLE
+
+    def directory(self, source: Path | Tree) -> Plain:
+        if isinstance(source, Tree):
+            manifest = source.manifest
+            copy_below(manifest, source.reader, self._blobs)
+        else:
+            manifest = directory_manifest(self._blobs, source, after=None if self._slot is None else self._slot.tree())
+        self.parts += manifest.parts
+        return manifest.head
 
     def _rides(self, size_bytes: int) -> bool:
         """Whether a part of this size goes inside the manifest."""
