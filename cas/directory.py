@@ -85,9 +85,8 @@ def put_file(writer: BlobWriter, path: Path, *, after: Digest | None = None) -> 
 
 def directory_manifest(writer: BlobWriter, path: Path, *, after: Tree | None = None) -> Manifest:
     """Put what is below a directory, and give its manifest, which the caller puts or lets ride in another."""
-    with _reading(path):
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    return _Gathering(writer).directory(fd, path, 0, after)
+    fd = _open(path, os.O_DIRECTORY, None, str(path))
+    return _Gathering(writer).directory(fd, str(path), 0, after)
 
 
 def file_part(
@@ -149,7 +148,7 @@ class _Gathering:
     def __init__(self, writer: BlobWriter) -> None:
         self._writer = writer
 
-    def directory(self, fd: int, path: Path, depth: int, after: Tree | None) -> Manifest:
+    def directory(self, fd: int, path: str, depth: int, after: Tree | None) -> Manifest:
         """The manifest of an open directory, which is closed at the end."""
         try:
             if depth == MAX_DEPTH:
@@ -159,43 +158,45 @@ class _Gathering:
             with _reading(path), os.scandir(fd) as listing:
                 entries = sorted((os.fsencode(entry.name), entry) for entry in listing)
             items = [
-                _Item(decoded_name(key), *self._entry(fd, entry, path / entry.name, depth, after), _rank(key))
+                _Item(decoded_name(key), *self._entry(fd, entry, f"{path}/{entry.name}", depth, after), _rank(key))
                 for key, entry in entries
             ]
         finally:
             os.close(fd)
         return _manifest_of(items, self._writer)
 
-    def _entry(self, fd: int, entry: os.DirEntry[str], path: Path, depth: int, after: Tree | None) -> tuple[str, Part]:
+    def _entry(self, fd: int, entry: os.DirEntry[str], path: str, depth: int, after: Tree | None) -> tuple[str, Part]:
         if entry.is_symlink():
             with _reading(path):
                 target = os.fsencode(os.readlink(entry.name, dir_fd=fd))
             return LINK, _inside(target, path, depth)
         if entry.is_dir(follow_symlinks=False):
             before = _before(after, entry.name)
-            inner = _open(entry.name, os.O_DIRECTORY, fd, path)
+            inner = _open(entry.name, os.O_DIRECTORY | os.O_NOFOLLOW, fd, path)
             manifest = self.directory(inner, path, depth + 1, before if isinstance(before, Tree) else None)
             return DIRECTORY, manifest if len(manifest.encoded) <= _TINY_MAX_BYTES else _put(manifest, self._writer)
         if entry.is_file(follow_symlinks=False):
             # Without O_NONBLOCK what has become a pipe since would wait for its writer.
-            opened_fd = _open(entry.name, os.O_NONBLOCK, fd, path)
+            file_fd = _open(entry.name, os.O_NONBLOCK | os.O_NOFOLLOW, fd, path)
             try:
-                return self._file(opened_fd, path, _before(after, entry.name))
+                return self._file(file_fd, entry.name, path, after)
             finally:
-                os.close(opened_fd)
+                os.close(file_fd)
         raise Invalid(
             "a device, pipe or socket can't be kept", where=path, hint="Remove it, or save a directory without it."
         )
 
-    def _file(self, fd: int, path: Path, before: object) -> tuple[str, Part]:
-        known = before.content.part if isinstance(before, FileEntry) else None
-        after = known.digest if isinstance(known, BlobPart) and known.size_bytes >= _WHOLE_MAX_BYTES else None
+    def _file(self, fd: int, name: str, path: str, after: Tree | None) -> tuple[str, Part]:
+        known = None
+        if after is not None and os.fstat(fd).st_size >= _WHOLE_MAX_BYTES:
+            before = _before(after, name)
+            known = before.content.part if isinstance(before, FileEntry) else None
+        digest = known.digest if isinstance(known, BlobPart) else None
         try:
-            letter, part = file_part(self._writer, fd, inline_max_bytes=_TINY_MAX_BYTES, after=after)
+            return file_part(self._writer, fd, inline_max_bytes=_TINY_MAX_BYTES, after=digest)
         except Invalid as error:
-            error.where = str(path)
+            error.where = path
             raise
-        return letter, part
 
 
 def _manifest_of(items: list[_Item], writer: BlobWriter) -> Manifest:
@@ -237,7 +238,7 @@ def _put(manifest: Manifest, writer: BlobWriter) -> ManifestPart:
     return ManifestPart(writer.put(manifest.encoded, BlobKind.MANIFEST), manifest.size_bytes)
 
 
-def _inside(target: bytes, path: Path, depth: int) -> bytes:
+def _inside(target: bytes, path: str, depth: int) -> bytes:
     if leads_outside(target, depth):
         raise Invalid(
             f"the symbolic link leads, or may lead, out of the directory: its target is {os.fsdecode(target)!r}",
@@ -257,13 +258,13 @@ def _before(after: Tree | None, name: str) -> object:
         return None
 
 
-def _open(name: str, flags: int, fd: int, path: Path) -> int:
+def _open(name: str | Path, flags: int, fd: int | None, path: str) -> int:
     with _reading(path):
-        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=fd)
+        return os.open(name, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=fd)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

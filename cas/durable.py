@@ -21,7 +21,7 @@ _PREALLOCATE_FROM_BYTES = 1024 * 1024
 
 
 @contextmanager
-def disk_errors(where: Path, needed_bytes: int) -> Iterator[None]:
+def disk_errors(where: Path | str, needed_bytes: int) -> Iterator[None]:
     """Turn a full or failing disk into `StoreFull` or `StoreBroken`; other errors pass."""
     try:
         yield
@@ -37,7 +37,7 @@ def disk_errors(where: Path, needed_bytes: int) -> Iterator[None]:
         raise
 
 
-def full(where: Path, needed_bytes: int) -> StoreFull:
+def full(where: Path | str, needed_bytes: int) -> StoreFull:
     """The error of a file system without room."""
     return StoreFull(
         f"no room left to write {needed_bytes:,} bytes",

@@ -98,7 +98,7 @@ class _Restoring:
         try:
             fd = os.open(self._beside, _ENTER, dir_fd=self._parent)
             try:
-                self._fill(fd, tree, self._target, 0)
+                self._fill(fd, tree, str(self._target), 0)
                 if vacant is not None:
                     os.fchmod(fd, stat.S_IMODE(vacant.st_mode))
             finally:
@@ -115,7 +115,7 @@ class _Restoring:
         expect_vacant(self._target)
         self._expect_room()
         try:
-            self._write(self._parent, os.fsencode(self._beside), entry, self._target)
+            self._write(self._parent, os.fsencode(self._beside), entry, str(self._target))
             # Taking the name first is what makes it certain that nothing is replaced.
             try:
                 os.close(os.open(self._target.name, _CREATE, dir_fd=self._parent))
@@ -140,13 +140,13 @@ class _Restoring:
                 raise _occupied(self._target) from error
             raise
 
-    def _fill(self, fd: int, tree: Tree, path: Path, depth: int) -> None:
+    def _fill(self, fd: int, tree: Tree, path: str, depth: int) -> None:
         if depth == MAX_DEPTH:
             raise ManifestCorrupt(f"directories are nested more than {MAX_DEPTH} deep", where=path)
         for entry in tree:
             key = encoded_name(entry.name)
-            where = path / entry.name
-            with _naming_rivals(fd, tree, entry.name, where):
+            where = f"{path}/{entry.name}"
+            try:
                 if isinstance(entry, FileEntry):
                     self._write(fd, key, entry, where)
                 elif isinstance(entry, LinkEntry):
@@ -157,8 +157,10 @@ class _Restoring:
                         self._fill(inner, entry, where, depth + 1)
                     finally:
                         os.close(inner)
+            except _Taken as error:
+                raise _conflict(fd, tree, entry.name, where) from error
 
-    def _write(self, fd: int, key: bytes, entry: FileEntry, path: Path) -> None:
+    def _write(self, fd: int, key: bytes, entry: FileEntry, path: str) -> None:
         size_bytes = entry.content.size_bytes
         with _creating(path, size_bytes):
             out = os.open(key, _CREATE, 0o777 if entry.is_executable else 0o666, dir_fd=fd)
@@ -178,7 +180,7 @@ class _Taken(Exception):
 
 
 @contextmanager
-def _creating(path: Path, size_bytes: int = 0) -> Iterator[None]:
+def _creating(path: str, size_bytes: int = 0) -> Iterator[None]:
     try:
         with disk_errors(path, size_bytes):
             yield
@@ -194,18 +196,14 @@ def _creating(path: Path, size_bytes: int = 0) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _naming_rivals(fd: int, tree: Tree, name: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except _Taken as error:
-        rival = _rival(fd, tree, name)
-        if rival is None:
-            what, hint = "somebody else made an entry while the directory was restored", "Restore where nobody writes."
-        else:
-            what = f"{rival!r} and {name!r} are one name to this file system"
-            hint = "Restore to a file system that tells them apart."
-        raise Conflict(what, where=path, hint=hint) from error
+def _conflict(fd: int, tree: Tree, name: str, path: str) -> Conflict:
+    rival = _rival(fd, tree, name)
+    if rival is None:
+        what, hint = "somebody else made an entry while the directory was restored", "Restore where nobody writes."
+    else:
+        what = f"{rival!r} and {name!r} are one name to this file system"
+        hint = "Restore to a file system that tells them apart."
+    return Conflict(what, where=path, hint=hint)
 
 
 def _rival(fd: int, tree: Tree, name: str) -> str | None:
@@ -227,7 +225,7 @@ def _inode(fd: int, name: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _make_directory(fd: int, key: bytes, path: Path) -> int:
+def _make_directory(fd: int, key: bytes, path: str) -> int:
     with _creating(path):
         os.mkdir(key, dir_fd=fd)
     try:
@@ -238,7 +236,7 @@ def _make_directory(fd: int, key: bytes, path: Path) -> int:
         raise
 
 
-def _link(fd: int, key: bytes, entry: LinkEntry, path: Path, depth: int) -> None:
+def _link(fd: int, key: bytes, entry: LinkEntry, path: str, depth: int) -> None:
     if leads_outside(entry.target, depth):
         raise ManifestCorrupt(
             f"a symbolic link leads out of the directory: its target is {os.fsdecode(entry.target)!r}",

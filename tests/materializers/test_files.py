@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 
 import lineal
 from lineal.cas import Manifest, MemoryBlobs, put_directory, put_file
-from lineal.errors import EntryNotFound, Invalid, ManifestCorrupt, UnsavableValue
+from lineal.errors import EntryNotFound, Invalid, ManifestCorrupt, StoreFull, UnsavableValue
 from lineal.materializers import load, runs_code, save
 from lineal.materializers.files import Directory, File
 
@@ -206,3 +209,70 @@ def test_a_file_given_to_a_pipeline_counts_by_what_is_in_it(client: lineal.Clien
     changed = whole(File(path)).steps["count"]
     assert not changed.is_cached
     assert changed.outputs["output"].load() == 3
+
+
+def stored_bytes(client: lineal.Client) -> int:
+    """What blobs and packs take."""
+    store = client.store.path
+    return sum(
+        path.stat().st_size for name in ("blobs", "packs") for path in (store / name).rglob("*") if path.is_file()
+    )
+
+
+def test_of_a_large_file_in_a_directory_the_next_version_stores_only_what_is_new(
+    client: lineal.Client, folder: Path
+) -> None:
+    client.save(Directory(folder), "data")
+    client.save(File(folder / "a" / "large.bin"), "large")
+    before = stored_bytes(client)
+    with (folder / "a" / "large.bin").open("ab") as file:
+        file.write(os.urandom(1000))
+    client.save(Directory(folder), "data")
+    client.save(File(folder / "a" / "large.bin"), "large")
+    assert stored_bytes(client) < before + 100_000
+    loaded_again: Any = client.artifact("data").load()
+    assert loaded_again["a/large.bin"].read_bytes() == (folder / "a" / "large.bin").read_bytes()
+    assert list(loaded_again) == ["a/b.csv", "a/large.bin", "run"]
+
+
+def test_a_large_file_that_is_there_is_written_no_second_time(client: lineal.Client, folder: Path) -> None:
+    path = folder / "a" / "large.bin"
+    known = client.save(File(path), "large").manifest.parts[0][1]
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with client.store.blobs.batch() as batch:
+            assert batch.put_file(path, after=known.digest) == known  # type: ignore[union-attr]
+            with pytest.raises(StoreFull):
+                batch.put_file(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_a_large_file_is_saved_loaded_and_restored_in_constant_memory(tmp_path: Path) -> None:
+    code = """if True:
+        import os, resource, sys
+        from pathlib import Path
+        import lineal
+        from lineal.materializers.files import Directory, File
+        folder = Path(sys.argv[1]) / "folder"
+        folder.mkdir()
+        (folder / "large").touch()
+        os.truncate(folder / "large", 300_000_000)
+        with lineal.open(Path(sys.argv[1]) / "store") as client:
+            client.save({"warm": [1]}, "warm")
+            client.artifact("warm").load()
+            before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            client.save(File(folder / "large"), "file")
+            os.truncate(folder / "large", 300_000_001)
+            client.save(File(folder / "large"), "file")
+            client.save(Directory(folder), "folder")
+            client.artifact("file").load().restore(folder.parent / "file")
+            client.artifact("folder").load().restore(folder.parent / "again")
+        sizes_bytes = {os.stat(folder.parent / name).st_size for name in ("file", "again/large")}
+        print(*sizes_bytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib)
+    """
+    done = subprocess.run([sys.executable, "-P", "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    size_bytes, grown_kib = map(int, done.stdout.split())
+    assert size_bytes == 300_000_001
+    assert grown_kib < 64 * 1024
