@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import random
 import socket
-import subprocess
-import sys
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +16,6 @@ from lineal.cas import (
     Digest,
     FileEntry,
     LinkEntry,
-    Manifest,
     ManifestPart,
     MemoryBlobs,
     Tree,
@@ -30,7 +26,7 @@ from lineal.cas import (
     walk,
 )
 from lineal.cas.digest import Buffer
-from lineal.errors import BlobCorrupt, EntryNotFound, Invalid
+from lineal.errors import EntryNotFound, Invalid
 
 MiB = 1024 * 1024
 
@@ -431,76 +427,3 @@ def test_large_files_succeed_those_of_the_same_path_and_no_others(folder: Path, 
 def test_a_damaged_predecessor_keeps_nothing_from_being_saved(folder: Path, blobs: CountingBlobs) -> None:
     first = put_directory(blobs, folder)
     assert put_directory(MemoryBlobs(), folder, after=Tree(first, MemoryBlobs())).digest == first.digest
-
-
-def stream_of(blobs: MemoryBlobs, data: bytes, claimed: Digest | None = None) -> FileEntry:
-    digest = blobs.put(data) if claimed is None else claimed
-    manifest = Manifest("lineal.directory/1", "lineal.Directory", "f", (("a", BlobPart(digest, len(data))),))
-    entry = Tree(manifest, blobs)["a"]
-    assert isinstance(entry, FileEntry)
-    return entry
-
-
-@pytest.mark.parametrize("size_bytes", [0, 10, MiB, 9 * MiB + 3])
-def test_a_stream_seeks_and_reads_like_a_file(tmp_path: Path, blobs: CountingBlobs, size_bytes: int) -> None:
-    data = random.Random(2).randbytes(size_bytes)
-    (tmp_path / "same").write_bytes(data)
-    choose = random.Random(3)
-    with stream_of(blobs, data).content.open() as stored, open(tmp_path / "same", "rb") as file:
-        for _ in range(60):
-            at, count = choose.randrange(size_bytes + 5), choose.choice([0, 1, 1000, MiB, 5 * MiB, -1])
-            assert stored.seek(at) == file.seek(at)
-            assert stored.read(count) == file.read(count)
-            assert stored.tell() == file.tell()
-        assert stored.seek(0, os.SEEK_END) == size_bytes
-        stored.seek(0)
-        assert stored.read() == data
-        assert not stored.writable()
-
-
-class FlippingBlobs(MemoryBlobs):
-    """Blobs whose views are not what was put, as large mapped ones may be."""
-
-    def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
-        view = super().view(digest, size_bytes, start, stop)
-        if start == 0:
-            view[7] ^= 1
-        return view
-
-
-def test_a_damaged_large_file_is_found_at_the_end_of_its_stream_and_of_its_pieces() -> None:
-    entry = stream_of(FlippingBlobs(), bytes(9 * MiB))
-    with entry.content.open() as stored, pytest.raises(BlobCorrupt):
-        deque(iter(lambda: stored.read(100_000), b""), maxlen=0)
-    with pytest.raises(BlobCorrupt):
-        deque(entry.content.pieces(), maxlen=0)
-
-
-def test_a_large_file_is_saved_and_streamed_in_constant_memory(tmp_path: Path) -> None:
-    code = """if True:
-        import os, resource, sys
-        from pathlib import Path
-        from lineal.cas import Batch, BlobFiles, BlobPart, FileEntry, Manifest, Tree, put_directory
-        from lineal.cas.ingest import ingest_file
-        root = Path(sys.argv[1])
-        files = BlobFiles(root)
-        files.create()
-        source = root / "source"
-        source.touch()
-        os.truncate(source, 500 * 1024 * 1024)
-        scratch, digest, size_bytes = ingest_file(files, source)
-        scratch.target = files.path(digest)
-        files.publish([scratch], [])
-        before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        part = ("a", BlobPart(digest, size_bytes))
-        tree = Tree(Manifest("lineal.directory/1", "lineal.Directory", "f", (part,)), files)
-        read_bytes = 0
-        with tree["a"].content.open() as stream:
-            while piece := stream.read(1 << 20):
-                read_bytes += len(piece)
-        print(read_bytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib)
-    """
-    done = subprocess.run([sys.executable, "-P", "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
-    read_bytes, grown_kib = map(int, done.stdout.split())
-    assert read_bytes == 500 * MiB
-    assert grown_kib < 32 * 1024
