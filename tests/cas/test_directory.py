@@ -427,3 +427,20 @@ def test_large_files_succeed_those_of_the_same_path_and_no_others(folder: Path, 
 def test_a_damaged_predecessor_keeps_nothing_from_being_saved(folder: Path, blobs: CountingBlobs) -> None:
     first = put_directory(blobs, folder)
     assert put_directory(MemoryBlobs(), folder, after=Tree(first, MemoryBlobs())).digest == first.digest
+
+
+def test_the_layout_is_what_it_was_when_it_was_first_written(tmp_path: Path, blobs: CountingBlobs) -> None:
+    folder = tmp_path / "folder"
+    (folder / "inner" / "empty").mkdir(parents=True)
+    for number in range(300):
+        (folder / f"{number:03d}").write_bytes(b"%d" % number * (number % 60))
+    (folder / "inner" / "run").write_text("#!/bin/sh\n" * 20)
+    (folder / "inner" / "run").chmod(0o755)
+    (folder / "inner" / "latest").symlink_to("../007")
+    assert (
+        str(put_directory(blobs, folder).digest) == "f90ce370fb5dcebdf59041512a1d72b8be899bbe50e5c3771e54d0b54fa0fc95"
+    )
+    assert (
+        str(put_file(blobs, folder / "inner" / "run").digest)
+        == "e07b2be42784f5a57431aff0757bd86e04a7d7b1ba21b26fcc949421ea9b2131"
+    )
