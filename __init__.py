@@ -8,9 +8,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .cas.progress import reporting
     from .client import Client, artifact, load, open, runs, save
     from .errors import LinealError
     from .materializers import Materializer
+    from .materializers.files import Directory, File
     from .pipeline import Artifact, Pipeline, Step, pipeline, step
 
 __version__ = "0.1.0"
@@ -18,6 +20,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Artifact": "pipeline",
     "Client": "client",
+    "Directory": "materializers.files",
+    "File": "materializers.files",
     "LinealError": "errors",
     "Materializer": "materializers",
     "Pipeline": "pipeline",
@@ -26,6 +30,7 @@ _HOMES = {
     "load": "client",
     "open": "client",
     "pipeline": "pipeline",
+    "reporting": "cas.progress",
     "runs": "client",
     "save": "client",
     "step": "pipeline",
@@ -34,6 +39,8 @@ _HOMES = {
 __all__ = [
     "Artifact",
     "Client",
+    "Directory",
+    "File",
     "LinealError",
     "Materializer",
     "Pipeline",
@@ -42,6 +49,7 @@ __all__ = [
     "load",
     "open",
     "pipeline",
+    "reporting",
     "runs",
     "save",
     "step",

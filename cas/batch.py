@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
+from ..errors import BlobCorrupt, BlobMissing
 from .blob import Blob
 from .digest import Buffer, Digest, digest_of
 from .files import MAP_FROM_BYTES, BlobFiles, Scratch
@@ -22,7 +23,7 @@ from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place, Volume, volumes_
 from .progress import Stage
 from .reader import Finder
 from .source import BufferSource, FileSource, Source
-from .succession import Piece, pieces_of, succeed, volumes_within
+from .succession import Piece, digest_of_pieces, pieces_of, succeed, volumes_within
 
 _OPEN_MAX = 64
 _PACK_MAX_BYTES = 256 * 1024 * 1024
@@ -102,7 +103,9 @@ class Batch:
         with opened(path, follow_symlinks=True) as fd:
             if after is not None:
                 digest, size_bytes = digest_of_file(fd)
-                if self._is_taken(digest, size_bytes, BlobKind.BYTES):
+                if self._is_taken(digest, size_bytes, BlobKind.BYTES) or self._succeed_file(
+                    fd, digest, size_bytes, after
+                ):
                     return BlobPart(digest, size_bytes)
             return self._put_ingested(*ingest_file(self._files, fd, self._stage), after)
 
@@ -191,12 +194,29 @@ class Batch:
     def _succeed(self, digest: Digest, new: Source, kind: BlobKind, item_bytes: int, after: Digest | None) -> bool:
         """Store only what the predecessor has not; not where there is none, or hardly anything is shared."""
         old = None if after is None or after == digest else self._predecessor(after)
-        succession = None if old is None else succeed(self._files, new, old, item_bytes=item_bytes)
+        try:
+            succession = None if old is None else succeed(self._files, new, old, item_bytes=item_bytes)
+        except (BlobCorrupt, BlobMissing):
+            return False  # The predecessor has lost bytes; who reads it is told.
         if succession is None or not self._hold(volumes_within(succession)):
             return False
         self._pending[digest] = _Pending(new.size_bytes, kind, pieces_of(succession, new, self._pack))
         self._stage.advance(new.size_bytes)
         return True
+
+    def _succeed_file(self, fd: int, digest: Digest, size_bytes: int, after: Digest) -> bool:
+        """As `_succeed`; but a file may change while it is read, so what came of it is read once more."""
+        if size_bytes < MAP_FROM_BYTES:
+            return False
+        try:
+            if not self._succeed(digest, FileSource(fd, size_bytes), BlobKind.BYTES, 1, after):
+                return False
+        except BlobCorrupt:
+            return False  # The file has fewer bytes than it had.
+        if digest_of_pieces(self._files, self._pending[digest].pieces) == digest:
+            return True
+        del self._pending[digest]
+        return False
 
     def _predecessor(self, digest: Digest) -> tuple[Extent, ...] | None:
         row = self._find(digest)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from blake3 import blake3
+
+from .digest import Digest
 from .extents import ExtentReader
 from .files import BlobFiles
 from .matching import Match, matches
 from .pack import PackWriter
 from .place import Cut, Extent, Volume
-from .source import Source
+from .source import FileSource, Source, blocks
 
 _LEAST_SHARED = 8
 """One part in so many must be shared: below, a file of its own costs little more and can be mapped."""
@@ -89,3 +92,18 @@ def pieces_of(succession: Succession, new: Source, pack: Callable[[], PackWriter
         else:
             pieces.append(Piece(*part))
     return pieces
+
+
+def digest_of_pieces(files: BlobFiles, pieces: Sequence[Piece]) -> Digest:
+    """Digest what pieces make, those in packs on their way included, in constant memory."""
+    hasher = blake3()
+    for volume, offset, size_bytes in pieces:
+        if isinstance(volume, PackWriter):
+            source: Source = FileSource(volume.scratch.fd, volume.size_bytes)
+            for block in blocks(source, offset, offset + size_bytes):
+                hasher.update(block)
+        else:
+            with ExtentReader(files, [Extent(volume, offset, size_bytes)]) as reader:
+                for block in blocks(reader):
+                    hasher.update(block)
+    return Digest(hasher.digest())

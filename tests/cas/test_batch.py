@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lineal.cas import BlobKind, Cut, Digest, Inline, Whole, digest_of
+from lineal.cas import batch as batches
 from lineal.cas.store import Entry
 from lineal.store import Store
 
@@ -211,3 +213,35 @@ def test_an_abandoned_batch_holds_nothing(store: Store) -> None:
     with pytest.raises(ValueError, match="given up"):
         give_up()
     assert list((store.path / "tmp").iterdir()) == []
+
+
+def test_a_predecessor_that_lost_bytes_costs_its_successor_nothing_but_space(store: Store) -> None:
+    data = os.urandom(2 * MIB)
+    (one,) = commit(store, (data, None))
+    (two,) = commit(store, (data + b"more", one))
+    (pack,) = packs(store)
+    pack.unlink()
+    (three,) = commit(store, (data + b"more and more", two))
+    assert isinstance(entry(store, three).place, Whole)
+    assert store.blobs.read(three) == data + b"more and more"
+
+
+def test_a_file_that_changes_while_it_succeeds_another_is_stored_as_it_was_at_one_moment(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(3 * MIB)
+    (one,) = commit(store, (data, None))
+    path = tmp_path / "file"
+    path.write_bytes(data + b"appended")
+    real = batches.succeed
+
+    def change_then_succeed(*args: Any, **named: Any) -> Any:
+        path.write_bytes(data + b"APPENDED")
+        return real(*args, **named)
+
+    monkeypatch.setattr(batches, "succeed", change_then_succeed)
+    with store.blobs.batch() as batch:
+        part = batch.put_file(path, after=one)
+        store.append([], batch.publish()).wait()
+    assert store.blobs.read(part.digest) == data + b"APPENDED"
+    assert digest_of(data + b"APPENDED") == part.digest
