@@ -1,8 +1,12 @@
-"""Arrow: one uncompressed IPC stream a column, read in place.
+"""Arrow tables, batches and arrays, by the buffers of their columns as `pyarrow_arrays` lays them out.
 
-Columns are written without their names, so that renaming one changes no blob; names, nullability and metadata are in
-the table's own part ``schema``. How a column was cut into chunks is no part of its value: it is written in one, without
-the rest of what it was sliced from and without what lies under its nulls.
+Columns go without their names, so that renaming one changes no blob; names, nullability and metadata are in a table's
+own part ``schema``. How a column was cut into chunks is no part of its value. The head is ``{rows, …}`` or ``{length,
+type, …}``, with the lengths of dictionaries by path; a type that its name does not tell is the part ``type``.
+
+Reading checks the size of every buffer, the lengths of texts and lists and the indices of dictionaries, so that damage
+never leads outside of a buffer. Values of fixed width are not looked at, and neither is whether text is UTF-8 where it
+is large enough to be mapped: that would read it all, and `lineal verify` knows better.
 """
 
 from __future__ import annotations
@@ -12,14 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-import numpy as np
 import pyarrow as pa
 
 from ..cas.manifest import Plain
-from ..errors import BlobCorrupt, ManifestCorrupt, UnsavableValue
-from .base import Materializer, PartReader, PartWriter, shown, type_name
+from ..errors import Invalid, ManifestCorrupt, UnsavableValue
+from .base import Materializer, PartReader, PartWriter, Selection, shown, type_name
+from .pyarrow_arrays import ArrayReader, ArrayWriter
+from .pyarrow_streams import damage, read_schema
 
 _SHOWN_MAX_COLUMNS = 100
+_ALL = Selection()
 
 
 class _Columns(Materializer[Any]):
@@ -28,31 +34,33 @@ class _Columns(Materializer[Any]):
     def save(self, value: Any, parts: PartWriter) -> Plain:
         with _refusals(value):
             parts.buffer("schema", memoryview(value.schema.serialize()))
+            writer = ArrayWriter(parts)
             for index, column in enumerate(value.columns):
-                parts.buffer(f"column.{index}", _stream(_canonical(column)))
-            if not value.columns:
-                # Only a batch can say how many rows there are.
-                parts.buffer("rows", _stream(pa.table(value)))
-        return None
+                writer.write_column(column, f"{index}.")
+        return _head({"rows": value.num_rows}, writer)
 
     def load(self, head: Any, parts: PartReader) -> Any:
-        schema = _schema(parts.buffer("schema"))
-        # Names are decoded where they are asked for: here, so that damage to them is found on loading.
-        columns = [_column(parts.buffer(f"column.{index}")) for index in range(len(schema.names))]
-        if not columns:
-            return self._of_rows(_table(parts.buffer("rows")))
-        if len({len(column) for column in columns}) > 1:
-            raise ManifestCorrupt("the columns of a table differ in length", where=self.format)
-        with _damage():
+        return self.load_part(head, parts, _ALL)
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
+        schema = read_schema(parts.buffer("schema"))
+        rows, start, stop = _range(head["rows"], selection)
+        with damage():
+            # Names are decoded where they are asked for: here, so that damage to them is found on loading.
+            numbers = _numbers(schema.names, selection)
+            reader = ArrayReader(parts, head.get("dictionaries"))
+            columns = [reader.read(schema.field(number).type, f"{number}.", rows, start, stop) for number in numbers]
+            if numbers != list(range(len(schema))):
+                schema = pa.schema([schema.field(number) for number in numbers], metadata=schema.metadata)
+            if not columns:
+                # Only a column can say how many rows there are.
+                nothing = pa.Array.from_buffers(pa.null(), stop - start, [None])
+                return self._of_columns([nothing], pa.schema([("", pa.null())], schema.metadata)).select([])
             return self._of_columns(columns, schema)
 
     @abstractmethod
     def _of_columns(self, columns: list[Any], schema: Any) -> Any:
-        """Put chunked columns together."""
-
-    @abstractmethod
-    def _of_rows(self, table: Any) -> Any:
-        """Turn a table without columns into what is wanted."""
+        """Put columns together."""
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         fields = list(value.schema)[:_SHOWN_MAX_COLUMNS]
@@ -63,149 +71,97 @@ class _Columns(Materializer[Any]):
 class Table(_Columns):
     """Tables, with their schema and its metadata."""
 
-    format: ClassVar[str] = "pyarrow.Table/1"
+    format: ClassVar[str] = "pyarrow.Table/2"
 
     def _of_columns(self, columns: list[Any], schema: Any) -> Any:
         return pa.Table.from_arrays(columns, schema=schema)
-
-    def _of_rows(self, table: Any) -> Any:
-        return table
 
 
 class RecordBatch(_Columns):
     """Record batches, with their schema and its metadata."""
 
-    format: ClassVar[str] = "pyarrow.RecordBatch/1"
+    format: ClassVar[str] = "pyarrow.RecordBatch/2"
 
     def _of_columns(self, columns: list[Any], schema: Any) -> Any:
-        return pa.RecordBatch.from_arrays([column.combine_chunks() for column in columns], schema=schema)
-
-    def _of_rows(self, table: Any) -> Any:
-        batches = table.to_batches()
-        return batches[0] if batches else pa.RecordBatch.from_arrays([], schema=table.schema)
+        return pa.RecordBatch.from_arrays([_whole(column) for column in columns], schema=schema)
 
 
-class ChunkedArray(Materializer[Any]):
-    """Chunked arrays, in as few chunks as they can be."""
+class Array(Materializer[Any]):
+    """Arrays of any type that Arrow itself can write."""
 
-    format: ClassVar[str] = "pyarrow.ChunkedArray/1"
+    format: ClassVar[str] = "pyarrow.Array/2"
 
     def save(self, value: Any, parts: PartWriter) -> Plain:
         with _refusals(value):
-            parts.buffer("data", _stream(_canonical(value)))
-        return None
+            name = _name_of_type(value.type)
+            if name is None:
+                parts.buffer("type", memoryview(pa.schema([("", value.type)]).serialize()))
+            writer = ArrayWriter(parts)
+            writer.write_column(value, "")
+        return _head({"length": len(value), "type": name}, writer)
 
     def load(self, head: Any, parts: PartReader) -> Any:
-        return _column(parts.buffer("data"))
+        return self.load_part(head, parts, _ALL)
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
+        if selection.columns is not None:
+            raise Invalid("an Arrow array has no columns", where=self.format, hint="Select rows alone.")
+        length, start, stop = _range(head["length"], selection)
+        name = head["type"]
+        with damage():
+            kind = read_schema(parts.buffer("type")).field(0).type if name is None else pa.type_for_alias(name)
+            return self._made(ArrayReader(parts, head.get("dictionaries")).read(kind, "", length, start, stop))
+
+    def _made(self, column: Any) -> Any:
+        return _whole(column)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"length": len(value), "type": shown(value.type)}
 
 
-class Array(ChunkedArray):
-    """Arrays of any type that Arrow itself can write."""
+class ChunkedArray(Array):
+    """Chunked arrays, in as few chunks as they can be."""
 
-    format: ClassVar[str] = "pyarrow.Array/1"
+    format: ClassVar[str] = "pyarrow.ChunkedArray/2"
 
-    def load(self, head: Any, parts: PartReader) -> Any:
-        column = super().load(head, parts)
-        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _canonical(column: Any) -> Any:
-    """The column as a table of its own, in one chunk where it fits, without noise."""
-    chunked = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
-    if chunked.num_chunks > 1:
-        try:
-            chunked = _unnamed(chunked).unify_dictionaries().combine_chunks().column(0)
-        except pa.ArrowNotImplementedError:
-            return _unnamed(chunked)
-    chunks = [_without_noise(chunk) for chunk in chunked.chunks if len(chunk)]
-    return _unnamed(pa.chunked_array(chunks, type=chunked.type))
+    def _made(self, column: Any) -> Any:
+        return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
 
 
-def _unnamed(column: Any) -> Any:
-    return pa.Table.from_arrays([column], names=[""])
+def _head(head: dict[str, Plain], writer: ArrayWriter) -> Plain:
+    return {**head, "dictionaries": dict(writer.dictionaries)} if writer.dictionaries else head
 
 
-def _without_noise(array: Any) -> Any:
+def _whole(column: Any) -> Any:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _range(length: Any, selection: Selection) -> tuple[int, int, int]:
+    if type(length) is not int or not 0 <= length < 2**63:
+        raise ManifestCorrupt(f"Arrow data can't have the length {length!r}")
+    start, stop, _ = (slice(None) if selection.rows is None else selection.rows).indices(length)
+    return length, start, max(start, stop)
+
+
+def _numbers(names: list[str], selection: Selection) -> list[int]:
+    if selection.columns is None:
+        return list(range(len(names)))
+    numbers: list[int] = []
+    for label in selection.columns:
+        found = [number for number, name in enumerate(names) if name == label]
+        if not found:
+            raise Invalid(f"the table has no column {label!r}", hint=f"It has {shown(', '.join(names))}.")
+        numbers += found
+    return numbers
+
+
+def _name_of_type(kind: Any) -> str | None:
+    """The name of a type that says it all."""
+    name = str(kind)
     try:
-        # Arrow writes more of a buffer than is used, so only buffers of just their size say nothing else.
-        is_exact = array.get_total_buffer_size() == array.nbytes + _uncounted_bytes(array.type)
-        if is_exact and not _may_hold_noise(array):
-            return array
-        taken = array.take(pa.array(np.arange(len(array))))
-    except (pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        return array
-    return taken if taken.type == array.type else array
-
-
-def _uncounted_bytes(kind: Any) -> int:
-    """What `nbytes` leaves out: the last of the offsets, at each level."""
-    of = pa.types
-    is_large = of.is_large_list(kind) or of.is_large_string(kind) or of.is_large_binary(kind)
-    is_small = of.is_list(kind) or of.is_map(kind) or of.is_string(kind) or of.is_binary(kind)
-    own = 8 if is_large else 4 * is_small
-    return own + sum(_uncounted_bytes(kind.field(index).type) for index in range(kind.num_fields))
-
-
-def _may_hold_noise(array: Any) -> bool:
-    """Whether bytes under nulls, or bits past the end, would be written that are no part of the value."""
-    kind = array.type
-    if array.null_count or pa.types.is_boolean(kind):
-        return True
-    if isinstance(array, pa.ExtensionArray):
-        return _may_hold_noise(array.storage)
-    if isinstance(array, pa.DictionaryArray):
-        return _may_hold_noise(array.dictionary)
-    if isinstance(array, pa.StructArray):
-        return any(_may_hold_noise(array.field(index)) for index in range(kind.num_fields))
-    if isinstance(array, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):
-        return _may_hold_noise(array.values)
-    return bool(kind.num_fields)
-
-
-def _stream(table: Any) -> memoryview:
-    """An IPC stream of the table, in memory of just its size."""
-    size = pa.MockOutputStream()
-    _write(size, table)
-    buffer = pa.allocate_buffer(size.size())
-    _write(pa.FixedSizeBufferWriter(buffer), table)
-    return memoryview(buffer)
-
-
-def _write(sink: Any, table: Any) -> None:
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions()) as writer:
-        writer.write_table(table)
-
-
-def _schema(data: memoryview) -> Any:
-    with _damage():
-        return pa.ipc.read_schema(pa.py_buffer(data))
-
-
-def _table(data: memoryview) -> Any:
-    """Read a stream in place; every offset and index is checked."""
-    with _damage(), pa.ipc.open_stream(pa.py_buffer(data)) as reader:
-        table = reader.read_all()
-        table.validate(full=True)
-        return table
-
-
-def _column(data: memoryview) -> Any:
-    table = _table(data)
-    if table.num_columns != 1:
-        raise ManifestCorrupt(f"the stream of a column holds {table.num_columns}")
-    return table.column(0)
-
-
-@contextmanager
-def _damage() -> Iterator[None]:
-    # Arrow reports a stream that ends too early as an error of the system.
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise BlobCorrupt(f"Arrow data can't be read: {error}") from error
+        return name if pa.type_for_alias(name) == kind else None
+    except ValueError:
+        return None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lineal.cas import Batch, BlobFiles, Digest, Manifest, MemoryBlobs
-from lineal.errors import BlobCorrupt, ManifestCorrupt
+from lineal.errors import BlobCorrupt, Invalid, ManifestCorrupt
 from lineal.materializers import load, runs_code, save
 
 RoundTrip = Callable[[Any], tuple[Any, Manifest]]
@@ -28,7 +29,8 @@ ARRAYS = [
     pa.array([1, 2], pa.timestamp("us", "Europe/Berlin")),
     pa.array([[1], None, [2, None]]),
     pa.array([[1, 2], None], pa.list_(pa.int8(), 2)),
-    pa.array([[1], [2, 3]], pa.list_view(pa.int64())),
+    pa.array([[1], [2, 3], None], pa.list_view(pa.int64())),
+    pa.array([[1], None, [2, 3]], pa.large_list_view(pa.int64())),
     pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.int64())),
     pa.array([{"a": 1, "b": [True]}, None]),
     pa.array(["a", "b", None, "a"]).dictionary_encode(),
@@ -37,6 +39,17 @@ ARRAYS = [
     ),
     pa.RunEndEncodedArray.from_arrays([3, 10], ["a", "b"]),
     pa.array([], pa.list_(pa.string())),
+    pa.array([[["a", None], None], None, [[]], [["bc"]] * 9]),
+    pa.array([{"s": "x", "l": [{"d": 1.5}]}, {"s": None, "l": None}] * 5),
+    pa.array([(1, 2, 3), None], pa.month_day_nano_interval()),
+    pa.array([1, None], pa.decimal256(50, 2)),
+    pa.array([b"", None], pa.binary(0)),
+    pa.array([b"x" * 30, None], pa.binary_view()),
+    pa.array([[1.5, 2.5], None, [3.5, 4.5]], pa.list_(pa.float16(), 2)),
+    pa.array([["x"], None], pa.large_list(pa.large_binary())),
+    pa.array([uuid.UUID(int=3).bytes, None], pa.uuid()),
+    pa.array([["p", "q", "p"], None], pa.list_(pa.dictionary(pa.int8(), pa.string(), ordered=True))),
+    pa.array([{"a": 1}, None], pa.struct([pa.field("a", pa.int64(), nullable=False, metadata={"k": "v"})])),
 ]
 
 
@@ -89,6 +102,107 @@ def test_chunks_and_what_lies_under_nulls_are_no_part_of_the_content() -> None:
     assert content(pa.table({"a": pa.chunked_array([[1], [2, 3]])})) == content(pa.table({"a": [1, 2, 3]}))
     dictionaries = pa.chunked_array([pa.array(["a", "b"]).dictionary_encode(), pa.array(["c"]).dictionary_encode()])
     assert content(dictionaries) == content(pa.chunked_array([pa.array(["a", "b", "c"]).dictionary_encode()]))
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: str(array.type))
+def test_what_an_array_was_sliced_from_leaves_no_trace(array: Any) -> None:
+    doubled = pa.concat_arrays([array, array]) if not is_stiff(array.type) else array
+    for start in range(len(array)):
+        expected = content(pa.array(array.slice(start).to_pylist(), array.type)) if is_made(array.type) else None
+        assert expected in (None, content(array.slice(start)))
+        assert content(doubled.slice(start, 1)) == content(array.slice(start, 1))
+
+
+def is_stiff(kind: Any) -> bool:
+    return pa.types.is_union(kind) or pa.types.is_run_end_encoded(kind)
+
+
+def is_made(kind: Any) -> bool:
+    """Whether Arrow makes arrays of this type of Python values; a slice keeps its dictionary."""
+    return not (is_stiff(kind) or "dictionary" in str(kind) or "struct" in str(kind))
+
+
+def test_what_lies_under_nulls_is_dropped_at_every_level() -> None:
+    mask = pa.array([False, True, False])
+    hidden = pa.array([1, 77, 3])
+    struct = pa.StructArray.from_arrays([hidden], ["a"], mask=mask)
+    assert content(struct) == content(pa.array([{"a": 1}, None, {"a": 3}]))
+    offsets = pa.array([0, 1, 2, 3], pa.int32())
+    assert content(pa.ListArray.from_arrays(offsets, hidden, mask=mask)) == content(pa.array([[1], None, [3]]))
+    fixed = pa.FixedSizeListArray.from_arrays(hidden, 1, mask=mask)
+    assert content(fixed) == content(pa.array([[1], None, [3]], pa.list_(pa.int64(), 1)))
+    text = pa.array(["a", "secret", "b"])
+    noisy = pa.Array.from_buffers(pa.string(), 3, [pa.py_buffer(b"\x05"), *text.buffers()[1:]])
+    assert content(noisy) == content(pa.array(["a", None, "b"]))
+    bits = pa.Array.from_buffers(pa.bool_(), 3, [pa.py_buffer(b"\xfd"), pa.py_buffer(b"\xff")])
+    assert content(bits) == content(pa.array([True, None, True]))
+
+
+def parts_of(value: Any) -> dict[str, Any]:
+    return dict(save(value, MemoryBlobs()).manifest.parts)
+
+
+def test_an_inserted_row_leaves_the_bytes_before_and_after_it_as_they_were() -> None:
+    words = [f"word {number}" for number in range(1000)]
+    before = parts_of(pa.table({"s": words, "i": range(1000), "l": [[number] for number in range(1000)]}))
+    words.insert(500, "new")
+    numbers = [*range(500), 77, *range(500, 1000)]
+    after = parts_of(pa.table({"s": words, "i": numbers, "l": [[number] for number in numbers]}))
+    inserted = {"0.lengths": 4, "0.data": 3, "1.data": 8, "2.lengths": 4, "2.0.data": 8}
+    assert list(before) == list(after) == ["schema", *inserted]
+    for name, size_bytes in inserted.items():
+        one, other = before[name], after[name]
+        assert len(other) == len(one) + size_bytes, name
+        assert any(one == other[:at] + other[at + size_bytes :] for at in range(len(other))), name
+
+
+def test_some_columns_and_rows_are_loaded_without_the_others() -> None:
+    columns = {f"c{number}": array for number, array in enumerate(ARRAYS) if len(array) == 3}
+    table = pa.table({**columns, "many": [list(range(number)) for number in range(3)]})
+    blobs = MemoryBlobs()
+    for value in (table, table.to_batches()[0]):
+        manifest = save(value, blobs).manifest
+        for start, stop in ((0, 3), (1, 2), (2, 2), (-1, None), (5, 9)):
+            loaded: Any = load(manifest, blobs, rows=slice(start, stop))
+            assert loaded.equals(pa.table(table)[start:stop] if value is table else value[start:stop])
+            loaded.validate(full=True)
+        loaded = load(manifest, blobs, columns=["many", "c0"], rows=slice(1, 3))
+        assert loaded.equals(value.select(["many", "c0"])[1:3])
+    with pytest.raises(Invalid, match="nope"):
+        load(manifest, blobs, columns=["nope"])
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: str(array.type))
+def test_any_slice_of_an_array_is_loaded_as_it_would_be_cut(array: Any) -> None:
+    many = pa.concat_arrays([array] * 7) if not is_stiff(array.type) else array
+    blobs = MemoryBlobs()
+    manifest = save(many, blobs).manifest
+    for start in range(0, len(many), 3):
+        for stop in range(start, len(many) + 2, 5):
+            loaded: Any = load(manifest, blobs, rows=slice(start, stop))
+            loaded.validate(full=True)
+            assert loaded.equals(many[start:stop])
+
+
+def test_only_what_was_asked_for_is_read(tmp_path: Path) -> None:
+    rows = 1_000_000
+    table = pa.table({"a": np.arange(rows), "b": np.arange(rows) * 0.5, "s": ["x"] * rows})
+    blobs = Asked()
+    manifest = save(table, blobs).manifest
+    load(manifest, blobs, columns=["b"], rows=slice(10, 20))
+    assert blobs.asked == [(rows * 8, 80, 160)]
+
+
+class Asked(MemoryBlobs):
+    """Blobs in memory that note what was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[int, int, int | None]] = []
+
+    def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
+        self.asked.append((size_bytes, start, stop))
+        return super().view(digest, size_bytes, start, stop)
 
 
 def test_renaming_a_column_writes_no_new_blob_and_replacing_it_writes_one() -> None:
