@@ -99,6 +99,14 @@ class Selection:
     rows: slice | None = None
     """Rows of a table, or the first axis of an array, without a step; None for all."""
 
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return self.columns is None and self.rows is None
+
+
+ALL = Selection()
+
 
 class PartWriter(Protocol):
     """Takes the parts of one value, in the order in which they stay."""
@@ -219,3 +227,11 @@ class Materializer(ABC, Generic[T]):
     def metadata(self, value: T) -> dict[str, Plain]:
         """Small facts worth searching for: shape, dtype, rows, columns."""
         return {}
+
+
+def check_rows_alone(materializer: Materializer[Any], selection: Selection) -> None:
+    """Refuse columns where there are only rows to select."""
+    if selection.columns is not None:
+        raise Invalid(
+            f"a value of the format {materializer.format} has no columns to select", hint="Select rows alone."
+        )

@@ -111,8 +111,7 @@ def load(
     if not allow_pickle:
         for one in _nested(manifest, blobs):
             _check_is_allowed(one, registry)
-    selection = None if columns is None and rows is None else _selection(columns, rows)
-    return _value_of(manifest, blobs, registry, selection)
+    return _value_of(manifest, blobs, registry, _selection(columns, rows))
 
 
 def runs_code(manifest: Manifest, blobs: BlobReader, registry: Registry = REGISTRY) -> bool:
@@ -155,8 +154,8 @@ def _check_is_allowed(manifest: Manifest, registry: Registry) -> None:
 
 
 def _selection(columns: Sequence[Hashable] | None, rows: slice | None) -> Selection:
-    if isinstance(columns, str | bytes):
-        raise Invalid("columns are selected by a list of their labels", hint=f"Write columns=[{columns!r}].")
+    if isinstance(columns, str | bytes) or not all(isinstance(label, Hashable) for label in columns or ()):
+        raise Invalid("columns are selected by a list of their labels", hint="Write columns=['a', 'b'].")
     if rows is not None and (not isinstance(rows, slice) or rows.step not in (None, 1)):
         raise Invalid("rows are selected by a slice without a step", hint="Write rows=slice(start, stop).")
     return Selection(None if columns is None else tuple(columns), rows)
@@ -180,4 +179,6 @@ def _value_of(manifest: Manifest, blobs: BlobReader, registry: Registry, selecti
 
 
 def _made(materializer: Materializer[Any], head: Plain, parts: PartReader, selection: Selection | None) -> Any:
-    return materializer.load(head, parts) if selection is None else materializer.load_part(head, parts, selection)
+    if selection is None or selection.is_all:
+        return materializer.load(head, parts)
+    return materializer.load_part(head, parts, selection)

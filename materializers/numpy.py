@@ -13,7 +13,7 @@ import numpy as np
 
 from ..cas.manifest import Plain
 from ..errors import BlobCorrupt, Invalid, ManifestCorrupt
-from .base import Materializer, PartReader, PartWriter, Selection, shown
+from .base import Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
 from .numpy_dtypes import bytes_of, decode_dtype, encode_dtype
 
 _OBJECT = np.dtype(object)
@@ -57,9 +57,10 @@ class Ndarray(Materializer[np.ndarray[Any, Any]]):
         return np.ndarray(shape, dtype, parts.buffer("data"), order=order)
 
     def load_part(self, head: Any, parts: PartReader, selection: Selection) -> np.ndarray[Any, Any]:
-        rows = selection.rows
-        if selection.columns is not None or rows is None or (head is not None and not head["shape"]):
-            raise Invalid("of an array, only rows can be selected", where=self.format, hint="Give rows alone.")
+        check_rows_alone(self, selection)
+        rows = selection.rows or slice(None)
+        if head is not None and not head["shape"]:
+            raise Invalid("an array without dimensions has no rows to select", hint="Load it whole.")
         if head is None or head["dtype"] == "object" or (head["order"] == "F" and len(head["shape"]) > 1):
             # The rows do not lie together.
             return self.load(head, parts)[rows]

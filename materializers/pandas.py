@@ -6,14 +6,15 @@ extension arrays, saved as `pandas_arrays` says, or pickled where they are anoth
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from ..cas.manifest import Plain
-from ..errors import ManifestCorrupt
-from .base import Materializer, PartReader, PartWriter, shown
+from ..errors import Invalid, ManifestCorrupt
+from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
 
 _SHOWN_MAX_COLUMNS = 100
 _OBJECT = np.dtype(object)
@@ -33,12 +34,20 @@ class DataFrame(Materializer[Any]):
         return _save_extras(value, parts, {"columns": len(value.columns)})
 
     def load(self, head: Any, parts: PartReader) -> Any:
-        index = parts.value("index")
-        columns = [_column(parts.value(f"column.{number}"), index) for number in range(head["columns"])]
+        return self.load_part(head, parts, ALL)
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
+        labels = parts.value("columns")
+        if len(labels) != head["columns"]:
+            raise ManifestCorrupt("a frame has another number of columns than of labels", where=self.format)
+        numbers = range(len(labels)) if selection.columns is None else _numbers(labels, selection.columns)
+        rows = Selection(rows=selection.rows)
+        index = parts.value("index", rows)
+        columns = [_column(parts.value(f"column.{number}", rows), index) for number in numbers]
         frame = pd.DataFrame(dict(enumerate(columns)), index=index, copy=False)
         if len(frame) != len(index):
             raise ManifestCorrupt("the index of a frame has another length than its columns", where=self.format)
-        frame.columns = parts.value("columns")
+        frame.columns = labels if selection.columns is None else labels.take(numbers)
         return _with_extras(frame, head, parts)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
@@ -61,9 +70,13 @@ class Series(Materializer[Any]):
         return _save_extras(value, parts, {})
 
     def load(self, head: Any, parts: PartReader) -> Any:
-        values = parts.value("values")
+        return self.load_part(head, parts, ALL)
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
+        check_rows_alone(self, selection)
+        values = parts.value("values", selection)
         name = parts.value("name") if "name" in parts.names() else None
-        series = pd.Series(values, index=parts.value("index"), dtype=values.dtype, name=name, copy=False)
+        series = pd.Series(values, index=parts.value("index", selection), dtype=values.dtype, name=name, copy=False)
         return _with_extras(series, head, parts)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
@@ -72,6 +85,20 @@ class Series(Materializer[Any]):
 
 def _values(series: Any) -> Any:
     return series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
+
+
+def _numbers(labels: Any, wanted: tuple[Hashable, ...]) -> list[int]:
+    """Which columns have one of these labels; of a multi-index, its beginning will do."""
+    places = np.arange(len(labels))
+    numbers: list[int] = []
+    for label in wanted:
+        try:
+            found = places[labels.get_loc(label)]
+        except (LookupError, TypeError, ValueError) as error:
+            known = ", ".join(shown(one) for one in labels[:_SHOWN_MAX_COLUMNS])
+            raise Invalid(f"the frame has no column {shown(label)!r}", hint=f"It has {shown(known)}.") from error
+        numbers += np.atleast_1d(found).tolist()
+    return numbers
 
 
 def _column(values: Any, index: Any) -> Any:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt, Unsupported
-from .base import Materializer, PartReader, PartWriter, shown, type_name
+from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown, type_name
 from .pandas_scalars import zone_name
 
 _MASKED = ("BooleanArray", "FloatingArray", "IntegerArray")
@@ -22,15 +22,37 @@ _UNITS = ("s", "ms", "us", "ns")
 
 class _ExtensionArray(Materializer[Any]):
     exact: ClassVar[bool] = True
+    by_row: ClassVar[tuple[str, ...]] = ("values",)
+    """The parts that have an element for each of the array's."""
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
+        check_rows_alone(self, selection)
+        return self.load(head, _Rows(parts, selection, self.by_row))
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"length": len(value), "dtype": shown(value.dtype)}
+
+
+class _Rows:
+    """A part reader that gives only the selected rows of some parts."""
+
+    def __init__(self, parts: PartReader, selection: Selection, by_row: tuple[str, ...]) -> None:
+        self._parts = parts
+        self._selection = selection
+        self._by_row = by_row
+        self.names = parts.names
+        self.size_bytes = parts.size_bytes
+        self.buffer = parts.buffer
+
+    def value(self, name: str, selection: Selection | None = None) -> Any:
+        return self._parts.value(name, self._selection if name in self._by_row else selection)
 
 
 class Categorical(_ExtensionArray):
     """Categoricals: codes and categories."""
 
     format: ClassVar[str] = "pandas.Categorical/1"
+    by_row: ClassVar[tuple[str, ...]] = ("codes",)
 
     def save(self, value: Any, parts: PartWriter) -> Plain:
         parts.value("codes", value.codes)
@@ -46,6 +68,7 @@ class Masked(_ExtensionArray):
     """Integers, floats and booleans that may be missing: values and mask."""
 
     format: ClassVar[str] = "pandas.masked/1"
+    by_row: ClassVar[tuple[str, ...]] = ("values", "mask")
 
     def save(self, value: Any, parts: PartWriter) -> Plain:
         values, mask = value._data, value._mask
@@ -95,6 +118,7 @@ class Periods(_ExtensionArray):
     """Spans of a frequency: their ordinals."""
 
     format: ClassVar[str] = "pandas.periods/1"
+    by_row: ClassVar[tuple[str, ...]] = ("ordinals",)
 
     def save(self, value: Any, parts: PartWriter) -> Plain:
         parts.value("ordinals", value.asi8)
@@ -109,6 +133,7 @@ class Intervals(_ExtensionArray):
     """Intervals: their ends."""
 
     format: ClassVar[str] = "pandas.intervals/1"
+    by_row: ClassVar[tuple[str, ...]] = ("left", "right")
 
     def save(self, value: Any, parts: PartWriter) -> Plain:
         parts.value("left", value.left)
@@ -144,10 +169,14 @@ class Strings(_ExtensionArray):
         return _missing(value.dtype)
 
     def load(self, head: Any, parts: PartReader) -> Any:
+        return self.load_part(head, parts, ALL)
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
+        check_rows_alone(self, selection)
         values = parts.value("values")
         if not all(one is None or type(one) is str for one in values):
             raise ManifestCorrupt("an array of strings holds something else", where=self.format)
-        return pd.array(values, dtype=_string_dtype("python", head))
+        return pd.array(values[selection.rows or slice(None)], dtype=_string_dtype("python", head))
 
 
 class NumpyBacked(_ExtensionArray):

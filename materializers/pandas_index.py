@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
-from .base import Materializer, PartReader, PartWriter, shown
+from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
 
 _ARRAY, _RANGE, _MULTI = "array", "range", "multi"
 
@@ -37,16 +37,21 @@ class Index(Materializer[Any]):
         return head
 
     def load(self, head: Any, parts: PartReader) -> Any:
+        return self.load_part(head, parts, ALL)
+
+    def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
+        check_rows_alone(self, selection)
         kind = head["kind"]
         if kind == _MULTI:
-            return _load_multi(head, parts)
+            return _load_multi(head, parts, selection)
         name = parts.value("name") if "name" in parts.names() else None
         if kind == _RANGE:
             start, stop, step = head["bounds"]
-            return pd.RangeIndex(start, stop, step, name=name)
+            index = pd.RangeIndex(start, stop, step, name=name)
+            return index if selection.is_all else index[selection.rows]
         if kind != _ARRAY:
             raise ManifestCorrupt(f"there is no index of kind {kind!r}", where=self.format)
-        values = parts.value("values")
+        values = parts.value("values", selection)
         index = pd.Index(values, dtype=values.dtype, name=name, copy=False, tupleize_cols=False)
         if "frequency" in head:
             return type(index)(index, freq=_load_frequency(head["frequency"], parts), name=name)
@@ -64,11 +69,11 @@ def _save_multi(value: Any, parts: PartWriter) -> Plain:
     return {"kind": _MULTI, "levels": value.nlevels}
 
 
-def _load_multi(head: dict[str, Any], parts: PartReader) -> Any:
+def _load_multi(head: dict[str, Any], parts: PartReader, selection: Selection) -> Any:
     numbers = range(head["levels"])
     return pd.MultiIndex(
         levels=[parts.value(f"level.{number}") for number in numbers],
-        codes=[parts.value(f"codes.{number}") for number in numbers],
+        codes=[parts.value(f"codes.{number}", selection) for number in numbers],
         names=parts.value("names"),
         copy=False,
     )

@@ -20,12 +20,11 @@ import pyarrow as pa
 
 from ..cas.manifest import Plain
 from ..errors import Invalid, ManifestCorrupt, UnsavableValue
-from .base import Materializer, PartReader, PartWriter, Selection, shown, type_name
+from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown, type_name
 from .pyarrow_arrays import ArrayReader, ArrayWriter
 from .pyarrow_streams import damage, read_schema
 
 _SHOWN_MAX_COLUMNS = 100
-_ALL = Selection()
 
 
 class _Columns(Materializer[Any]):
@@ -40,7 +39,7 @@ class _Columns(Materializer[Any]):
         return _head({"rows": value.num_rows}, writer)
 
     def load(self, head: Any, parts: PartReader) -> Any:
-        return self.load_part(head, parts, _ALL)
+        return self.load_part(head, parts, ALL)
 
     def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
         schema = read_schema(parts.buffer("schema"))
@@ -101,11 +100,10 @@ class Array(Materializer[Any]):
         return _head({"length": len(value), "type": name}, writer)
 
     def load(self, head: Any, parts: PartReader) -> Any:
-        return self.load_part(head, parts, _ALL)
+        return self.load_part(head, parts, ALL)
 
     def load_part(self, head: Any, parts: PartReader, selection: Selection) -> Any:
-        if selection.columns is not None:
-            raise Invalid("an Arrow array has no columns", where=self.format, hint="Select rows alone.")
+        check_rows_alone(self, selection)
         length, start, stop = _range(head["length"], selection)
         name = head["type"]
         with damage():

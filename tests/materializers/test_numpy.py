@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from lineal.cas import Batch, BlobFiles, Digest, Manifest, MemoryBlobs
-from lineal.errors import BlobCorrupt, ManifestCorrupt
+from lineal.errors import BlobCorrupt, Invalid, ManifestCorrupt
 from lineal.materializers import load, runs_code, save
 
 RoundTrip = Callable[[Any], tuple[Any, Manifest]]
@@ -274,3 +274,28 @@ def test_metadata_says_shape_and_dtype() -> None:
 
 def content(value: Any) -> Digest:
     return save(value, MemoryBlobs()).manifest.digest
+
+
+@pytest.mark.parametrize("rows", [slice(2, 5), slice(-3, None), slice(None, 2), slice(5, 3), slice(90, 99)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_some_rows_of_an_array_are_loaded(rows: slice, order: Any) -> None:
+    array = np.asarray(np.arange(120.0).reshape(10, 4, 3), order=order)
+    objects = np.array([{"k": 1}, None, "x"] * 4, object)
+    for value in (array, array[:, 0, 0], array.astype("i1,f8"), objects, np.zeros((10, 0))):
+        blobs = MemoryBlobs()
+        loaded: Any = load(save(value, blobs).manifest, blobs, rows=rows)
+        np.testing.assert_array_equal(loaded, value[rows])
+        assert loaded.flags.writeable
+
+
+def test_what_has_no_rows_or_columns_says_so() -> None:
+    blobs = MemoryBlobs()
+    for value, selection in (
+        (np.array(1.0), {"rows": slice(1)}),
+        (np.arange(3), {"columns": ["a"]}),
+        ({"a": 1}, {"rows": slice(1)}),
+        (np.arange(3), {"rows": slice(0, 2, 2)}),
+    ):
+        with pytest.raises(Invalid) as caught:
+            load(save(value, blobs).manifest, blobs, **selection)
+        assert caught.value.hint is not None

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import pandas as pdst
 
-from lineal.cas import Batch, BlobFiles, Manifest, MemoryBlobs
-from lineal.errors import BlobCorrupt, ManifestCorrupt
+from lineal.cas import Batch, BlobFiles, Digest, Manifest, MemoryBlobs
+from lineal.errors import BlobCorrupt, Invalid, ManifestCorrupt
 from lineal.materializers import load, runs_code, save
 
 RoundTrip = Callable[[Any], tuple[Any, Manifest]]
@@ -286,3 +286,63 @@ def test_metadata_says_rows_columns_and_dtypes() -> None:
     frame = pd.DataFrame({"a": [1, 2], 3: [True, False]})
     assert save(frame, MemoryBlobs()).metadata == {"rows": 2, "columns": 2, "dtypes": {"a": "int64", "3": "bool"}}
     assert save(frame["a"], MemoryBlobs()).metadata == {"rows": 2, "dtype": "int64"}
+
+
+def test_some_columns_and_rows_are_loaded_without_the_others() -> None:
+    frame = pd.DataFrame(COLUMNS, index=INDEXES["multi"])
+    frame.attrs = {"unit": "m"}
+    blobs = MemoryBlobs()
+    manifest = save(frame, blobs).manifest
+    for rows in (slice(1, 3), slice(None, -2), slice(4, 2), slice(2, None)):
+        loaded: Any = load(manifest, blobs, rows=rows)
+        pd.testing.assert_frame_equal(loaded, frame[rows])
+        assert loaded.attrs == frame.attrs
+    wanted = ["zoned", "int64", "str"]
+    pd.testing.assert_frame_equal(load(manifest, blobs, columns=wanted), frame[wanted])  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(load(manifest, blobs, columns=wanted, rows=slice(1, 3)), frame[wanted][1:3])  # type: ignore[arg-type]
+    for bad in (["nope"], ["int64", 3], [("zoned",)]):
+        with pytest.raises(Invalid, match="no column"):
+            load(manifest, blobs, columns=bad)
+    for wrong in ("zoned", [["zoned"]]):
+        with pytest.raises(Invalid, match="list of their labels"):
+            load(manifest, blobs, columns=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("index", INDEXES.values(), ids=list(INDEXES))
+def test_some_rows_of_a_series_come_with_their_part_of_the_index(index: Any) -> None:
+    series = pd.Series(range(ROWS), index=index)
+    blobs = MemoryBlobs()
+    manifest = save(series, blobs).manifest
+    pd.testing.assert_series_equal(load(manifest, blobs, rows=slice(1, 4)), series.iloc[1:4])  # type: ignore[arg-type]
+    with pytest.raises(Invalid, match="no columns"):
+        load(manifest, blobs, columns=["x"])
+
+
+def test_columns_are_selected_by_labels_of_any_kind_and_all_that_have_one() -> None:
+    labels = pd.MultiIndex.from_tuples([("a", 1), ("b", 1), ("a", 2), ("a", 1)])
+    frame = pd.DataFrame(np.arange(8.0).reshape(2, 4), columns=labels)
+    blobs = MemoryBlobs()
+    loaded: Any = load(save(frame, blobs).manifest, blobs, columns=[("a", 1), ("b", 1)])
+    assert loaded.equals(frame.iloc[:, [0, 3, 1]])
+    assert load(save(frame, blobs).manifest, blobs, columns=["a"]).equals(frame.iloc[:, [0, 2, 3]])  # type: ignore[attr-defined]
+
+
+def test_only_the_pages_that_were_asked_for_are_looked_at() -> None:
+    rows = 300_000
+    frame = pd.DataFrame({"a": np.arange(rows), "b": pd.array(np.arange(rows), dtype="Int64"), "c": ["x"] * rows})
+    blobs = Asked()
+    manifest = save(frame, blobs).manifest
+    load(manifest, blobs, columns=["b"], rows=slice(10, 20))
+    assert blobs.asked == [(rows * 8, 80, 160), (rows, 10, 20)]
+
+
+class Asked(MemoryBlobs):
+    """Blobs in memory that note what was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[int, int, int | None]] = []
+
+    def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
+        self.asked.append((size_bytes, start, stop))
+        return super().view(digest, size_bytes, start, stop)
