@@ -1,19 +1,25 @@
-"""The fallback: cloudpickle, protocol 5, with large buffers beside the stream, where they dedupe and can be mapped.
+"""The fallback: cloudpickle, protocol 5, with what is large beside the stream, where it dedupes and can be mapped.
 
-Loading executes what the stream says. Equal values need not give equal bytes, and a `memoryview` comes back as `bytes`.
+Large arrays and tables anywhere in the value are parts in formats of their own, ``value.0``, ``value.1``, …, as if
+saved alone, so that a column or a tensor is a blob; the stream refers to them by number. What else is pickled out of
+band is ``buffer.0``, ``buffer.1``, …. Loading executes what the stream says. Equal values need not give equal bytes,
+and a `memoryview` comes back as `bytes`.
 """
 
 from __future__ import annotations
 
+import io
 import pickle
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import cloudpickle
 
 from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue, Unsupported
+from .apart import is_apart
 from .base import PICKLE_FORMAT, Materializer, PartReader, PartWriter, type_name
 from .paths import path_to_culprit
 
@@ -43,22 +49,27 @@ class Pickle(Materializer[Any]):
                 return False
             return True
 
+        stream = io.BytesIO()
+        pickler = _Pickler(stream, value, stays_in_band)
         try:
-            stream = cloudpickle.dumps(value, protocol=_PROTOCOL, buffer_callback=stays_in_band)
+            pickler.dump(value)
         except Exception as error:
             raise _unsavable(value, error) from error
-        parts.buffer("stream", stream)
+        parts.buffer("stream", stream.getbuffer())
         for index, buffer in enumerate(buffers):
             parts.buffer(f"buffer.{index}", buffer)
+        for index, one in enumerate(pickler.apart):
+            parts.value(f"value.{index}", one)
         return {"python": _python(), "cloudpickle": cloudpickle.__version__, "packages": _packages(value)}
 
     def load(self, head: Any, parts: PartReader) -> Any:
         if not isinstance(head, dict) or not isinstance(head.get("packages"), dict):
             raise ManifestCorrupt("the head of a pickled value does not name its versions", where=self.format)
-        stream = parts.buffer("stream")
-        buffers = [parts.buffer(f"buffer.{index}") for index in range(len(parts.names()) - 1)]
+        stream, names = io.BytesIO(parts.buffer("stream")), parts.names()
+        buffers = [parts.buffer(name) for name in names if name.startswith("buffer.")]
+        apart = [parts.value(name) for name in names if name.startswith("value.")]
         try:
-            value = pickle.loads(stream, buffers=buffers)
+            value = _Unpickler(stream, buffers, apart).load()
         except (pickle.UnpicklingError, EOFError) as error:
             raise ManifestCorrupt(f"a pickled value can't be read: {error}", where=self.format) from error
         except Exception as error:
@@ -68,6 +79,35 @@ class Pickle(Materializer[Any]):
             ) from error
         _warn_of_mismatches(head)
         return value
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    def __init__(self, stream: io.BytesIO, root: object, stays_in_band: Callable[[pickle.PickleBuffer], bool]) -> None:
+        super().__init__(stream, protocol=_PROTOCOL, buffer_callback=stays_in_band)
+        self._root = root
+        self.apart: list[object] = []
+
+    def reducer_override(self, value: Any) -> Any:
+        if value is not self._root and is_apart(value):
+            self.apart.append(value)
+            return saved_apart, (len(self.apart) - 1,)
+        return super().reducer_override(value)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, stream: io.BytesIO, buffers: list[memoryview], apart: list[Any]) -> None:
+        super().__init__(stream, buffers=buffers)
+        self._apart = apart
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (saved_apart.__module__, saved_apart.__name__):
+            return self._apart.__getitem__
+        return super().find_class(module, name)
+
+
+def saved_apart(number: int) -> Any:
+    """What stands in a stream for a value that was saved apart from it: this name is in streams, and stays."""
+    raise Unsupported(f"value {number} is apart from the stream", hint="Load the whole value.")
 
 
 def _python() -> str:

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
 
 from lineal.cas import Digest, Manifest, MemoryBlobs
 from lineal.cas.blob import BlobKind, walk
@@ -146,3 +149,106 @@ def test_what_is_in_nested_blobs_is_seen_before_anything_runs() -> None:
         manifest = save({"x": np.zeros(3), "y": value}, blobs).manifest
         assert runs_code(manifest, blobs) is expected
         assert not is_plain(manifest, blobs)
+
+
+def model(**members: Any) -> Any:
+    return {"name": "m", "model": [Holder(members)]}
+
+
+def large_blobs(value: Any) -> dict[Digest, int]:
+    blobs = MemoryBlobs()
+    parts = walk(blobs, save(value, blobs).manifest)
+    return {part.digest: part.size_bytes for part in parts if isinstance(part, BlobPart)}
+
+
+def loaded_members(value: Any) -> Any:
+    blobs = MemoryBlobs()
+    loaded: Any = load(save(value, blobs).manifest, blobs)
+    return loaded["model"][0].arrays
+
+
+ROWS = 20_000
+FRAME = pd.DataFrame(
+    {
+        **{f"f{number}": np.arange(ROWS) * (number + 0.5) for number in range(8)},
+        "text": [f"row {number}" for number in range(ROWS)],
+        "when": pd.date_range("2020", periods=ROWS, freq="min", tz="UTC"),
+    }
+)
+
+
+def test_of_a_frame_inside_a_pickled_object_a_replaced_column_is_the_only_new_large_blob() -> None:
+    changed = FRAME.assign(f3=FRAME["f3"] + 1)
+    before, after = large_blobs(model(frame=FRAME)), large_blobs(model(frame=changed))
+    assert [size for digest, size in after.items() if digest not in before] == [ROWS * 8]
+    pd.testing.assert_frame_equal(loaded_members(model(frame=FRAME))["frame"], FRAME)
+
+
+def test_a_frame_inside_a_pickled_object_is_the_same_however_it_was_put_together() -> None:
+    pieces = pd.concat([FRAME[["f0", "f1"]], FRAME.drop(columns=["f0", "f1"])], axis=1)
+    assert save(model(frame=pieces), MemoryBlobs()).manifest == save(model(frame=FRAME), MemoryBlobs()).manifest
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(40_000.0)[::2],
+        np.arange(40_000.0).reshape(200, 200)[:, ::2],
+        np.arange(40_000.0).reshape(200, 200).T,
+        np.arange(20_000).astype("M8[s]"),
+        np.arange(20_000).astype("m8[ms]"),
+        np.zeros(5000, np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+        np.array(["text"] * 5000),
+    ],
+    ids=["every second", "some columns", "transposed", "moments", "durations", "structure", "texts"],
+)
+def test_an_array_inside_a_pickled_object_is_a_blob_whatever_its_layout_and_dtype(array: Any) -> None:
+    assert list(large_blobs(model(array=array)).values()) == [array.nbytes]
+    loaded = loaded_members(model(array=array))["array"]
+    np.testing.assert_array_equal(loaded, array)
+    assert loaded.dtype == array.dtype
+    loaded[:1] = loaded[1:2]
+
+
+def test_a_slice_of_an_arrow_table_inside_a_pickled_object_does_not_drag_the_table_along() -> None:
+    table = pa.table({"a": np.arange(1_000_000), "s": ["x"] * 1_000_000})
+    members = loaded_members(model(few=table[5:8], many=table[:10_000], array=table["a"].chunk(0)[3:5]))
+    assert members["few"].equals(table[5:8])
+    assert members["many"].equals(table[:10_000])
+    assert members["array"].equals(table["a"].chunk(0)[3:5])
+    assert sum(large_blobs(model(few=table[5:8], array=table["a"].chunk(0)[3:5])).values()) < 10_000
+
+
+def test_what_was_one_object_is_one_again() -> None:
+    array, series = large(0), FRAME["f1"]
+    members = loaded_members(model(one=array, other=array, series=series, again=[series]))
+    assert members["one"] is members["other"]
+    assert members["series"] is members["again"][0]
+    assert members["series"].equals(series)
+
+
+def test_small_arrays_inside_a_pickled_object_stay_in_its_stream() -> None:
+    value = model(arrays=[np.arange(10.0)] * 50, frame=FRAME[:10], table=pa.table({"a": [1]}))
+    assert large_blobs(value) == {}
+
+
+def test_a_table_that_leads_back_to_what_holds_it_comes_back() -> None:
+    frame = FRAME.copy()
+    holder = Holder(frame)
+    frame["objects"] = [holder] * ROWS
+    loaded: Any = load(save([holder], (blobs := MemoryBlobs())).manifest, blobs)
+    assert loaded[0].arrays["objects"][7] is loaded[0]
+
+
+def test_of_a_forest_that_grew_only_the_new_trees_are_new() -> None:
+    images, labels = load_digits(return_X_y=True)
+    forest = RandomForestClassifier(20, random_state=0, warm_start=True).fit(images, labels)
+    before = large_blobs(forest)
+    forest.set_params(n_estimators=25).fit(images, labels)
+    after = large_blobs(forest)
+    assert len(before) >= 20
+    new_bytes = sum(size for digest, size in after.items() if digest not in before)
+    assert new_bytes < 0.35 * sum(after.values())
+    blobs = MemoryBlobs()
+    again: Any = load(save(forest, blobs).manifest, blobs)
+    assert (again.predict(images) == forest.predict(images)).all()
