@@ -24,10 +24,13 @@ PICKLE_FORMAT = "python.pickle/1"
 
 _SHOWN_MAX_CHARACTERS = 100
 
-# What pandas 3 calls pandas.X lives elsewhere in pandas 2; the format knows one name. A mapped array loads as an array.
+# What pandas 3 calls pandas.X lives elsewhere in pandas 2; the format knows one name. A mapped array loads as an array,
+# and a generator as what it yielded.
 _RENAMED = {
     "lineal.materializers.files.Directory": "lineal.Directory",
     "lineal.materializers.files.File": "lineal.File",
+    "lineal.materializers.streams.ByteStream": "generator",
+    "lineal.materializers.streams.ItemStream": "generator",
     "numpy.memmap": "numpy.ndarray",
     "pandas.core.frame.DataFrame": "pandas.DataFrame",
     "pandas.core.series.Series": "pandas.Series",

@@ -29,6 +29,8 @@ _PLAIN = """
 """
 _BUILT_IN = {
     "builtins:PlainValues": ("python.plain/1", _PLAIN),
+    "streams:Generators": ("python.generator/1", "generator"),
+    "streams:Groups": ("python.generator.group/1", "lineal.materializers.streams.Group"),
     "numpy:Ndarray": ("numpy.ndarray/1", "numpy.ndarray"),
     "pandas:DataFrame": ("pandas.DataFrame/1", "pandas.DataFrame"),
     "pandas:Series": ("pandas.Series/1", "pandas.Series"),
@@ -59,6 +61,9 @@ _BUILT_IN = {
     "pyarrow:ChunkedArray": ("pyarrow.ChunkedArray/2", "pyarrow.ChunkedArray"),
     "files:Files": ("lineal.file/1", "lineal.File"),
     "files:Directories": ("lineal.directory/1", "lineal.Directory"),
+    "polars:DataFrame": ("polars.DataFrame/1", "polars.DataFrame"),
+    "polars:Series": ("polars.Series/1", "polars.Series"),
+    "torch:Tensor": ("torch.Tensor/1", "torch.Tensor torch.nn.Parameter"),
     # Every type ends here.
     "fallback:Pickle": (PICKLE_FORMAT, "object"),
 }
@@ -151,7 +156,13 @@ def _load(place: str) -> Materializer[Any]:
     materializer = _loaded.get(place)
     if materializer is None:
         module, _, name = place.partition(":")
-        materializer = _loaded[place] = getattr(import_module(f".{module}", __package__), name)()
+        try:
+            found = import_module(f".{module}", __package__)
+        except ModuleNotFoundError as error:
+            raise MaterializerMissing(
+                f"values of {module} can't be loaded without {error.name}", hint=f"Install {error.name}."
+            ) from error
+        materializer = _loaded[place] = getattr(found, name)()
     return materializer
 
 
