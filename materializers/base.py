@@ -86,7 +86,7 @@ def type_name(kind: type) -> str:
 
 def shown(label: object) -> str:
     """A label as a short text that can be printed and encoded."""
-    text = str(label)
+    text = label if type(label) is str else str(label)
     if len(text) > _SHOWN_MAX_CHARACTERS:
         text = f"{text[: _SHOWN_MAX_CHARACTERS - 1]}…"
     return text if text.isprintable() else ascii(text)

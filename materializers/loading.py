@@ -33,6 +33,8 @@ _MISFITS = (
 class ManifestReader:
     """The `PartReader` over a blob store."""
 
+    __slots__ = ("_blobs", "_format", "_parts", "_registry")
+
     def __init__(self, manifest: Manifest, blobs: BlobReader, registry: Registry) -> None:
         self._parts = dict(manifest.parts)
         if len(self._parts) != len(manifest.parts):
@@ -111,7 +113,8 @@ def load(
     if not allow_pickle:
         for one in _nested(manifest, blobs):
             _check_is_allowed(one, registry)
-    return _value_of(manifest, blobs, registry, _selection(columns, rows))
+    selection = None if columns is None and rows is None else _selection(columns, rows)
+    return _value_of(manifest, blobs, registry, selection)
 
 
 def runs_code(manifest: Manifest, blobs: BlobReader, registry: Registry = REGISTRY) -> bool:

@@ -80,6 +80,8 @@ class Registry:
     def __init__(self) -> None:
         self._by_type: dict[str | type, Materializer[Any]] = {}
         self._by_format: dict[str, Materializer[Any]] = {}
+        self._built_in: dict[type, Materializer[Any]] = {}
+        """What was found for the types of the interpreter itself, which are asked for most."""
 
     def register(self, materializer: M) -> M:
         """Add a materializer; a class decorator.
@@ -100,10 +102,19 @@ class Registry:
             raise Invalid(f"the format id {format_id} is taken", where=type_name(materializer), hint="Choose another.")
         self._by_format[format_id] = instance
         self._by_type.update(dict.fromkeys(instance.types, instance))
+        self._built_in.clear()
         return materializer
 
     def for_type(self, kind: type) -> Materializer[Any]:
         """The materializer that saves values of this type: that of the nearest base class that has one."""
+        found = self._built_in.get(kind)
+        if found is None:
+            found = self._find(kind)
+            if kind.__module__ == "builtins":
+                self._built_in[kind] = found
+        return found
+
+    def _find(self, kind: type) -> Materializer[Any]:
         for base in kind.__mro__:
             name = type_name(base)
             found = self._by_type.get(base) or self._by_type.get(name)

@@ -44,6 +44,8 @@ class Saved:
 class ManifestWriter:
     """The `PartWriter` over a blob store."""
 
+    __slots__ = ("_blobs", "_depth", "_registry", "_riding_bytes", "_slot", "parts")
+
     def __init__(self, blobs: BlobWriter, registry: Registry, depth: int, slot: Slot | None) -> None:
         self._blobs = blobs
         self._registry = registry
@@ -149,6 +151,6 @@ def _outermost(
 
 def _manifest_of(value: object, materializer: Materializer[Any], writer: ManifestWriter) -> Manifest:
     head = materializer.save(value, writer)
-    if len(dict(writer.parts)) != len(writer.parts):
+    if writer.parts and len(dict(writer.parts)) != len(writer.parts):
         raise Invalid("a materializer gave two parts one name", where=materializer.format, hint="Number them.")
     return Manifest(materializer.format, type_name(type(value)), head, tuple(writer.parts))

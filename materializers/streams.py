@@ -133,7 +133,10 @@ class Groups(Materializer[Group]):
         for number in range(_GROUP_MAX):
             if source.is_at_end:
                 break
-            parts.value(str(number), source.take() if depth == 1 else Group(source, depth - 1))
+            if depth == 1:
+                parts.value(str(number), source.take(), step=f"[{source.taken - 1}]")
+            else:
+                parts.value(str(number), Group(source, depth - 1))
         return depth
 
     def load(self, head: Any, parts: PartReader) -> Group:

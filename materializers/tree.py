@@ -125,13 +125,15 @@ def decode(data: bytes | memoryview, is_marked: bool, children: list[Any], opaqu
         ManifestCorrupt: The bytes are no tree.
         LookupError, TypeError, ValueError: The same.
     """
+    if not is_marked:
+        return msgpack.unpackb(data, strict_map_key=False, unicode_errors="surrogatepass", ext_hook=_refuse)
     decoder = _Decoder(children, opaque)
     value = msgpack.unpackb(
         data,
         strict_map_key=False,
         unicode_errors="surrogatepass",
-        ext_hook=decoder.mark if is_marked else _refuse,
-        list_hook=decoder.made if is_marked else None,
+        ext_hook=decoder.mark,
+        list_hook=decoder.made,
     )
     if decoder.marks:
         raise ManifestCorrupt("a tree holds a mark that begins no list")

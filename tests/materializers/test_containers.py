@@ -124,7 +124,8 @@ def slotted() -> Slotted:
     ("value", "where", "kind"),
     [
         (threading.Lock(), "value", "_thread.lock"),
-        ([1, (i for i in ())], "value[1]", "generator"),
+        ([1, vars(int)], "value[1]", "mappingproxy"),
+        ({"s": (one for one in [1, threading.Lock()])}, "value['s'][1]", "_thread.lock"),
         ({"model": Model(weights=[1, 2, 3, threading.Lock()])}, "value['model'].weights[3]", "_thread.lock"),
         ({"a": Model(), "b": {"c": (Model(), threading.Lock())}}, "value['b']['c'][1]", "_thread.lock"),
         ([np.array([None, threading.Lock()])], "value[0][1]", "_thread.lock"),
