@@ -111,9 +111,12 @@ class Generators(Materializer[Any]):
         kind = head["kind"]
         if kind == _BYTES:
             return ByteStream(parts)
-        if kind != _ITEMS or type(head["items"]) is not int or head["items"] < 0:
+        count, groups = head["items"], len(parts.names())
+        # The last group holds at least one.
+        fewest = _capacity(groups - 1) + 1 if groups else 0
+        if kind != _ITEMS or type(count) is not int or not fewest <= count <= _capacity(groups):
             raise ManifestCorrupt("the head of a stream does not say of what", where=self.format)
-        return ItemStream(_Values(parts, "group."), head["items"])
+        return ItemStream(_Values(parts, "group."), count)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         if isinstance(value, ItemStream):
@@ -143,6 +146,12 @@ class Groups(Materializer[Group]):
         if type(head) is not int or head < 1:
             raise ManifestCorrupt("a group of items has no depth", where=self.format)
         return Group(_Values(parts, ""), head)
+
+
+def _capacity(groups: int) -> int:
+    """How many items so many groups hold at most."""
+    full, rest = divmod(groups, _GROUP_MAX)
+    return sum(_GROUP_MAX * _GROUP_MAX**depth for depth in range(1, full + 1)) + rest * _GROUP_MAX ** (full + 1)
 
 
 class _Source:

@@ -14,7 +14,7 @@ import pytest
 import lineal
 from lineal import Artifact, Client, pipeline, step
 from lineal.cas.process import ProcessStamp
-from lineal.errors import ArtifactNotFound, BlobMissing, InvalidName, StepNotFound
+from lineal.errors import ArtifactNotFound, BlobMissing, Invalid, InvalidName, StepNotFound
 from lineal.events.catalogue import Process, RunStarted
 from lineal.events.ids import RunId
 from lineal.post_execution import get_pipeline, get_pipelines, get_run
@@ -91,6 +91,26 @@ def test_a_version_knows_its_type_size_and_metadata(client: Client) -> None:
     assert table.size_bytes > 160
     assert table.metadata["rows"] == 10
     assert table.load().equals(pd.DataFrame({"x": np.arange(10), "y": np.arange(10) * 2.0}))
+
+
+def test_some_columns_and_rows_of_a_version_are_loaded(client: Client) -> None:
+    training(rows=9)
+    version = client.artifact("table")
+    expected = version.load()[["y"]][2:5]
+    for read in (version.load, version.read):
+        pd.testing.assert_frame_equal(read(columns=["y"], rows=slice(2, 5)), expected)
+    with pytest.raises(Invalid, match="no column"):
+        version.load(columns=["z"])
+
+
+def test_a_version_names_every_blob_it_is_made_of(client: Client) -> None:
+    wide = pd.DataFrame(np.arange(200_000.0).reshape(100, 2000))
+    version = client.save({"wide": wide, "long": np.arange(100_000)}, "x")
+    client.flush()
+    stored = {entry.digest for entry in client.store.blobs.entries()}
+    assert next(version.blobs()) == version.content
+    assert set(version.blobs()) <= stored
+    assert len(set(version.blobs())) > 1000
 
 
 def test_consumers_include_those_served_from_the_cache(client: Client) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from lineal.cas import Manifest, MemoryBlobs
 from lineal.errors import LinealError
 from lineal.materializers import load, save
+from lineal.materializers.streams import ItemStream
 
 FRAME = pd.DataFrame(
     {
@@ -50,6 +52,8 @@ VALUES = [
     np.arange(6.0).reshape(2, 3).T,
     np.array([1, "a", None], object),
     np.zeros(2, [("a", "i1"), ("b", "f8", (2,))]),
+    pl.DataFrame({"a": [1, None], "c": pl.Series(["a", "b"], dtype=pl.Enum(["a", "b"])), "l": [["x"], []]}),
+    (number for number in range(3)),
     pa.table({"a": [1, None], "d": pa.array(["a", "b"]).dictionary_encode(), "t": [{"a": [1]}, None]}),
 ]
 ENCODED = [save(value, MemoryBlobs()).manifest.encoded for value in VALUES]
@@ -84,7 +88,9 @@ def damaged_structure(node: Any, dice: random.Random) -> Any:
 
 def outcome(data: bytes) -> str:
     try:
-        load(Manifest.decode(data), MemoryBlobs(), allow_pickle=False)
+        value = load(Manifest.decode(data), MemoryBlobs(), allow_pickle=False)
+        if isinstance(value, ItemStream):
+            list(value)
     except LinealError as error:
         return type(error).__name__
     return "value"

@@ -308,3 +308,37 @@ def test_a_failure_says_whether_it_is_the_step_s_own(
     result = executed(tmp_path, function, is_stored=is_stored)
     assert (result.failure is not None, result.is_ours) == (has_failed, is_ours)
     assert Result.unpacked(result.packed()).is_ours == is_ours
+
+
+WIDE = """
+    import sys
+    import lineal, numpy as np, pandas as pd
+    from lineal import pipeline, step
+
+    @step
+    def made(n: int) -> pd.DataFrame:
+        return pd.DataFrame(np.arange(100.0 * n).reshape(100, n)).assign(text="x" * 700)
+
+    @step
+    def total(frame: pd.DataFrame) -> float:
+        return float(frame.drop(columns="text").to_numpy().sum())
+
+    @pipeline
+    def summed(n: int):
+        total(made(n))
+
+    if __name__ == "__main__":
+        with lineal.open(sys.argv[1]):
+            for _ in range(2):
+                run = summed.with_options(executor="processes")(500)
+                print([view.status for view in run.steps.values()], run.steps["total"].output.load())
+"""
+
+
+def test_a_value_of_many_small_blobs_reaches_another_process_and_is_found_in_the_cache(tmp_path: Path) -> None:
+    done = run_script(tmp_path, WIDE, str(tmp_path / "store"))
+    expected = sum(range(50_000))
+    assert done.stdout.splitlines() == [
+        f"['completed', 'completed'] {float(expected)}",
+        f"['cached', 'cached'] {float(expected)}",
+    ], done.stderr
