@@ -30,8 +30,10 @@ class MemoryBlobs:
         return digest
 
     def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
-        """Keep the bytes."""
-        data = b"".join(chunks)
+        """Keep the bytes; each chunk is taken before the next is asked for, which may come in the same memory."""
+        data = bytearray()
+        for chunk in chunks:
+            data += chunk
         return BlobPart(self.put(data), len(data))
 
     def put_file(self, path: Path | int, *, after: Digest | None = None) -> BlobPart:

@@ -19,7 +19,7 @@ from .base import Materializer, PartReader, PartWriter, type_name
 _GROUP_MAX = 256
 _CHUNK_BYTES = 1024 * 1024
 _ITEMS, _BYTES = "items", "bytes"
-_END = object()
+_END, _UNKNOWN = object(), object()
 
 
 class ByteStream:
@@ -155,11 +155,14 @@ def _capacity(groups: int) -> int:
 
 
 class _Source:
-    """An iterator that can be looked at one item ahead."""
+    """An iterator that says when it is at its end.
+
+    It goes on only when asked: a generator may yield the same buffer again and again, filled anew each time.
+    """
 
     def __init__(self, items: Iterable[Any]) -> None:
         self._items = iter(items)
-        self.ahead = next(self._items, _END)
+        self._ahead: Any = _UNKNOWN
         self.taken = 0
 
     def __iter__(self) -> Iterator[Any]:
@@ -170,10 +173,16 @@ class _Source:
     def is_at_end(self) -> bool:
         return self.ahead is _END
 
+    @property
+    def ahead(self) -> Any:
+        """The next item."""
+        if self._ahead is _UNKNOWN:
+            self._ahead = next(self._items, _END)
+        return self._ahead
+
     def take(self) -> Any:
         item = self.ahead
-        self.ahead = _END
-        self.ahead = next(self._items, _END)
+        self._ahead = _UNKNOWN
         self.taken += 1
         return item
 

@@ -107,6 +107,20 @@ def test_a_generator_inside_a_container_is_a_stream_in_it() -> None:
     assert list(loaded["numbers"]) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("kind", [bytearray, lambda data: np.frombuffer(bytearray(data), "u1")], ids=["bytes", "items"])
+def test_a_generator_may_fill_one_buffer_again_and_again(kind: Any) -> None:
+    buffer = kind(b"00")
+
+    def filled() -> Iterator[Any]:
+        for number in range(300):
+            buffer[1] = number % 256
+            yield buffer
+
+    blobs = MemoryBlobs()
+    loaded: Any = load(save(filled(), blobs).manifest, blobs)
+    assert [one % 256 for one in range(300)] == list(b"".join(map(bytes, loaded))[1::2])
+
+
 def test_an_error_in_the_generator_reaches_the_caller() -> None:
     with pytest.raises(ZeroDivisionError):
         save((1 // (3 - number) for number in range(9)), MemoryBlobs())

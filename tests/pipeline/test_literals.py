@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import threading
 from typing import Any
 
 import numpy as np
@@ -61,4 +62,4 @@ def test_the_text_of_a_literal_is_bounded_and_runs_nobodys_code(store: Store) ->
 
 def test_a_literal_that_can_not_be_saved_is_named(store: Store) -> None:
     with pytest.raises(UnsavableValue, match="parameter 'stream'"):
-        Literals(store.blobs).save("stream", (number for number in range(3)))
+        Literals(store.blobs).save("stream", threading.Lock())

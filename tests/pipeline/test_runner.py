@@ -242,7 +242,7 @@ def test_a_failed_step_executes_again_and_what_was_done_before_it_does_not(clien
 @pytest.mark.parametrize(
     ("function", "error", "message"),
     [
-        (lambda: (i for i in range(3)), UnsavableValue, "output 'output' of step 's'"),
+        (lambda: sys.stdout, UnsavableValue, "output 'output' of step 's'"),
         (lambda: {"model": {"stream": sys.stdout}}, UnsavableValue, "stream"),
     ],
 )
