@@ -33,7 +33,7 @@ _MISFITS = (
 class ManifestReader:
     """The `PartReader` over a blob store."""
 
-    __slots__ = ("_blobs", "_format", "_parts", "_registry")
+    __slots__ = ("_blobs", "_format", "_manifest", "_parts", "_registry")
 
     def __init__(self, manifest: Manifest, blobs: BlobReader, registry: Registry) -> None:
         self._parts = dict(manifest.parts)

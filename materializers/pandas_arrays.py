@@ -43,6 +43,8 @@ class _Rows:
         self.names = parts.names
         self.size_bytes = parts.size_bytes
         self.buffer = parts.buffer
+        self.file = parts.file
+        self.directory = parts.directory
 
     def value(self, name: str, selection: Selection | None = None) -> Any:
         return self._parts.value(name, self._selection if name in self._by_row else selection)

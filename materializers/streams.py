@@ -151,7 +151,11 @@ class Groups(Materializer[Group]):
 def _capacity(groups: int) -> int:
     """How many items so many groups hold at most."""
     full, rest = divmod(groups, _GROUP_MAX)
-    return sum(_GROUP_MAX * _GROUP_MAX**depth for depth in range(1, full + 1)) + rest * _GROUP_MAX ** (full + 1)
+    items, size = 0, _GROUP_MAX
+    for _ in range(full):
+        items += _GROUP_MAX * size
+        size *= _GROUP_MAX
+    return items + rest * size
 
 
 class _Source:
