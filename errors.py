@@ -2,7 +2,7 @@
 
 Branches answer what a caller can do next: ask for something else (`NotFound`), fix the call (`Invalid`),
 read again and retry (`Conflict`), stop and repair (`Corrupt`), upgrade or install (`Unsupported`),
-make room (`StoreFull`), fix the step (`StepFailed`).
+make room (`StoreFull`), fix the step (`StepFailed`, `RecomputeFailed`).
 Every error survives pickling with its fields, since steps may fail in another process.
 """
 
@@ -98,6 +98,14 @@ class EntryNotFound(NotFound):
     """A directory has no entry under this path."""
 
 
+class ArtifactEvicted(NotFound):
+    """The artifact version was collected: what it was made from is known, its bytes are gone."""
+
+
+class PinNotFound(NotFound):
+    """No pin has this label."""
+
+
 class StoreNotFound(NotFound):
     """There is no store at this place."""
 
@@ -184,6 +192,10 @@ class StoreBroken(LinealError, OSError):
     """A write to the disk failed in a way that only opening the store again makes known."""
 
     __str__ = LinealError.__str__
+
+
+class RecomputeFailed(LinealError, RuntimeError):
+    """An evicted artifact version can't be made again as it was."""
 
 
 class StepFailed(LinealError, RuntimeError):

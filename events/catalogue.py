@@ -267,6 +267,43 @@ class ArtifactSaved(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ContentsReleased(Event):
+    """Nothing has to keep these contents any more: they may be collected, unless pinned.
+
+    What has named one of them after ``upto``, before this event or after it, holds it again.
+    """
+
+    TYPE: ClassVar[str] = "contents.released/1"
+    contents: tuple[Digest, ...]
+    reason: str
+    upto: int
+    """Position in the log as of which this was decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinAdded(Event):
+    """A content was pinned: it lives, whatever is released. A label that was in use is moved."""
+
+    TYPE: ClassVar[str] = "pin.added/1"
+    label: str
+    content: Digest
+    expires_us: int | None = None
+    """From when on it holds nothing; None if it never expires."""
+
+    @property
+    def refs(self) -> tuple[Digest, ...]:
+        return (self.content,)
+
+
+@dataclass(frozen=True, slots=True)
+class PinRemoved(Event):
+    """A pin was taken away; what else holds its content still does."""
+
+    TYPE: ClassVar[str] = "pin.removed/1"
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown(Event):
     """An event of a type or schema version that this version does not know, kept as it is."""
 
@@ -288,6 +325,9 @@ CATALOGUE: dict[str, type[Event]] = {
         StepFailed,
         StepSkipped,
         ArtifactSaved,
+        ContentsReleased,
+        PinAdded,
+        PinRemoved,
     )
 }
 """Every type of event, by name and schema version."""

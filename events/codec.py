@@ -7,9 +7,9 @@ Longer envelopes and unknown payload fields, from newer versions, are tolerated.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
@@ -84,9 +84,62 @@ def decode(seq: int, chain: bytes, body: bytes) -> Recorded:
             chain,
         )
     except (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException) as error:
-        raise LogCorrupt(
-            f"event {seq} can't be read: {error}", hint="Run `lineal verify`; restore the log from a copy.", seq=seq
-        ) from error
+        raise _unreadable(seq, error) from error
+
+
+class Envelope(NamedTuple):
+    """What is known of an event without its payload."""
+
+    seq: int
+    type: str
+    refs: list[bytes]
+    payload: dict[str, Any] | None
+    """Raw fields, where they were asked for."""
+
+
+class EnvelopeReader:
+    """Reads events without their payloads, about three times as fast as `decode`."""
+
+    def __init__(self, decoded: Container[str] = ()) -> None:
+        """Give payloads of these types of event only."""
+        self._decoded = decoded
+        self._renew()
+
+    def _renew(self) -> None:
+        self._unpacker = msgpack.Unpacker(strict_map_key=False, unicode_errors="surrogatepass")
+
+    def read(self, seq: int, body: bytes | memoryview) -> Envelope:
+        """Read one event's envelope.
+
+        Raises:
+            LogCorrupt: The bytes are not an event.
+        """
+        unpacker = self._unpacker
+        unpack, skip = unpacker.unpack, unpacker.skip
+        try:
+            unpacker.feed(body)
+            surplus = unpacker.read_array_header() - 8
+            skip()
+            name = unpack()
+            skip()
+            skip()
+            skip()
+            skip()
+            refs = unpack()
+            payload = unpack() if name in self._decoded else skip()
+            while surplus > 0:
+                skip()
+                surplus -= 1
+        except (ValueError, TypeError, msgpack.UnpackException) as error:
+            self._renew()
+            raise _unreadable(seq, error) from error
+        return Envelope(seq, name, refs, payload)
+
+
+def _unreadable(seq: int, error: Exception) -> LogCorrupt:
+    return LogCorrupt(
+        f"event {seq} can't be read: {error}", hint="Run `lineal verify`; restore the log from a copy.", seq=seq
+    )
 
 
 def _restore(name: str, payload: dict[str, Any]) -> Event:

@@ -7,14 +7,14 @@ Invariant: sequence numbers are dense; commit order is sequence order, so whoeve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from blake3 import blake3
 
 from ..errors import LogCorrupt
-from .codec import Recorded, decode
+from .codec import Envelope, EnvelopeReader, Recorded, decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +87,12 @@ class Log:
         """
         for seq, value in self._values(after, upto):
             yield decode(seq, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
+
+    def envelopes(self, after: int, decoded: Container[str] = ()) -> Iterator[Envelope]:
+        """The events after a position without their payloads, those of the types to be decoded excepted."""
+        read = EnvelopeReader(decoded).read
+        for seq, value in self._values(after, None):
+            yield read(seq, value[CHAIN_BYTES:])
 
     def _values(self, after: int, upto: int | None) -> Iterator[tuple[int, bytes]]:
         while True:

@@ -91,19 +91,20 @@ def upstream(reader: Reader, name: str, content: Digest) -> Lineage:
     while waiting and len(nodes) < NODES_MAX:
         reached = waiting.popleft()
         if reached not in nodes:
-            node = nodes[reached] = _node(reader, *reached)
+            node = nodes[reached] = node_of(reader, *reached)
             waiting.extend(node.parents)
     return Lineage(root, nodes, not any(left not in nodes for left in waiting))
 
 
-def _node(reader: Reader, name: str, content: Digest) -> Node:
+def node_of(reader: Reader, name: str, content: Digest) -> Node:
+    """One artifact version as lineage shows it. Raises `ArtifactNotFound`."""
     version = reader.rows("artifacts").latest(key("c", name, content))
     if version is None:
         raise ArtifactNotFound(f"{name} has no version of this content", where=content)
     event = reader.event(version.seq).event
     output = made_as(event, name, content)
     executed = execution(reader, event)
-    production = None if executed is None else _production(reader, executed)
+    production = None if executed is None else production_of(reader, executed)
     return Node(name, version.row[0], content, output.type, production)
 
 
@@ -123,7 +124,8 @@ def execution(reader: Reader, event: Event) -> StepCompleted | None:
     return event if isinstance(event, StepCompleted) else None
 
 
-def _production(reader: Reader, event: StepCompleted) -> Production:
+def production_of(reader: Reader, event: StepCompleted) -> Production:
+    """An execution as lineage shows it."""
     found = reader.rows("runs").latest(key("r", event.run))
     run_name = str(RunId(event.run))[:12] if found is None else RunRow.of(found.row).name
     step = StepRunId(event.run, event.step)

@@ -11,7 +11,7 @@ from ..cas.manifest import Manifest
 from ..events.codec import Recorded
 from ..events.projections import Artifacts
 from ..events.rows import RowReader, key
-from ..store import Store
+from ..store import Store, now_us
 
 
 class Reader:
@@ -29,6 +29,15 @@ class Reader:
     def sees_the_dead(self) -> bool:
         """Whether a run that reads as running may belong to a process that died since the store was opened."""
         return self.upto is None
+
+    def at_present(self) -> Reader:
+        """The same store as it is now."""
+        return Reader(self.store, allow_pickle=self.allow_pickle)
+
+    @property
+    def now_us(self) -> int:
+        """The time there: that of the event it looks from, or the clock's."""
+        return now_us() if self.upto is None else self.event(self.upto).time_us
 
     def rows(self, projection: str) -> RowReader:
         """A projection's rows as of the position."""

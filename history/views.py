@@ -35,6 +35,7 @@ from ..events.projections.runs import INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
 from ..materializers import load
+from .eviction import Release, release_of, unloadable
 from .lineage import Lineage, execution, made_as, upstream
 from .literals import literal_values
 from .reader import Reader, moment
@@ -119,23 +120,34 @@ class ArtifactVersionView:
 
         Raises:
             Invalid: It has no such columns or rows.
-            BlobMissing: Its bytes are gone; the hint names the step run that can make them again.
+            ArtifactEvicted: It was collected; the hint says how to make it again.
+            BlobMissing: Its bytes are gone all the same; the hint names the step run that can make them again.
             BlobCorrupt: Its bytes are not what was written.
         """
         reader = self._reader
         try:
             return load(self.manifest, reader.store.blobs, allow_pickle=reader.allow_pickle, columns=columns, rows=rows)
         except BlobMissing as error:
-            raise error.about(f"{self} can't be loaded", hint=self._recipe()) from error
+            now, made_by = self._reader.at_present(), self._first[0].event
+            raise unloadable(now, str(self), self.content, made_by, error) from error
 
     read = load
     """The classic name of `load`."""
 
-    def _recipe(self) -> str:
-        producer = self.producer
-        if producer is None:
-            return "It was saved by hand: save it again."
-        return f"Step {producer.name!r} of run {producer.run.name} made it: run it again with caching off."
+    @property
+    def released(self) -> Release | None:
+        """The collection that released it, as of the view; None while an event or a pin holds it."""
+        return release_of(self._reader, self.content)
+
+    @property
+    def is_available(self) -> bool:
+        """Whether its value can be loaded now, whatever the view is as of. Cost: a look at each of its blobs."""
+        return self._reader.store.blobs.holds(self.content)
+
+    @property
+    def is_evicted(self) -> bool:
+        """Whether it was released as of the view, and its bytes are gone now; its lineage stays."""
+        return self.released is not None and not self.is_available
 
     @property
     def producers(self) -> list[StepRunView]:

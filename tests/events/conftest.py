@@ -34,6 +34,7 @@ outputs = st.builds(
 )
 some_inputs, some_outputs = st.lists(inputs, max_size=2).map(tuple), st.lists(outputs, max_size=2).map(tuple)
 times = st.integers(0, 10**6)
+labels = st.sampled_from(["best", "old"])
 events = st.one_of(
     st.builds(
         facts.RunStarted,
@@ -90,6 +91,11 @@ events = st.one_of(
     ),
     st.builds(facts.StepSkipped, runs, steps, st.just("m.f"), st.just("boom")),
     st.builds(facts.ArtifactSaved, outputs),
+    st.builds(
+        facts.ContentsReleased, st.lists(contents, max_size=3).map(tuple), st.just("too old"), st.integers(0, 20)
+    ),
+    st.builds(facts.PinAdded, labels, contents, st.none() | times),
+    st.builds(facts.PinRemoved, labels),
 )
 histories = st.lists(events, max_size=40)
 Rows = dict[str, list[tuple[bytes, bytes]]]

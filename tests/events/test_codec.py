@@ -14,7 +14,7 @@ from lineal.cas import Digest
 from lineal.errors import Invalid, LogCorrupt
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import CATALOGUE, Event, Unknown
-from lineal.events.codec import EVENT_MAX_BYTES, decode, encode
+from lineal.events.codec import EVENT_MAX_BYTES, EnvelopeReader, decode, encode
 from lineal.events.ids import EventId, Fingerprint, RunId, StepRunId, StoreId
 
 EVENT, ORIGIN = EventId.new(), StoreId.new()
@@ -26,6 +26,7 @@ values: dict[Any, st.SearchStrategy[Any]] = {
     str: texts,
     bool: st.booleans(),
     str | None: st.none() | texts,
+    int | None: st.none() | st.integers(0, 2**62),
     Digest: digests.map(Digest),
     Digest | None: st.none() | digests.map(Digest),
     Fingerprint: digests.map(Fingerprint),
@@ -43,6 +44,7 @@ def of_fields(hints: dict[str, Any], names: list[str]) -> list[st.SearchStrategy
 for record in (facts.Input, facts.Output, facts.Failure, facts.Process, StepRunId):
     values[record] = st.builds(record, *of_fields(get_type_hints(record), list(record._fields)))
 values[tuple[facts.Input, ...]] = st.lists(values[facts.Input], max_size=3).map(tuple)
+values[tuple[Digest, ...]] = st.lists(values[Digest], max_size=3).map(tuple)
 values[tuple[facts.Output, ...]] = st.lists(values[facts.Output], max_size=3).map(tuple)
 
 
@@ -114,3 +116,28 @@ def test_event_ids_are_uuids_of_version_7_in_the_order_of_their_milliseconds() -
     assert {(one[6] >> 4, one[8] >> 6) for one in ids} == {(7, 2)}
     assert [one[:6] for one in ids] == sorted(one[:6] for one in ids)
     assert len(set(ids)) == 100
+
+
+@given(st.lists(events, max_size=5))
+def test_an_envelope_says_of_an_event_what_the_whole_of_it_says(several: list[Event]) -> None:
+    reader = EnvelopeReader(decoded={facts.PinAdded.TYPE})
+    for seq, event in enumerate(several, start=1):
+        body = encode(event, event_id=EVENT, time_us=5, origin=ORIGIN)
+        envelope = reader.read(seq, body)
+        assert (envelope.seq, envelope.type, tuple(envelope.refs)) == (seq, event.TYPE, event.refs)
+        assert (envelope.payload is not None) == isinstance(event, facts.PinAdded)
+
+
+@given(st.data())
+def test_an_envelope_that_is_cut_or_longer_spoils_none_that_is_read_after_it(data: st.DataObject) -> None:
+    reader = EnvelopeReader()
+    event = data.draw(events)
+    body = encode(event, event_id=EVENT, time_us=5, origin=ORIGIN)
+    for cut in data.draw(st.lists(st.integers(0, len(body) - 1), max_size=3)):
+        with pytest.raises(LogCorrupt, match="event 3"):
+            reader.read(3, body[:cut])
+    longer = msgpack.packb(
+        [*msgpack.unpackb(body, strict_map_key=False, unicode_errors="surrogatepass"), "later", 7],
+        unicode_errors="surrogatepass",
+    )
+    assert reader.read(4, longer).refs == reader.read(5, body).refs == list(event.refs)

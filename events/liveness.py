@@ -1,0 +1,83 @@
+"""Liveness: which contents the log holds, and which may be collected.
+
+Every event holds the contents in its refs, until they are released: a content is held while the newest event that
+names it is newer than the position as of which it was released last. (That is a count of references being above zero,
+without the count.) A pin holds its content whatever was released, and nothing once it is removed or has expired.
+
+The fold reads envelopes only, so that events of newer versions hold what they name, too; it decodes the payloads of
+releases and pins alone. Nothing of this is kept: a step pays nothing for it, a collection scans the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..cas.digest import Digest
+from .catalogue import ContentsReleased, PinAdded, PinRemoved
+from .codec import Envelope
+
+DECODED = frozenset({ContentsReleased.TYPE, PinAdded.TYPE, PinRemoved.TYPE})
+"""The types of event whose payload the fold needs."""
+
+
+class Pin(NamedTuple):
+    """A label on a content that keeps it."""
+
+    label: str
+    content: Digest
+    expires_us: int | None
+    seq: int
+    """Position of the event that set it."""
+
+    def holds(self, now_us: int) -> bool:
+        """Whether it has not expired."""
+        return self.expires_us is None or now_us < self.expires_us
+
+
+class Liveness:
+    """The fold over the log up to a position. `fold` goes on from there; it is no projection and keeps no history."""
+
+    def __init__(self) -> None:
+        self.upto = 0
+        """The last position folded in."""
+        self.pins: dict[str, Pin] = {}
+        """By label, expired ones included."""
+        self._named: dict[bytes, int] = {}
+        self._released: dict[bytes, int] = {}
+
+    def fold(self, envelopes: Iterable[Envelope]) -> None:
+        """Take in the events that follow."""
+        named = self._named
+        for seq, type_, refs, payload in envelopes:
+            self.upto = seq
+            if payload is None:
+                for ref in refs:
+                    named[ref] = seq
+            elif type_ == ContentsReleased.TYPE:
+                for content in payload["contents"]:
+                    self._released[content] = max(payload["upto"], self._released.get(content, 0))
+            elif type_ == PinAdded.TYPE:
+                content = Digest(payload["content"])
+                self.pins[payload["label"]] = Pin(payload["label"], content, payload.get("expires_us"), seq)
+            else:
+                self.pins.pop(payload["label"], None)
+
+    def released_upto(self, content: Digest) -> int:
+        """The position as of which a content was released last: what names it later holds it. 0 if it never was."""
+        return self._released.get(content, 0)
+
+    def is_named(self, content: Digest) -> bool:
+        """Whether an event holds a content, pins left aside."""
+        return self._named.get(content, 0) > self._released.get(content, 0)
+
+    def pins_of(self, content: Digest, now_us: int) -> list[Pin]:
+        """The pins that hold a content at this time."""
+        return [pin for pin in self.pins.values() if pin.content == content and pin.holds(now_us)]
+
+    def held(self, now_us: int) -> set[bytes]:
+        """Everything that an event or a pin holds at this time: content ids, and blobs that are no values."""
+        released = self._released
+        held = {content for content, seq in self._named.items() if seq > released.get(content, 0)}
+        held.update(pin.content for pin in self.pins.values() if pin.holds(now_us))
+        return held

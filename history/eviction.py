@@ -1,0 +1,70 @@
+"""Eviction as history knows it: which release of a content stands, and what holds it again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from ..cas.digest import Digest
+from ..errors import ArtifactEvicted, BlobMissing
+from ..events.catalogue import Event
+from ..events.projections import Lineage, Pins, Releases
+from ..events.rows import key
+from .lineage import execution, production_of
+from .reader import Reader, moment
+
+
+class Release(NamedTuple):
+    """What said that a content need not be kept any more."""
+
+    seq: int
+    """Position of the event."""
+    time: datetime
+    reason: str
+
+
+def release_of(reader: Reader, content: Digest) -> Release | None:
+    """The release of a content that stands; None if there is none, or the content has been held since."""
+    found = reader.rows(Releases.name).latest(key("c", content))
+    if found is None:
+        return None
+    upto, reason = found.row
+    if _is_named_after(reader, content, upto) or pinned_as(reader, content, reader.now_us):
+        return None
+    return Release(found.seq, moment(reader.event(found.seq).time_us), reason)
+
+
+def pinned_as(reader: Reader, content: Digest, now_us: int) -> list[str]:
+    """The labels that pin a content at this time."""
+    found = reader.rows(Pins.name).latest(key("c", content))
+    pairs = [] if found is None else found.row
+    return [label for label, expires_us in pairs if expires_us is None or now_us < expires_us]
+
+
+def _is_named_after(reader: Reader, content: Digest, upto: int) -> bool:
+    """Whether a step or a save has given it, or a step has taken it as a literal, after a position."""
+    rows = reader.rows(Lineage.name)
+    made = rows.latest(key("p", content))
+    if made is not None and made.seq > upto:
+        return True
+    for seq, (*_, artifact) in rows.history(key("c", content), newest_first=True):
+        if seq <= upto:
+            return False
+        if artifact is None:
+            return True
+    return False
+
+
+def unloadable(
+    reader: Reader, title: str, content: Digest, made_by: Event, error: BlobMissing
+) -> ArtifactEvicted | BlobMissing:
+    """The error of an artifact version whose bytes are gone: collected, or lost; the hint says how to get it back."""
+    released = release_of(reader, content)
+    executed = execution(reader, made_by)
+    hint = "It was saved by hand: save it again."
+    if executed is not None:
+        again = "run it again with caching off" if released is None else f"run `lineal recompute {title}`"
+        hint = f"Step {executed.step!r} of run {production_of(reader, executed).run_name} made it: {again}."
+    if released is None:
+        return error.about(f"{title} can't be loaded", hint=hint)
+    return ArtifactEvicted(f"{title} was evicted at event {released.seq}: {released.reason}", hint=hint)

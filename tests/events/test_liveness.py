@@ -1,0 +1,128 @@
+"""Liveness: what the log holds, against a plain model of references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineal.cas import Digest, digest_of
+from lineal.events import catalogue as facts
+from lineal.events.catalogue import Event
+from lineal.events.codec import Envelope, EnvelopeReader, encode
+from lineal.events.ids import EventId, StoreId
+from lineal.events.liveness import DECODED, Liveness
+
+EVENT, ORIGIN = EventId.new(), StoreId.new()
+A, B = digest_of(b"a"), digest_of(b"b")
+
+
+def saved(content: Digest) -> facts.ArtifactSaved:
+    """Something that names a content."""
+    return facts.ArtifactSaved(facts.Output("x", "x", content, "f/1", "t", 1, {}))
+
+
+def envelopes(events: list[Event], first: int = 1) -> list[Envelope]:
+    """The events as a scan of the log gives them."""
+    reader = EnvelopeReader(DECODED)
+    return [
+        reader.read(seq, encode(event, event_id=EVENT, time_us=5, origin=ORIGIN))
+        for seq, event in enumerate(events, start=first)
+    ]
+
+
+def folded(*events: Event) -> Liveness:
+    """The liveness after these events."""
+    liveness = Liveness()
+    liveness.fold(envelopes(list(events)))
+    return liveness
+
+
+def modelled(history: list[Event], now_us: int) -> set[Digest]:
+    """What is held, by lists of references that are struck out one by one."""
+    references: dict[Digest, list[int]] = {}
+    pins: dict[str, tuple[Digest, int | None]] = {}
+    for seq, event in enumerate(history, start=1):
+        match event:
+            case facts.ContentsReleased(contents, _, upto):
+                for content in contents:
+                    references[content] = [named for named in references.get(content, []) if named > upto]
+            case facts.PinAdded(label, content, expires_us):
+                pins[label] = content, expires_us
+            case facts.PinRemoved(label):
+                pins.pop(label, None)
+            case _:
+                for ref in event.refs:
+                    references.setdefault(ref, []).append(seq)
+    pinned = {content for content, expires_us in pins.values() if expires_us is None or expires_us > now_us}
+    return {content for content, named in references.items() if named} | pinned
+
+
+def possible(history: list[Event]) -> list[Event]:
+    """The history with releases that were decided before they were written, as all are."""
+    return [
+        facts.ContentsReleased(event.contents, event.reason, min(event.upto, seq - 1))
+        if isinstance(event, facts.ContentsReleased)
+        else event
+        for seq, event in enumerate(history, start=1)
+    ]
+
+
+@given(st.data())
+def test_what_is_held_is_what_a_count_of_references_would_say(
+    history_of_events: st.SearchStrategy[list[Event]], data: st.DataObject
+) -> None:
+    history = possible(data.draw(history_of_events))
+    now_us = data.draw(st.integers(0, 10**6))
+    assert folded(*history).held(now_us) == modelled(history, now_us)
+
+
+@given(st.data())
+def test_a_fold_that_goes_on_is_the_fold_of_the_whole_log(
+    history_of_events: st.SearchStrategy[list[Event]], data: st.DataObject
+) -> None:
+    history = possible(data.draw(history_of_events))
+    cut = data.draw(st.integers(0, len(history)))
+    liveness = folded(*history[:cut])
+    liveness.fold(envelopes(history[cut:], cut + 1))
+    assert liveness.upto == len(history)
+    assert liveness.held(500_000) == modelled(history, 500_000)
+
+
+def test_what_names_a_content_between_the_decision_and_its_record_keeps_it() -> None:
+    liveness = folded(saved(A), saved(B), saved(A), facts.ContentsReleased((A, B), "too old", 2))
+    assert liveness.held(0) == {A}
+
+
+def test_what_names_a_released_content_holds_it_again() -> None:
+    released = facts.ContentsReleased((A,), "too old", 1)
+    assert folded(saved(A), released).held(0) == set()
+    assert folded(saved(A)).held(0) == {A}
+
+
+def test_a_pin_holds_until_it_is_moved_removed_or_expired() -> None:
+    liveness = folded(
+        saved(A),
+        saved(B),
+        facts.ContentsReleased((A, B), "too old", 2),
+        facts.PinAdded("best", A),
+        facts.PinAdded("best", B, 100),
+    )
+    assert liveness.held(99) == {B}
+    assert [pin.label for pin in liveness.pins_of(B, 99)] == ["best"]
+    assert liveness.held(100) == set()
+    assert folded(facts.PinAdded("best", A), facts.PinRemoved("best")).held(0) == set()
+
+
+def test_the_log_is_read_as_it_was_written(ledger: Any) -> None:
+    ledger.append(saved(A), facts.PinAdded("best", B), facts.ContentsReleased((A,), "too old", 2))
+    liveness = Liveness()
+    liveness.fold(ledger.log.envelopes(0, DECODED))
+    assert (liveness.held(0), liveness.upto) == ({B}, 3)
+
+
+def test_an_event_of_a_newer_version_holds_what_it_names() -> None:
+    liveness = Liveness()
+    liveness.fold([Envelope(1, "artifact.saved/9", [A], None)])
+    assert liveness.held(0) == {A}
