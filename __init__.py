@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .cas.progress import reporting
     from .client import Client, artifact, load, open, runs, save
     from .errors import LinealError
+    from .history import Retention
     from .materializers import Materializer
     from .materializers.files import Directory, File
     from .pipeline import Artifact, Pipeline, Step, pipeline, step
@@ -25,6 +26,7 @@ _HOMES = {
     "LinealError": "errors",
     "Materializer": "materializers",
     "Pipeline": "pipeline",
+    "Retention": "history",
     "Step": "pipeline",
     "artifact": "client",
     "load": "client",
@@ -44,6 +46,7 @@ __all__ = [
     "LinealError",
     "Materializer",
     "Pipeline",
+    "Retention",
     "Step",
     "artifact",
     "load",

@@ -6,19 +6,22 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from .cas.store import Entry
+from .collection import GRACE, Collection, collect, pin, release_contents, unpin
 from .directory import find_store
 from .errors import BlobCorrupt, BlobMissing, StoreClosed
 from .events.catalogue import ArtifactSaved, Output
 from .events.log import Head
-from .history import ArtifactVersionView, History, RunView, check_name, newest_content
+from .history import ArtifactVersionView, History, Retention, RunView, check_name, newest_content
 from .materializers import Previous
 from .materializers import save as save_value
+from .pipeline.recompute import recompute
 from .store import InForce, Store, entered, entered_store, open_store
 
 
@@ -116,6 +119,62 @@ class Client(History):
             blobs=len(entries),
             events=self.head.seq,
         )
+
+    def pin(self, reference: str, label: str, *, expires: datetime | None = None) -> None:
+        """Keep a version, and all that it was made from, whatever a collection would release; durable on return.
+
+        A label holds one version: to pin another one under it moves it.
+
+        Raises:
+            ArtifactNotFound, InvalidReference: As `artifact` says.
+            ArtifactEvicted: Its bytes are gone already.
+            InvalidName: The label can't be written in a reference.
+        """
+        version = self.artifact(reference)
+        expires_us = None if expires is None else int(expires.timestamp() * 1_000_000)
+        check_name(label, "pin")
+        with version.explained():
+            pin(self.store, label, version.content, expires_us)
+
+    def unpin(self, label: str) -> None:
+        """Take a pin away; durable on return. Raises `PinNotFound`."""
+        unpin(self.store, label)
+
+    def release(self, reference: str) -> None:
+        """Let the next collection evict a version, pinned or used or not, unless it is made again; durable on return.
+
+        It goes under every name that it has.
+        """
+        version = self.artifact(reference)
+        release_contents(self.store, [version.content], "released by hand")
+
+    def collect(
+        self, retention: Retention | None = None, *, dry_run: bool = False, grace_s: float = GRACE.total_seconds()
+    ) -> Collection:
+        """Release what a policy lets go, then free the bytes that nothing holds; safe beside writers and readers.
+
+        Args:
+            retention: The policy; without one only what was released before, and what nothing ever named, is freed.
+            dry_run: Say what would happen, and do nothing.
+            grace_s: How old a file must be that no commit has named: a batch may be about to.
+
+        Raises:
+            Conflict: Another collection is under way.
+            BlobMissing, Corrupt: What a held value needs can't be told, as its manifest is damaged.
+        """
+        return collect(self.store, retention, is_dry_run=dry_run, grace=timedelta(seconds=grace_s))
+
+    def recompute(self, reference: str) -> ArtifactVersionView:
+        """Make an evicted version again by running its step, and first what that takes, and verify its digest.
+
+        A version that is there is given back as it is.
+
+        Raises:
+            RecomputeFailed: The step's code can't be found or has changed, an input can't be had, or it gave another
+                value; the error says which.
+            StepFailed: The step raised.
+        """
+        return recompute(self._opened.writable(), self.artifact(reference), allow_pickle=self._reader.allow_pickle)
 
     def rebuild(self) -> Head:
         """Delete every projection and replay it from the log; give the log's end."""

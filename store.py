@@ -118,6 +118,17 @@ class Store:
         self._committer.drain()
         self._projector.rebuild()
 
+    @contextmanager
+    def exclusively(self) -> Iterator[Changes]:
+        """A write transaction for upkeep: nobody else commits while it is open, so keep it short.
+
+        What it changes is durable once the block has ended. Begin no other transaction inside.
+        """
+        with self._env.begin(write=True) as txn:
+            changes = Changes(self._env, txn)
+            yield changes
+            changes.flush()
+
     def close(self) -> None:
         """Make what is queued durable, and let go of the store once all who opened it here have closed it."""
         try:

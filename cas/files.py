@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import BlobCorrupt, BlobMissing, StoreBroken
@@ -22,6 +24,7 @@ from .progress import Stage
 MAP_FROM_BYTES = 1024 * 1024
 """From this size on, mapping beats reading."""
 
+_DIGEST_NAME = re.compile(r"[0-9a-f]{64}")
 _LOST_HINT = "Run the step that made it again with caching off: that puts it back."
 _DAMAGED_HINT = "Move that file away and run the step that made it again with caching off: that puts it back."
 
@@ -153,7 +156,8 @@ class BlobFiles:
     def publish(self, scratches: Iterable[Scratch], known: Iterable[Digest]) -> None:
         """Make written scratch files, and files that were found in place, durable under their names.
 
-        A file found in place proves nothing about durability (its writer may not have synced yet), so it is synced too.
+        A file found in place proves nothing about durability (its writer may not have synced yet), so it is synced too;
+        and it is touched, so that a collector which sees no row for it takes it for new.
         After a failed fsync nothing is retried: the scratch files are dropped and the caller must put again.
         """
         scratches = list(scratches)
@@ -182,6 +186,8 @@ class BlobFiles:
             raise missing(digest, self.path(digest)) from error
         try:
             os.fsync(fd)
+            with suppress(PermissionError):  # Another user's: then only its age says whether it is in use.
+                os.utime(fd)
         finally:
             os.close(fd)
         return path.parent
@@ -226,6 +232,27 @@ class BlobFiles:
         if found_bytes != size_bytes:
             raise corrupt(digest, self.path(digest), _size_text(found_bytes, size_bytes))
         self._verify(digest, found)
+
+    def volumes(self) -> Iterator[Volume]:
+        """Every physical file that is there, blobs' own and packs, with its size; other files are passed over."""
+        shards = (self._blobs / f"{shard:02x}" for shard in range(256))
+        for kind, directory in ((VolumeKind.PACK, self._packs), *((VolumeKind.BLOB, shard) for shard in shards)):
+            with os.scandir(directory) as found:
+                for file in found:
+                    if _DIGEST_NAME.fullmatch(file.name):
+                        with suppress(FileNotFoundError):
+                            yield Volume(kind, Digest.parse(file.name), file.stat().st_size)
+
+    def modified_us(self, volume: Volume) -> int | None:
+        """When a volume was written, or put once more; None if it is gone."""
+        try:
+            return os.stat(self.volume_path(volume)).st_mtime_ns // 1000
+        except FileNotFoundError:
+            return None
+
+    def remove(self, volume: Volume) -> None:
+        """Remove a volume, if it is there; who has it open or mapped keeps it until the end."""
+        self.volume_path(volume).unlink(missing_ok=True)
 
     def clean_scratch(self) -> int:
         """Remove what dead processes of this host left behind; give their number."""

@@ -7,11 +7,13 @@ the blob, after a look at its files under the write lock. So are the rows that s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
 from .batch import Batch
-from .blob import Blob, read_manifest, walk
+from .blob import Blob, BlobReader, read_manifest, walk
 from .digest import Digest
 from .environment import Changes, Environment
 from .files import BlobFiles, missing
@@ -77,6 +79,21 @@ class BlobStore:
         with self._env.begin() as txn:
             data = txn.get(digest, db=self._env.databases[CATALOG])
         return None if data is None else decode_row(digest, data)
+
+    def row_in(self, changes: Changes, digest: Digest) -> Row | None:
+        """A blob's row as a transaction sees it."""
+        data = changes.get(CATALOG, digest)
+        return None if data is None else decode_row(digest, data)
+
+    def reader_in(self, changes: Changes) -> BlobReader:
+        """Reads what a transaction sees."""
+        return PlacedBlobs(self._files, partial(self.row_in, changes))
+
+    @contextmanager
+    def looked_at(self) -> Iterator[Changes]:
+        """A short transaction that only looks."""
+        with self._env.begin() as txn:
+            yield Changes(self._env, txn)
 
     def rows_under(self, contents: Iterable[Digest]) -> dict[Digest, Row]:
         """What is known of these manifests and of all blobs under them, for a process without a database."""

@@ -164,10 +164,13 @@ class StepStarted(Event):
     """Module and qualified name of the step's function."""
     fingerprint: Fingerprint
     inputs: tuple[Input, ...]
+    code: Digest | None = None
+    """Blob of the code manifest, stored with this event; None where an older version wrote it."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:
-        return _literals(self.inputs)
+        literals = _literals(self.inputs)
+        return literals if self.code is None else (self.code, *literals)
 
 
 @dataclass(frozen=True, slots=True)

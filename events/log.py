@@ -94,6 +94,15 @@ class Log:
         for seq, value in self._values(after, None):
             yield read(seq, value[CHAIN_BYTES:])
 
+    @staticmethod
+    def appended(changes: Changes, after: int, decoded: Container[str] = ()) -> list[Envelope]:
+        """As `envelopes`, of what a write transaction sees: all there is while it lasts."""
+        read = EnvelopeReader(decoded).read
+        with changes.cursor(EVENTS) as cursor:
+            if not cursor.set_range((after + 1).to_bytes(8, "big")):
+                return []
+            return [read(int.from_bytes(key, "big"), bytes(value[CHAIN_BYTES:])) for key, value in cursor]
+
     def _values(self, after: int, upto: int | None) -> Iterator[tuple[int, bytes]]:
         while True:
             page: list[tuple[int, bytes]] = []

@@ -1,9 +1,11 @@
 """The read side: views of what happened, lineage, and any past moment. Reading can't run anything."""
 
 from .history import History
+from .holding import Hold, Holding, HoldingEvent
 from .lineage import Lineage, Node, Production
 from .reader import Reader, newest_content
 from .references import check_name
+from .retention import Plan, Retention, Verdict
 from .views import (
     ArtifactVersionView,
     ArtifactView,
@@ -17,14 +19,20 @@ __all__ = [
     "ArtifactVersionView",
     "ArtifactView",
     "History",
+    "Hold",
+    "Holding",
+    "HoldingEvent",
     "Lineage",
     "Node",
     "PipelineVersionView",
     "PipelineView",
+    "Plan",
     "Production",
     "Reader",
+    "Retention",
     "RunView",
     "StepRunView",
+    "Verdict",
     "check_name",
     "newest_content",
 ]

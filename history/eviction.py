@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
 from ..cas.digest import Digest
 from ..errors import ArtifactEvicted, BlobMissing
-from ..events.catalogue import Event
 from ..events.projections import Lineage, Pins, Releases
 from ..events.rows import key
-from .lineage import execution, production_of
+from .lineage import VersionKey, node_of
 from .reader import Reader, moment
 
 
@@ -55,16 +56,23 @@ def _is_named_after(reader: Reader, content: Digest, upto: int) -> bool:
     return False
 
 
-def unloadable(
-    reader: Reader, title: str, content: Digest, made_by: Event, error: BlobMissing
-) -> ArtifactEvicted | BlobMissing:
-    """The error of an artifact version whose bytes are gone: collected, or lost; the hint says how to get it back."""
-    released = release_of(reader, content)
-    executed = execution(reader, made_by)
+@contextmanager
+def explained(reader: Reader, name: str, content: Digest) -> Iterator[None]:
+    """Say of an artifact version's bytes that are gone, inside the block, why they are and how to get them back."""
+    try:
+        yield
+    except BlobMissing as error:
+        raise _explanation(reader.at_present(), VersionKey(name, content), error) from error
+
+
+def _explanation(reader: Reader, version: VersionKey, error: BlobMissing) -> ArtifactEvicted | BlobMissing:
+    node = node_of(reader, *version)
+    title = f"{node.name}@{node.version}"
+    released = release_of(reader, version.content)
     hint = "It was saved by hand: save it again."
-    if executed is not None:
+    if node.production is not None:
         again = "run it again with caching off" if released is None else f"run `lineal recompute {title}`"
-        hint = f"Step {executed.step!r} of run {production_of(reader, executed).run_name} made it: {again}."
+        hint = f"Step {node.production.step.step!r} of run {node.production.run_name} made it: {again}."
     if released is None:
         return error.about(f"{title} can't be loaded", hint=hint)
     return ArtifactEvicted(f"{title} was evicted at event {released.seq}: {released.reason}", hint=hint)

@@ -7,18 +7,22 @@ from itertools import islice
 from typing import Any
 
 from ..cas.digest import Digest
-from ..errors import ArtifactNotFound, InvalidReference, PipelineNotFound, RunNotFound
+from ..errors import ArtifactNotFound, InvalidReference, NotFound, PipelineNotFound, RunNotFound
 from ..events.codec import Recorded
 from ..events.ids import RunId
+from ..events.liveness import Pin
 from ..events.log import Head
+from ..events.projections import Pins
 from ..events.rows import key
 from ..store import Store
+from .holding import Holding, find_blob, why_kept
 from .reader import Reader
 from .references import is_hex, near, parse_artifact
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView
 
 _ID_PREFIX_MIN = 4
 _NEAR_NAMES = 1000
+_PINS_MAX = 1_000_000
 
 
 class History:
@@ -145,6 +149,32 @@ class History:
     def load(self, reference: str) -> Any:
         """Load the value of an artifact version, named as in `artifact`."""
         return self.artifact(reference).load()
+
+    def pins(self) -> list[Pin]:
+        """The pins, by label; those that have expired are left out."""
+        rows = self._reader.rows(Pins.name)
+        found = (rows.latest(label) for label in rows.keys(key("l"), _PINS_MAX))
+        stamped = [(one.seq, *one.row) for one in found if one is not None and one.row[1] is not None]
+        pins = (Pin(label, Digest(content), expires_us, seq) for seq, label, content, expires_us in stamped)
+        return sorted(pin for pin in pins if pin.holds(self._reader.now_us))
+
+    def why_kept(self, which: str) -> Holding:
+        """What keeps a blob now: the paths from it to the events and pins that hold it.
+
+        Args:
+            which: A reference to an artifact version, or six or more digits of a blob's digest.
+
+        Raises:
+            NotFound: Nothing is called so; or it was collected.
+            InvalidReference: Several blobs' digests begin so.
+        """
+        try:
+            digest = self.artifact(which).content
+        except (NotFound, InvalidReference):
+            if "@" in which:
+                raise
+            digest = find_blob(self._reader, which)
+        return why_kept(self._reader, digest)
 
     def _by_digest(self, name: str, prefix: str) -> ArtifactVersionView:
         found = [one for one in ArtifactView(self._reader, name).versions if str(one.content).startswith(prefix)]

@@ -104,7 +104,7 @@ def node_of(reader: Reader, name: str, content: Digest) -> Node:
     event = reader.event(version.seq).event
     output = made_as(event, name, content)
     executed = execution(reader, event)
-    production = None if executed is None else production_of(reader, executed)
+    production = None if executed is None else _production(reader, executed)
     return Node(name, version.row[0], content, output.type, production)
 
 
@@ -124,8 +124,7 @@ def execution(reader: Reader, event: Event) -> StepCompleted | None:
     return event if isinstance(event, StepCompleted) else None
 
 
-def production_of(reader: Reader, event: StepCompleted) -> Production:
-    """An execution as lineage shows it."""
+def _production(reader: Reader, event: StepCompleted) -> Production:
     found = reader.rows("runs").latest(key("r", event.run))
     run_name = str(RunId(event.run))[:12] if found is None else RunRow.of(found.row).name
     step = StepRunId(event.run, event.step)

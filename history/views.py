@@ -7,6 +7,7 @@ as of its reader's position. They refer to each other, hence one file.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from ..cas.blob import walk
 from ..cas.digest import Digest
 from ..cas.manifest import Manifest
 from ..cas.process import ProcessStamp
-from ..errors import ArtifactNotFound, BlobMissing, LogCorrupt, RunNotFound, StepNotFound
+from ..errors import ArtifactNotFound, LogCorrupt, RunNotFound, StepNotFound
 from ..events.catalogue import (
     Failure,
     Input,
@@ -35,7 +36,7 @@ from ..events.projections.runs import INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
 from ..materializers import load
-from .eviction import Release, release_of, unloadable
+from .eviction import Release, explained, release_of
 from .lineage import Lineage, execution, made_as, upstream
 from .literals import literal_values
 from .reader import Reader, moment
@@ -125,14 +126,15 @@ class ArtifactVersionView:
             BlobCorrupt: Its bytes are not what was written.
         """
         reader = self._reader
-        try:
+        with self.explained():
             return load(self.manifest, reader.store.blobs, allow_pickle=reader.allow_pickle, columns=columns, rows=rows)
-        except BlobMissing as error:
-            now, made_by = self._reader.at_present(), self._first[0].event
-            raise unloadable(now, str(self), self.content, made_by, error) from error
 
     read = load
     """The classic name of `load`."""
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Say of bytes that are gone, inside the block, why they are and how to get them back."""
+        return explained(self._reader, self.name, self.content)
 
     @property
     def released(self) -> Release | None:

@@ -335,7 +335,7 @@ class _Inputs:
             if kind is not dict:
                 items = tuple(self.template(f"{path}[{place}]", item) for place, item in enumerate(value))
                 return Gathered(kind, (), (), items)
-            digests = tuple(_key_digest(path, key) for key in value)
+            digests = tuple(key_digest(path, key) for key in value)
             items = tuple(self.template(f"{path}[{key!r}]", item) for key, item in value.items())
             return Gathered(dict, tuple(value), digests, items)
         self.sources.append(Source(self._free_path(path), fixed(value)))
@@ -354,7 +354,8 @@ class _Inputs:
 _GATHERING = (list, tuple, dict)
 
 
-def _key_digest(path: str, key: object) -> Digest:
+def key_digest(path: str, key: object) -> Digest:
+    """The digest of a key in a dict that is gathered. Raises `InvalidPipeline` for one that has none."""
     digest = None if isinstance(key, OutputRef) else value_digest(key)
     if digest is None:
         raise InvalidPipeline(

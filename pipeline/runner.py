@@ -44,7 +44,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class _Ready:
+class Ready:
     """A step whose inputs are known."""
 
     node: Node
@@ -145,7 +145,7 @@ class Runner:
         self._latest[node.name] = self._append([event], blobs, after)
 
     def _run_steps(self) -> None:
-        running: dict[Future[Any], _Ready] = {}
+        running: dict[Future[Any], Ready] = {}
         try:
             while self._agenda or running:
                 while node := self._agenda.next_ready():
@@ -162,7 +162,7 @@ class Runner:
                 future.cancel()
             raise
 
-    def _begin(self, node: Node, running: dict[Future[Any], _Ready]) -> None:
+    def _begin(self, node: Node, running: dict[Future[Any], Ready]) -> None:
         """Serve a step from the cache, or submit it; one that finished at once is finished at once."""
         ready = self._prepare(node)
         started_us, start_ns = time.time_ns() // 1000, time.perf_counter_ns()
@@ -170,7 +170,9 @@ class Runner:
         if reusable is not None:
             self._reuse(ready, reusable, started_us, start_ns)
             return
-        started = facts.StepStarted(self.run_id, node.name, node.step.qualified_name, ready.fingerprint, ready.inputs)
+        started = facts.StepStarted(
+            self.run_id, node.name, node.step.qualified_name, ready.fingerprint, ready.inputs, ready.code.digest
+        )
         self._record(node, started, ready.blobs)
         future = self._submit(ready)
         if future.done():
@@ -182,7 +184,7 @@ class Runner:
         wanted: bool | None = node.step.options.cache
         return self._plan.cache if wanted is None else wanted
 
-    def _prepare(self, node: Node) -> _Ready:
+    def _prepare(self, node: Node) -> Ready:
         inputs: list[Input] = []
         blobs: list[Blob] = []
         for source in node.sources:
@@ -203,9 +205,9 @@ class Runner:
         given_by = causes(node.arguments, [taken.content for taken in inputs])
         counted = {name: cause for name, cause in given_by.items() if name not in options.ignore_inputs}
         print_ = Fingerprint(fingerprint(code=code.digest, inputs=counted, outputs=node.step.outputs.names))
-        return _Ready(node, tuple(inputs), print_, code, blobs)
+        return Ready(node, tuple(inputs), print_, code, blobs)
 
-    def _reuse(self, ready: _Ready, reusable: Reusable, started_us: int, start_ns: int) -> None:
+    def _reuse(self, ready: Ready, reusable: Reusable, started_us: int, start_ns: int) -> None:
         node = ready.node
         outputs = tuple(given._replace(artifact=self._artifact(node, given.name)) for given in reusable.outputs)
         self._give(node, outputs)
@@ -231,7 +233,7 @@ class Runner:
             self._given[node.name, output.name] = output
         self._agenda.done(node)
 
-    def _submit(self, ready: _Ready) -> Future[Any]:
+    def _submit(self, ready: Ready) -> Future[Any]:
         node = ready.node
         task = Task(
             self._plan.pipeline,
@@ -252,7 +254,7 @@ class Runner:
         parcel = Parcel(blobs.files.root, task, ready.code.encoded, rows, succeeded)
         return self._executor.submit(execute_parcel, parcel.packed())
 
-    def _finish(self, ready: _Ready, future: Future[Any]) -> None:
+    def _finish(self, ready: Ready, future: Future[Any]) -> None:
         """Record what a step came to. Raises what the step raised."""
         result = self._result(future)
         if result.failure is not None:
@@ -279,7 +281,7 @@ class Runner:
             return Result((), (), None, time.time_ns() // 1000, 0, failure_of(error), error, is_ours)
         return answer if isinstance(answer, Result) else Result.unpacked(answer)
 
-    def _fail(self, ready: _Ready, result: Result, failure: facts.Failure) -> None:
+    def _fail(self, ready: Ready, result: Result, failure: facts.Failure) -> None:
         node = ready.node
         event = facts.StepFailed(
             *ready.causes(self.run_id),
@@ -302,7 +304,7 @@ class Runner:
             traceback=failure.traceback,
         ) from result.exception
 
-    def _give_up(self, running: dict[Future[Any], _Ready], error: Exception) -> None:
+    def _give_up(self, running: dict[Future[Any], Ready], error: Exception) -> None:
         """Let what executes end and record it; record that the others never ran."""
         cancelled = {future for future in running if future.cancel()}
         skipped = [*(running[future].node for future in running if future in cancelled), *self._agenda.left()]

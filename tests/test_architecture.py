@@ -43,8 +43,13 @@ ROOMS = {
     "directory": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "store": Room("errors cas events directory", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "history": Room("errors cas events store materializers", never="argparse cloudpickle pickle rich"),
+    "collection": Room(
+        "errors cas events store history", never="argparse cloudpickle numpy pandas pickle pyarrow rich"
+    ),
     "pipeline": Room("errors cas events store materializers history", never="argparse curses http rich"),
-    "client": Room("errors cas events directory store materializers history pipeline", never="argparse html http rich"),
+    "client": Room(
+        "errors collection cas events directory store materializers history pipeline", never="argparse html http rich"
+    ),
     "post_execution": Room("errors history client", never="argparse html http rich"),
     "cli": Room("errors client history pipeline", never="blake3 cloudpickle lmdb msgpack pickle"),
     "__main__": Room("cli", never="argparse rich"),

@@ -1,0 +1,198 @@
+"""Sweeping: taking rows out of the catalog, and files that no row names off the disk, beside writers and readers.
+
+The order, which survives a crash at any point, and every weaker form of which loses data:
+
+- A manifest's row goes before, or with, the rows of what it names. So a row of a manifest says that all below it is
+  there, and that row is all that a commit without receipts has to look at.
+- A file goes only in a transaction later than the one, durable by then, that took out the last row naming it, and
+  under the write lock, after a look whether a row names it again. A commit looks at its files under the same lock.
+
+So a crash leaves files without rows, which the next sweep finds, and never a row without its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Protocol
+
+from ..errors import BlobMissing, Corrupt
+from .blob import read_manifest
+from .digest import Digest
+from .environment import Changes
+from .place import BlobKind, Cut, Inline, Place, Volume, VolumeKind, Whole, volume_key
+from .progress import Stage
+from .store import VOLUMES, BlobStore, Entry
+
+BATCH = 128
+"""How many rows, or files, go in one transaction: others wait to commit meanwhile."""
+_LOOK = 1000
+
+
+class Guard(Protocol):
+    """Opens the transactions of a sweep and says, in each, what must stay after all."""
+
+    def exclusively(self) -> AbstractContextManager[Changes]:
+        """A write transaction, durable once the block has ended."""
+
+    def spared(self, changes: Changes) -> Collection[Digest]:
+        """The blobs that something holds, of those that nothing held when the sweep began."""
+
+
+class Swept:
+    """What a sweep took away, or would."""
+
+    __slots__ = ("blobs", "files", "freed_bytes")
+
+    def __init__(self) -> None:
+        self.blobs = 0
+        """Rows of the catalog."""
+        self.files = 0
+        self.freed_bytes = 0
+        """Bytes of files, and of blobs that were in the catalog itself."""
+
+    def _row(self, place: Place) -> None:
+        self.blobs += 1
+        if isinstance(place, Inline):
+            self.freed_bytes += len(place.data)
+
+    def _file(self, size_bytes: int) -> None:
+        self.files += 1
+        self.freed_bytes += size_bytes
+
+
+def sweep(blobs: BlobStore, dead: Iterable[Entry], guard: Guard, *, started_us: int, grace_us: int) -> Swept:
+    """Take away blobs that nothing holds, then files that no row names.
+
+    Args:
+        blobs: The store.
+        dead: The blobs, in any order.
+        guard: Re-checks each of them under the write lock.
+        started_us: When the collection began: what was put since then is in use, though no row says so yet.
+        grace_us: How old a file must be that no row named from the outset: a batch may be about to commit it.
+    """
+    swept, stage = Swept(), Stage("collecting")
+    freed: list[Volume] = []
+    waiting = list(in_order(blobs, dead))
+    while waiting or freed:
+        batch, waiting = waiting[:BATCH], waiting[BATCH:]
+        with guard.exclusively() as changes:
+            _remove(blobs, changes, freed, started_us, swept, stage)
+            freed = _forget(blobs, changes, batch, guard.spared(changes), swept)
+    for files in _batches(orphans(blobs, before_us=started_us - grace_us)):
+        with guard.exclusively() as changes:
+            _remove(blobs, changes, files, started_us, swept, stage)
+    return swept
+
+
+def _forget(
+    blobs: BlobStore, changes: Changes, batch: Iterable[Entry], spared: Collection[Digest], swept: Swept
+) -> list[Volume]:
+    """Take out rows; give the files that they named."""
+    named: dict[Volume, None] = {}
+    for entry in batch:
+        row = None if entry.digest in spared else blobs.row_in(changes, entry.digest)
+        if row is not None:
+            blobs.write_row(changes, entry.digest, None, row)
+            swept._row(row.place)
+            named.update(dict.fromkeys(volumes_of(entry.digest, row.size_bytes, row.place)))
+    return list(named)
+
+
+def _remove(
+    blobs: BlobStore, changes: Changes, files: Iterable[Volume], started_us: int, swept: Swept, stage: Stage
+) -> None:
+    """Remove files that no row names, those put meanwhile left aside. Invariant: nothing is changed yet."""
+    for volume in files:
+        modified_us = blobs.files.modified_us(volume)
+        if modified_us is not None and modified_us < started_us and not is_needed(blobs, changes, volume):
+            blobs.files.remove(volume)
+            swept._file(volume.size_bytes)
+            stage.advance(volume.size_bytes)
+
+
+def foreseen(blobs: BlobStore, dead: Collection[Entry], *, started_us: int, grace_us: int) -> Swept:
+    """What `sweep` would take away, did nobody else do anything meanwhile."""
+    swept = Swept()
+    leaving = {entry.digest for entry in dead}
+    named: dict[Volume, None] = {}
+    for entry in dead:
+        swept._row(entry.place)
+        named.update(dict.fromkeys(volumes_of(entry.digest, entry.size_bytes, entry.place)))
+    old = dict.fromkeys(orphans(blobs, before_us=started_us - grace_us))
+    for volumes in _batches({**named, **old}, _LOOK):
+        with blobs.looked_at() as changes:
+            for volume in volumes:
+                modified_us = blobs.files.modified_us(volume)
+                is_old = modified_us is not None and modified_us < started_us
+                if is_old and not is_needed(blobs, changes, volume, leaving):
+                    swept._file(volume.size_bytes)
+    return swept
+
+
+def in_order(blobs: BlobStore, dead: Iterable[Entry]) -> Iterator[Entry]:
+    """Manifests first, each before those that it names; of one that can't be read, nothing is known, so it is first."""
+    entries = list(dead)
+    manifests = {entry.digest: entry for entry in entries if entry.kind is BlobKind.MANIFEST}
+    below = {digest: _named(blobs, digest, manifests) for digest in manifests}
+    above = dict.fromkeys(manifests, 0)
+    for children in below.values():
+        for child in children:
+            above[child] += 1
+    ready = [digest for digest, count in above.items() if not count]
+    while ready:
+        digest = ready.pop()
+        yield manifests[digest]
+        for child in below[digest]:
+            above[child] -= 1
+            if not above[child]:
+                ready.append(child)
+    yield from (entry for entry in entries if entry.kind is not BlobKind.MANIFEST)
+
+
+def _named(blobs: BlobStore, digest: Digest, manifests: Collection[Digest]) -> set[Digest]:
+    try:
+        return {part.digest for part in read_manifest(blobs, digest).named() if part.digest in manifests}
+    except (BlobMissing, Corrupt):
+        return set()
+
+
+def orphans(blobs: BlobStore, *, before_us: int) -> Iterator[Volume]:
+    """Files that no row names and that nobody has put since."""
+    for volumes in _batches(blobs.files.volumes(), _LOOK):
+        with blobs.looked_at() as changes:
+            unneeded = [volume for volume in volumes if not is_needed(blobs, changes, volume)]
+        for volume in unneeded:
+            modified_us = blobs.files.modified_us(volume)
+            if modified_us is not None and modified_us < before_us:
+                yield volume
+
+
+def volumes_of(digest: Digest, size_bytes: int, place: Place) -> list[Volume]:
+    """The files that a row names."""
+    if isinstance(place, Whole):
+        return [Volume(VolumeKind.BLOB, digest, size_bytes)]
+    return list(place.volumes()) if isinstance(place, Cut) else []
+
+
+def is_needed(blobs: BlobStore, changes: Changes, volume: Volume, leaving: Collection[Digest] = ()) -> bool:
+    """Whether a row names a file, the rows of those blobs aside that are about to leave."""
+    if volume.kind is VolumeKind.BLOB and volume.digest not in leaving:
+        row = blobs.row_in(changes, volume.digest)
+        if row is not None and isinstance(row.place, Whole):
+            return True
+    prefix = volume_key(volume)
+    with changes.cursor(VOLUMES) as cursor:
+        found = cursor.set_range(prefix)
+        while found and (place := bytes(cursor.key())).startswith(prefix):
+            if Digest(place[len(prefix) :]) not in leaving:
+                return True
+            found = cursor.next()
+    return False
+
+
+def _batches(volumes: Iterable[Volume], size: int = BATCH) -> Iterator[list[Volume]]:
+    remaining = iter(volumes)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -1,0 +1,171 @@
+"""Collection: releasing what a policy no longer wants, and freeing the bytes that nothing holds any more.
+
+Two phases. What is released is recorded first, durably; only then are rows and files taken away, in later transactions
+that each look anew at what was appended since. `cas.sweep` says in which order, `events.liveness` what lives.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .cas import Changes, Digest, read_manifest, walk
+from .cas.place import BlobKind
+from .cas.sweep import Swept, foreseen, sweep
+from .errors import Conflict, PinNotFound
+from .events.catalogue import ContentsReleased, Event, PinAdded, PinRemoved
+from .events.codec import Envelope
+from .events.liveness import DECODED, Liveness
+from .events.projections import Pins
+from .events.rows import key
+from .history.closure import Closure
+from .history.retention import Plan, Retention, Verdict, plan
+from .store import Store, now_us
+
+GRACE = timedelta(hours=1)
+_CONTENTS_MAX = 1000
+"""How many contents one event releases; a thousand take about 35 kB."""
+_LOCKED = "packs"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What a collection did, or what it would do."""
+
+    is_dry_run: bool
+    upto: int
+    """Position in the log as of which was decided what to release."""
+    released: tuple[Verdict, ...]
+    """The artifact versions that the policy let go, and why."""
+    kept: tuple[Verdict, ...]
+    """Those that it did not, and why; none without a policy, which decides nothing."""
+    blobs: int
+    """Blobs that went: those of versions released now or before, and those that no event ever named."""
+    files: int
+    freed_bytes: int
+
+
+def collect(store: Store, retention: Retention | None, *, is_dry_run: bool, grace: timedelta) -> Collection:
+    """Release what a policy lets go, then free what nothing holds.
+
+    Raises:
+        Conflict: Another collection is under way.
+        BlobMissing, Corrupt: A manifest that is held can't be read, so that what it needs is not known.
+    """
+    started_us, grace_us = now_us(), grace // timedelta(microseconds=1)
+    with _only_collector(store):
+        store.head()
+        liveness = Liveness()
+        liveness.fold(store.log.envelopes(0, DECODED))
+        decided = Plan(liveness.upto, ())
+        if retention is not None and retention.releases:
+            decided = plan(store, retention, liveness, started_us)
+        releases = _releases(decided)
+        if is_dry_run:
+            liveness.fold(_foretold(releases, liveness.upto))
+        else:
+            release(store, releases)
+            liveness.fold(store.log.envelopes(liveness.upto, DECODED))
+        closure = Closure(store.blobs, map(Digest, liveness.held(started_us)))
+        dead = [entry for digest, entry in closure.catalog.items() if digest not in closure]
+        if is_dry_run:
+            swept = foreseen(store.blobs, dead, started_us=started_us, grace_us=grace_us)
+        else:
+            guard = _Guard(store, liveness, started_us)
+            swept = sweep(store.blobs, dead, guard, started_us=started_us, grace_us=grace_us)
+    return _collection(decided, swept, is_dry_run)
+
+
+def release(store: Store, releases: Sequence[Event]) -> None:
+    """Record releases; durable on return. What they name is freed by the next collection."""
+    if releases:
+        store.append(releases).wait()
+
+
+def release_contents(store: Store, contents: Sequence[Digest], reason: str) -> None:
+    """Release contents as of now; durable on return."""
+    release(store, [ContentsReleased(tuple(contents), reason, store.head().seq)])
+
+
+def pin(store: Store, label: str, content: Digest, expires_us: int | None) -> None:
+    """Pin a content; durable on return. A label that is in use is moved. Raises `BlobMissing` if it is gone."""
+    store.append([PinAdded(label, content, expires_us)]).wait()
+
+
+def unpin(store: Store, label: str) -> None:
+    """Take a pin away; durable on return. Raises `PinNotFound`."""
+    found = store.rows(Pins.name).latest(key("l", label))
+    if found is None or found.row[1] is None:
+        raise PinNotFound(f"no pin has the label {label!r}", hint="List them with `lineal pins`.")
+    store.append([PinRemoved(label)]).wait()
+
+
+class _Guard:
+    """Looks, under the write lock, at what was appended since: what that names must stay, and all below it."""
+
+    def __init__(self, store: Store, liveness: Liveness, at_us: int) -> None:
+        self._store = store
+        self._liveness = liveness
+        self._at_us = at_us
+        self._spared: set[Digest] = set()
+
+    def exclusively(self) -> AbstractContextManager[Changes]:
+        return self._store.exclusively()
+
+    def spared(self, changes: Changes) -> set[Digest]:
+        appended = self._store.log.appended(changes, self._liveness.upto, DECODED)
+        self._liveness.fold(appended)
+        blobs = self._store.blobs
+        for envelope in appended:
+            for content in map(Digest, envelope.refs):
+                row = None if content in self._spared else blobs.row_in(changes, content)
+                if row is not None:
+                    self._spared.add(content)
+                    if row.kind is BlobKind.MANIFEST:
+                        reader = blobs.reader_in(changes)
+                        self._spared.update(part.digest for part in walk(reader, read_manifest(reader, content)))
+        return self._spared
+
+
+@contextmanager
+def _only_collector(store: Store) -> Iterator[None]:
+    """Keep others from collecting; the kernel lets go of the lock where the process dies."""
+    fd = os.open(store.path / _LOCKED, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(
+                "another collection of this store is under way", where=store.path, hint="Wait until it has ended."
+            ) from error
+        yield
+    finally:
+        os.close(fd)
+
+
+def _releases(decided: Plan) -> list[ContentsReleased]:
+    """The policy's releases as events, by reason; a content that several versions have is released once."""
+    reasons = {verdict.content: verdict.reason for verdict in decided.released}
+    by_reason: dict[str, list[Digest]] = {}
+    for content, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(content)
+    return [
+        ContentsReleased(tuple(contents[start : start + _CONTENTS_MAX]), reason, decided.upto)
+        for reason, contents in by_reason.items()
+        for start in range(0, len(contents), _CONTENTS_MAX)
+    ]
+
+
+def _foretold(releases: Sequence[ContentsReleased], head: int) -> Iterator[Envelope]:
+    for seq, event in enumerate(releases, start=head + 1):
+        yield Envelope(seq, event.TYPE, [], {"contents": event.contents, "upto": event.upto})
+
+
+def _collection(decided: Plan, swept: Swept, is_dry_run: bool) -> Collection:
+    return Collection(
+        is_dry_run, decided.upto, decided.released, decided.kept, swept.blobs, swept.files, swept.freed_bytes
+    )
