@@ -1,0 +1,135 @@
+"""An artifact version by itself: what the event that made it says of it, and its bytes, as far as they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from ..cas.blob import walk
+from ..cas.digest import Digest
+from ..cas.manifest import Manifest
+from ..errors import ArtifactNotFound
+from ..events.catalogue import Output
+from ..events.codec import Recorded
+from ..events.rows import key
+from ..materializers import load
+from .eviction import Release, explained, release_of
+from .lineage import made_as
+from .reader import Reader, moment
+
+
+class StoredVersion:
+    """One distinct content under an artifact's name."""
+
+    def __init__(self, reader: Reader, name: str, content: Digest) -> None:
+        self._reader = reader
+        self.name = name
+        """The artifact's name."""
+        self.content = content
+        """Content id: the digest of the value's manifest."""
+
+    @cached_property
+    def version(self) -> int:
+        """Number under the name, from 1."""
+        found = self._reader.rows("artifacts").latest(key("c", self.name, self.content))
+        if found is None:
+            raise ArtifactNotFound(f"{self.name} has no version of this content", where=self.content)
+        return int(found.row[0])
+
+    @cached_property
+    def _first(self) -> tuple[Recorded, Output]:
+        found = self._reader.rows("artifacts").latest(key("c", self.name, self.content))
+        if found is None:
+            raise ArtifactNotFound(f"{self.name} has no version of this content", where=self.content)
+        recorded = self._reader.event(found.seq)
+        return recorded, made_as(recorded.event, self.name, self.content)
+
+    @property
+    def created(self) -> datetime:
+        """When the version was first made."""
+        return moment(self._first[0].time_us)
+
+    @property
+    def type(self) -> str:
+        """Qualified name of the value's type."""
+        return self._first[1].type
+
+    @property
+    def format(self) -> str:
+        """Format id and version it is stored in."""
+        return self._first[1].format
+
+    @property
+    def size_bytes(self) -> int:
+        """Logical size, shared blobs counted."""
+        return self._first[1].size_bytes
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the materializer says of the value: shape, dtype, columns, and the like."""
+        return self._first[1].metadata
+
+    @property
+    def manifest(self) -> Manifest:
+        """How the value is laid out in blobs."""
+        return self._reader.manifest(self.content)
+
+    def blobs(self) -> Iterator[Digest]:
+        """What it is made of, its manifest first. Raises `BlobMissing` or `Corrupt` where a manifest can't be read."""
+        yield self.content
+        for part in walk(self._reader.store.blobs, self.manifest):
+            yield part.digest
+
+    def load(self, *, columns: Sequence[Hashable] | None = None, rows: slice | None = None) -> Any:
+        """Load the value: a fresh one at each call, large buffers mapped, yours to change.
+
+        Args:
+            columns: Of a table, only the columns of these labels, in this order; the others are not touched.
+            rows: Of a table, or along the first axis of an array, only these rows.
+
+        Raises:
+            Invalid: It has no such columns or rows.
+            ArtifactEvicted: It was collected; the hint says how to make it again.
+            BlobMissing: Its bytes are gone all the same; the hint names the step run that can make them again.
+            BlobCorrupt: Its bytes are not what was written.
+        """
+        reader = self._reader
+        with self.explained():
+            return load(self.manifest, reader.store.blobs, allow_pickle=reader.allow_pickle, columns=columns, rows=rows)
+
+    read = load
+    """The classic name of `load`."""
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Say of bytes that are gone, inside the block, why they are and how to get them back."""
+        return explained(self._reader, self.name, self.content)
+
+    @property
+    def released(self) -> Release | None:
+        """The collection that released it, as of the view; None while an event or a pin holds it."""
+        return release_of(self._reader, self.content)
+
+    @property
+    def is_available(self) -> bool:
+        """Whether its value can be loaded now, whatever the view is as of. Cost: a look at each of its blobs."""
+        return self._reader.store.blobs.holds(self.content)
+
+    @property
+    def is_evicted(self) -> bool:
+        """Whether it was released as of the view, and its bytes are gone now; its lineage stays."""
+        return self.released is not None and not self.is_available
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredVersion) and (self.name, self.content) == (other.name, other.content)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.content))
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    def __repr__(self) -> str:
+        return f"<ArtifactVersion {self} {self.type} {str(self.content)[:12]}>"

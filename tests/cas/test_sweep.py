@@ -1,0 +1,221 @@
+"""Sweeping at the store's own face: the order in which rows and files go, and what may be seen between."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from lineal.cas import (
+    Blob,
+    BlobFiles,
+    BlobKind,
+    BlobPart,
+    BlobStore,
+    Changes,
+    Digest,
+    Environment,
+    Manifest,
+    ManifestPart,
+)
+from lineal.cas.store import CATALOG, DATABASES
+from lineal.cas.sweep import BATCH, Swept, foreseen, sweep
+from lineal.errors import BlobMissing
+
+
+class Shelf:
+    """A blob store alone, and the guard of its sweeps."""
+
+    def __init__(self, root: Path) -> None:
+        (root / "log").mkdir(parents=True)
+        self.environment = Environment(root / "log", DATABASES, map_size_bytes=1 << 30, read_only=False)
+        self.blobs = BlobStore(self.environment, BlobFiles(root))
+        self.blobs.files.create()
+        self.kept: set[Digest] = set()
+        self.before_each: Callable[[int], None] = lambda number: None
+        self.transactions = 0
+
+    @contextmanager
+    def exclusively(self) -> Iterator[Changes]:
+        self.before_each(self.transactions)
+        self.transactions += 1
+        with self.environment.begin(write=True) as txn:
+            changes = Changes(self.environment, txn)
+            yield changes
+            changes.flush()
+
+    def spared(self, changes: Changes) -> Collection[Digest]:
+        return self.kept
+
+    def put(self, *pieces: bytes, kind: BlobKind = BlobKind.BYTES) -> tuple[Blob, ...]:
+        """Put and commit."""
+        with self.blobs.batch() as batch:
+            for piece in pieces:
+                batch.put(piece, kind)
+            receipts = batch.publish()
+        self.commit(receipts)
+        return receipts
+
+    def commit(self, receipts: tuple[Blob, ...]) -> None:
+        """Commit receipts, as a transaction that names them does."""
+        with self.environment.begin(write=True) as txn:
+            changes = Changes(self.environment, txn)
+            self.blobs.check(changes, receipts, ())
+            self.blobs.record(changes, receipts)
+            changes.flush()
+
+    def sweep(self, grace_us: int = 0) -> Swept:
+        """Take everything away that is not kept."""
+        now_us = time.time_ns() // 1000 + 10_000
+        return sweep(self.blobs, list(self.blobs.entries()), self, started_us=now_us, grace_us=grace_us)
+
+    def digests(self) -> set[Digest]:
+        """What the catalog has."""
+        return {entry.digest for entry in self.blobs.entries()}
+
+    def files(self) -> int:
+        """How many files hold blobs."""
+        return sum(1 for _ in self.blobs.files.volumes())
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    made = Shelf(tmp_path / "shelf")
+    yield made
+    made.environment.close()
+
+
+def large(number: int) -> bytes:
+    """Bytes that get a file of their own."""
+    return number.to_bytes(8, "big") * (1 << 18)
+
+
+def nested(shelf: Shelf, depth: int) -> list[Digest]:
+    """Manifests each of which names the next, the last one a blob; from the outermost on."""
+    (leaf,) = shelf.put(large(depth))
+    digests = [leaf.digest]
+    part: BlobPart | ManifestPart = BlobPart(leaf.digest, leaf.size_bytes)
+    for _ in range(depth):
+        manifest = Manifest("test/1", "nested", None, (("inner", part),))
+        shelf.put(manifest.encoded, kind=BlobKind.MANIFEST)
+        part = ManifestPart(manifest.digest, manifest.size_bytes)
+        digests.append(manifest.digest)
+    return digests[::-1]
+
+
+def test_a_file_is_still_there_in_the_transaction_that_takes_out_its_row(shelf: Shelf) -> None:
+    shelf.put(large(1))
+    seen = []
+    shelf.before_each = lambda _: seen.append((len(shelf.digests()), shelf.files()))
+    swept = shelf.sweep()
+    assert seen == [(1, 1), (0, 1)]
+    assert (swept.blobs, swept.files, swept.freed_bytes) == (1, 1, 1 << 21)
+    assert (shelf.digests(), shelf.files()) == (set(), 0)
+
+
+def test_a_manifest_goes_no_later_than_what_it_names(shelf: Shelf) -> None:
+    chain = nested(shelf, 3 * BATCH)
+    names = dict(pairwise(chain))
+    dangling = []
+
+    def look(_: int) -> None:
+        there = shelf.digests()
+        dangling.extend(digest for digest, below in names.items() if digest in there and below not in there)
+
+    shelf.before_each = look
+    shelf.sweep()
+    assert shelf.transactions > 3
+    assert dangling == []
+    assert (shelf.digests(), shelf.files()) == (set(), 0)
+
+
+def test_a_blob_that_is_committed_again_between_the_two_transactions_keeps_its_file(shelf: Shelf) -> None:
+    (receipt,) = shelf.put(large(1))
+    shelf.before_each = lambda number: shelf.commit((receipt,)) if number == 1 else None
+    assert shelf.sweep().files == 0
+    assert shelf.blobs.read(receipt.digest) == large(1)
+
+
+def test_a_blob_that_is_put_again_between_the_two_transactions_keeps_its_file_until_it_is_committed(
+    shelf: Shelf,
+) -> None:
+    shelf.put(large(1))
+    receipts: list[tuple[Blob, ...]] = []
+
+    def put(number: int) -> None:
+        if number == 1:
+            time.sleep(0.05)
+            with shelf.blobs.batch() as batch:
+                batch.put(large(1))
+                receipts.append(batch.publish())
+
+    shelf.before_each = put
+    assert shelf.sweep(grace_us=3_600_000_000).files == 0
+    shelf.commit(receipts[0])
+    assert shelf.blobs.read(receipts[0][0].digest) == large(1)
+
+
+def test_a_commit_that_comes_after_the_file_has_gone_is_refused(shelf: Shelf) -> None:
+    (receipt,) = shelf.put(large(1))
+    shelf.sweep()
+    with pytest.raises(BlobMissing):
+        shelf.commit((receipt,))
+    shelf.put(large(1))
+    assert shelf.blobs.read(receipt.digest) == large(1)
+
+
+def test_what_the_guard_spares_stays(shelf: Shelf) -> None:
+    first, second = shelf.put(large(1), large(2))
+    shelf.kept = {second.digest}
+    assert shelf.sweep().files == 1
+    assert shelf.digests() == {second.digest}
+    assert shelf.blobs.read(second.digest) == large(2)
+    with pytest.raises(BlobMissing):
+        shelf.blobs.read(first.digest)
+
+
+def test_a_pack_goes_with_the_last_blob_in_it(shelf: Shelf) -> None:
+    receipts = shelf.put(*(os.urandom(50_000) for _ in range(4)))
+    assert shelf.files() == 1
+    shelf.kept = {receipts[0].digest}
+    assert (shelf.sweep().files, shelf.files()) == (0, 1)
+    assert len(shelf.blobs.read(receipts[0].digest)) == 50_000
+    shelf.kept = set()
+    assert (shelf.sweep().files, shelf.files()) == (1, 0)
+
+
+def test_a_blobs_own_file_stays_while_another_is_cut_from_it(shelf: Shelf) -> None:
+    base = os.urandom(4 << 20)
+    with shelf.blobs.batch() as batch:
+        first = batch.put(base)
+        shelf.commit(batch.publish())
+    with shelf.blobs.batch() as batch:
+        second = batch.put(base + os.urandom(1000), after=first)
+        shelf.commit(batch.publish())
+    shelf.kept = {second}
+    foreseen_ = foreseen(
+        shelf.blobs,
+        [entry for entry in shelf.blobs.entries() if entry.digest == first],
+        started_us=time.time_ns() // 1000 + 10_000,
+        grace_us=0,
+    )
+    assert (foreseen_.blobs, foreseen_.files) == (1, 0)
+    shelf.sweep()
+    assert shelf.blobs.read(second)[: len(base)] == base
+    shelf.kept = set()
+    shelf.sweep()
+    assert shelf.files() == 0
+
+
+def test_a_file_that_a_row_has_left_for_another_place_is_an_orphan(shelf: Shelf) -> None:
+    (receipt,) = shelf.put(large(1))
+    with shelf.environment.begin(write=True) as txn:
+        txn.delete(receipt.digest, db=shelf.environment.databases[CATALOG])
+    assert shelf.sweep(grace_us=3_600_000_000).files == 0
+    os.utime(shelf.blobs.files.path(receipt.digest), (0, 0))
+    assert shelf.sweep(grace_us=3_600_000_000).files == 1
