@@ -56,27 +56,28 @@ def collect(store: Store, retention: Retention | None, *, is_dry_run: bool, grac
         Conflict: Another collection is under way.
         BlobMissing, Corrupt: A manifest that is held can't be read, so that what it needs is not known.
     """
-    started_us, grace_us = now_us(), grace // timedelta(microseconds=1)
+    at_us = now_us()
+    before_us = at_us - grace // timedelta(microseconds=1)
     with _only_collector(store):
         store.head()
         liveness = Liveness()
         liveness.fold(store.log.envelopes(0, DECODED))
         decided = Plan(liveness.upto, ())
         if retention is not None and retention.releases:
-            decided = plan(store, retention, liveness, started_us)
+            decided = plan(store, retention, liveness, at_us)
         releases = _releases(decided)
         if is_dry_run:
             liveness.fold(_foretold(releases, liveness.upto))
         else:
             release(store, releases)
             liveness.fold(store.log.envelopes(liveness.upto, DECODED))
-        closure = Closure(store.blobs, map(Digest, liveness.held(started_us)))
+        closure = Closure(store.blobs, map(Digest, liveness.held(at_us)))
         dead = [entry for digest, entry in closure.catalog.items() if digest not in closure]
         if is_dry_run:
-            swept = foreseen(store.blobs, dead, started_us=started_us, grace_us=grace_us)
+            swept = foreseen(store.blobs, dead, before_us=before_us)
         else:
-            guard = _Guard(store, liveness, started_us)
-            swept = sweep(store.blobs, dead, guard, started_us=started_us, grace_us=grace_us)
+            guard = _Guard(store, liveness, at_us)
+            swept = sweep(store.blobs, dead, guard, before_us=before_us)
     return _collection(decided, swept, is_dry_run)
 
 

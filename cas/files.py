@@ -156,8 +156,7 @@ class BlobFiles:
     def publish(self, scratches: Iterable[Scratch], known: Iterable[Digest]) -> None:
         """Make written scratch files, and files that were found in place, durable under their names.
 
-        A file found in place proves nothing about durability (its writer may not have synced yet), so it is synced too;
-        and it is touched, so that a collector which sees no row for it takes it for new.
+        A file found in place proves nothing about durability (its writer may not have synced yet), so it is synced too.
         After a failed fsync nothing is retried: the scratch files are dropped and the caller must put again.
         """
         scratches = list(scratches)
@@ -186,8 +185,6 @@ class BlobFiles:
             raise missing(digest, self.path(digest)) from error
         try:
             os.fsync(fd)
-            with suppress(PermissionError):  # Another user's: then only its age says whether it is in use.
-                os.utime(fd)
         finally:
             os.close(fd)
         return path.parent
@@ -243,8 +240,8 @@ class BlobFiles:
                         with suppress(FileNotFoundError):
                             yield Volume(kind, Digest.parse(file.name), file.stat().st_size)
 
-    def modified_us(self, volume: Volume) -> int | None:
-        """When a volume was written, or put once more; None if it is gone."""
+    def written_us(self, volume: Volume) -> int | None:
+        """When a volume was written; None if it is not there."""
         try:
             return os.stat(self.volume_path(volume)).st_mtime_ns // 1000
         except FileNotFoundError:

@@ -5,7 +5,8 @@ The order, which survives a crash at any point, and every weaker form of which l
 - A manifest's row goes before, or with, the rows of what it names. So a row of a manifest says that all below it is
   there, and that row is all that a commit without receipts has to look at.
 - A file goes only in a transaction later than the one, durable by then, that took out the last row naming it, and
-  under the write lock, after a look whether a row names it again. A commit looks at its files under the same lock.
+  under the write lock, after a look whether a row names it again. A commit looks at its files under the same lock, and
+  puts back what it held.
 
 So a crash leaves files without rows, which the next sweep finds, and never a row without its file.
 """
@@ -21,7 +22,7 @@ from ..errors import BlobMissing, Corrupt
 from .blob import read_manifest
 from .digest import Digest
 from .environment import Changes
-from .place import BlobKind, Cut, Inline, Place, Volume, VolumeKind, Whole, volume_key
+from .place import BlobKind, Inline, Place, Volume, VolumeKind, Whole, volume_key, volumes_of
 from .progress import Stage
 from .store import VOLUMES, BlobStore, Entry
 
@@ -52,25 +53,27 @@ class Swept:
         self.freed_bytes = 0
         """Bytes of files, and of blobs that were in the catalog itself."""
 
-    def _row(self, place: Place) -> None:
+    def count_row(self, place: Place) -> None:
+        """Count a row."""
         self.blobs += 1
         if isinstance(place, Inline):
             self.freed_bytes += len(place.data)
 
-    def _file(self, size_bytes: int) -> None:
+    def count_file(self, volume: Volume) -> None:
+        """Count a file."""
         self.files += 1
-        self.freed_bytes += size_bytes
+        self.freed_bytes += volume.size_bytes
 
 
-def sweep(blobs: BlobStore, dead: Iterable[Entry], guard: Guard, *, started_us: int, grace_us: int) -> Swept:
+def sweep(blobs: BlobStore, dead: Iterable[Entry], guard: Guard, *, before_us: int) -> Swept:
     """Take away blobs that nothing holds, then files that no row names.
 
     Args:
         blobs: The store.
         dead: The blobs, in any order.
         guard: Re-checks each of them under the write lock.
-        started_us: When the collection began: what was put since then is in use, though no row says so yet.
-        grace_us: How old a file must be that no row named from the outset: a batch may be about to commit it.
+        before_us: A file that no row named from the outset goes only if it is older: a batch may be about to commit it.
+            (A batch holds what it relies on, so it could put the file back; this saves it the trouble.)
     """
     swept, stage = Swept(), Stage("collecting")
     freed: list[Volume] = []
@@ -78,11 +81,11 @@ def sweep(blobs: BlobStore, dead: Iterable[Entry], guard: Guard, *, started_us: 
     while waiting or freed:
         batch, waiting = waiting[:BATCH], waiting[BATCH:]
         with guard.exclusively() as changes:
-            _remove(blobs, changes, freed, started_us, swept, stage)
+            _remove(blobs, changes, freed, swept, stage)
             freed = _forget(blobs, changes, batch, guard.spared(changes), swept)
-    for files in _batches(orphans(blobs, before_us=started_us - grace_us)):
+    for files in _batches(orphans(blobs, before_us), BATCH):
         with guard.exclusively() as changes:
-            _remove(blobs, changes, files, started_us, swept, stage)
+            _remove(blobs, changes, files, swept, stage)
     return swept
 
 
@@ -90,44 +93,38 @@ def _forget(
     blobs: BlobStore, changes: Changes, batch: Iterable[Entry], spared: Collection[Digest], swept: Swept
 ) -> list[Volume]:
     """Take out rows; give the files that they named."""
-    named: dict[Volume, None] = {}
+    named: set[Volume] = set()
     for entry in batch:
         row = None if entry.digest in spared else blobs.row_in(changes, entry.digest)
         if row is not None:
             blobs.write_row(changes, entry.digest, None, row)
-            swept._row(row.place)
-            named.update(dict.fromkeys(volumes_of(entry.digest, row.size_bytes, row.place)))
+            swept.count_row(row.place)
+            named |= volumes_of(entry.digest, row.size_bytes, row.place)
     return list(named)
 
 
-def _remove(
-    blobs: BlobStore, changes: Changes, files: Iterable[Volume], started_us: int, swept: Swept, stage: Stage
-) -> None:
-    """Remove files that no row names, those put meanwhile left aside. Invariant: nothing is changed yet."""
+def _remove(blobs: BlobStore, changes: Changes, files: Iterable[Volume], swept: Swept, stage: Stage) -> None:
+    """Remove files that no row names. Invariant: the transaction has changed nothing yet."""
     for volume in files:
-        modified_us = blobs.files.modified_us(volume)
-        if modified_us is not None and modified_us < started_us and not is_needed(blobs, changes, volume):
+        if blobs.files.has_volume(volume) and not is_needed(blobs, changes, volume):
             blobs.files.remove(volume)
-            swept._file(volume.size_bytes)
+            swept.count_file(volume)
             stage.advance(volume.size_bytes)
 
 
-def foreseen(blobs: BlobStore, dead: Collection[Entry], *, started_us: int, grace_us: int) -> Swept:
+def foreseen(blobs: BlobStore, dead: Collection[Entry], *, before_us: int) -> Swept:
     """What `sweep` would take away, did nobody else do anything meanwhile."""
     swept = Swept()
     leaving = {entry.digest for entry in dead}
-    named: dict[Volume, None] = {}
+    files = set(orphans(blobs, before_us))
     for entry in dead:
-        swept._row(entry.place)
-        named.update(dict.fromkeys(volumes_of(entry.digest, entry.size_bytes, entry.place)))
-    old = dict.fromkeys(orphans(blobs, before_us=started_us - grace_us))
-    for volumes in _batches({**named, **old}, _LOOK):
+        swept.count_row(entry.place)
+        files |= volumes_of(entry.digest, entry.size_bytes, entry.place)
+    for volumes in _batches(files, _LOOK):
         with blobs.looked_at() as changes:
             for volume in volumes:
-                modified_us = blobs.files.modified_us(volume)
-                is_old = modified_us is not None and modified_us < started_us
-                if is_old and not is_needed(blobs, changes, volume, leaving):
-                    swept._file(volume.size_bytes)
+                if blobs.files.has_volume(volume) and not is_needed(blobs, changes, volume, leaving):
+                    swept.count_file(volume)
     return swept
 
 
@@ -158,22 +155,15 @@ def _named(blobs: BlobStore, digest: Digest, manifests: Collection[Digest]) -> s
         return set()
 
 
-def orphans(blobs: BlobStore, *, before_us: int) -> Iterator[Volume]:
-    """Files that no row names and that nobody has put since."""
+def orphans(blobs: BlobStore, before_us: int) -> Iterator[Volume]:
+    """Files that no row names and that are older."""
     for volumes in _batches(blobs.files.volumes(), _LOOK):
         with blobs.looked_at() as changes:
             unneeded = [volume for volume in volumes if not is_needed(blobs, changes, volume)]
         for volume in unneeded:
-            modified_us = blobs.files.modified_us(volume)
-            if modified_us is not None and modified_us < before_us:
+            written_us = blobs.files.written_us(volume)
+            if written_us is not None and written_us < before_us:
                 yield volume
-
-
-def volumes_of(digest: Digest, size_bytes: int, place: Place) -> list[Volume]:
-    """The files that a row names."""
-    if isinstance(place, Whole):
-        return [Volume(VolumeKind.BLOB, digest, size_bytes)]
-    return list(place.volumes()) if isinstance(place, Cut) else []
 
 
 def is_needed(blobs: BlobStore, changes: Changes, volume: Volume, leaving: Collection[Digest] = ()) -> bool:
@@ -192,7 +182,7 @@ def is_needed(blobs: BlobStore, changes: Changes, volume: Volume, leaving: Colle
     return False
 
 
-def _batches(volumes: Iterable[Volume], size: int = BATCH) -> Iterator[list[Volume]]:
+def _batches(volumes: Iterable[Volume], size: int) -> Iterator[list[Volume]]:
     remaining = iter(volumes)
     while batch := list(islice(remaining, size)):
         yield batch

@@ -187,22 +187,6 @@ def test_what_no_event_ever_named_goes_once_it_is_old(client: Client) -> None:
     assert files(client) == set()
 
 
-def test_a_file_that_was_put_once_more_is_new_again(client: Client) -> None:
-    def put() -> None:
-        with client.store.blobs.batch() as batch:
-            batch.put(np.full(300_000, 7).tobytes())
-            batch.publish()
-
-    put()
-    (name,) = files(client)
-    path = client.path / "blobs" / name[:2] / name
-    os.utime(path, (0, 0))
-    put()
-    assert collect(client, grace_s=3600).files == 0
-    os.utime(path, (0, 0))
-    assert collect(client, grace_s=3600).files == 1
-
-
 def test_files_of_others_are_left_alone(client: Client) -> None:
     stray = client.path / "packs" / "notes.txt"
     stray.write_text("mine")

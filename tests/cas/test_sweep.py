@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -26,6 +25,9 @@ from lineal.cas import (
 from lineal.cas.store import CATALOG, DATABASES
 from lineal.cas.sweep import BATCH, Swept, foreseen, sweep
 from lineal.errors import BlobMissing
+
+NEVER_US = 2**62
+"""Later than any file was written."""
 
 
 class Shelf:
@@ -68,11 +70,11 @@ class Shelf:
             self.blobs.check(changes, receipts, ())
             self.blobs.record(changes, receipts)
             changes.flush()
+        self.blobs.settle(receipts, 0)
 
-    def sweep(self, grace_us: int = 0) -> Swept:
+    def sweep(self, before_us: int = NEVER_US) -> Swept:
         """Take everything away that is not kept."""
-        now_us = time.time_ns() // 1000 + 10_000
-        return sweep(self.blobs, list(self.blobs.entries()), self, started_us=now_us, grace_us=grace_us)
+        return sweep(self.blobs, list(self.blobs.entries()), self, before_us=before_us)
 
     def digests(self) -> set[Digest]:
         """What the catalog has."""
@@ -141,23 +143,14 @@ def test_a_blob_that_is_committed_again_between_the_two_transactions_keeps_its_f
     assert shelf.blobs.read(receipt.digest) == large(1)
 
 
-def test_a_blob_that_is_put_again_between_the_two_transactions_keeps_its_file_until_it_is_committed(
-    shelf: Shelf,
-) -> None:
+def test_a_blob_that_a_batch_relies_on_is_put_back_by_its_commit(shelf: Shelf) -> None:
     shelf.put(large(1))
-    receipts: list[tuple[Blob, ...]] = []
-
-    def put(number: int) -> None:
-        if number == 1:
-            time.sleep(0.05)
-            with shelf.blobs.batch() as batch:
-                batch.put(large(1))
-                receipts.append(batch.publish())
-
-    shelf.before_each = put
-    assert shelf.sweep(grace_us=3_600_000_000).files == 0
-    shelf.commit(receipts[0])
-    assert shelf.blobs.read(receipts[0][0].digest) == large(1)
+    with shelf.blobs.batch() as batch:
+        digest = batch.put(large(1))
+        receipts = batch.publish()
+    assert shelf.sweep().files == 1
+    shelf.commit(receipts)
+    assert shelf.blobs.read(digest) == large(1)
 
 
 def test_a_commit_that_comes_after_the_file_has_gone_is_refused(shelf: Shelf) -> None:
@@ -201,8 +194,7 @@ def test_a_blobs_own_file_stays_while_another_is_cut_from_it(shelf: Shelf) -> No
     foreseen_ = foreseen(
         shelf.blobs,
         [entry for entry in shelf.blobs.entries() if entry.digest == first],
-        started_us=time.time_ns() // 1000 + 10_000,
-        grace_us=0,
+        before_us=NEVER_US,
     )
     assert (foreseen_.blobs, foreseen_.files) == (1, 0)
     shelf.sweep()
@@ -216,6 +208,6 @@ def test_a_file_that_a_row_has_left_for_another_place_is_an_orphan(shelf: Shelf)
     (receipt,) = shelf.put(large(1))
     with shelf.environment.begin(write=True) as txn:
         txn.delete(receipt.digest, db=shelf.environment.databases[CATALOG])
-    assert shelf.sweep(grace_us=3_600_000_000).files == 0
+    assert shelf.sweep(before_us=1).files == 0
     os.utime(shelf.blobs.files.path(receipt.digest), (0, 0))
-    assert shelf.sweep(grace_us=3_600_000_000).files == 1
+    assert shelf.sweep(before_us=1).files == 1
