@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .cas.progress import Progress as Progress
+from .cas.progress import reporting as reporting
 from .cas.store import Entry
 from .collection import GRACE, Collection, collect, pin, release_contents, unpin
 from .directory import find_store
@@ -21,7 +23,6 @@ from .events.log import Head
 from .history import ArtifactVersionView, History, Retention, RunView, check_name, newest_content
 from .materializers import Previous
 from .materializers import save as save_value
-from .pipeline.recompute import recompute
 from .store import InForce, Store, entered, entered_store, open_store
 
 
@@ -174,6 +175,8 @@ class Client(History):
                 value; the error says which.
             StepFailed: The step raised.
         """
+        from .pipeline.recompute import recompute
+
         return recompute(self._opened.writable(), self.artifact(reference), allow_pickle=self._reader.allow_pickle)
 
     def rebuild(self) -> Head:

@@ -1,4 +1,4 @@
-"""The command ``lineal``: tables on a terminal, plain lines in a pipe, JSON on request. It never runs a step."""
+"""The command ``lineal``: tables on a terminal, plain lines in a pipe, JSON on request. One verb runs steps."""
 
 from __future__ import annotations
 

@@ -54,6 +54,6 @@ def version_row(version: ArtifactVersion) -> Row:
         version["content"][:ID_DIGITS],
         version["type"],
         version["format"],
-        size_text(version["size_bytes"]),
+        size_text(version["size_bytes"]) + (" (evicted)" if version["is_evicted"] else ""),
         time_text(version["created"]),
     )

@@ -110,6 +110,16 @@ class ArtifactVersion(TypedDict):
     size_bytes: int
     """Logical size: shared blobs counted."""
     created: str
+    is_evicted: bool
+    """Whether it was collected: its lineage stays, its bytes are gone."""
+
+
+class Release(TypedDict):
+    """What let an artifact version be collected."""
+
+    seq: int
+    time: str
+    reason: str
 
 
 class ArtifactVersionDetail(TypedDict):
@@ -118,6 +128,8 @@ class ArtifactVersionDetail(TypedDict):
     kind: Literal["artifact-version-detail"]
     v: Literal[1]
     artifact_version: ArtifactVersion
+    released: Release | None
+    """What released it; null while something holds it."""
     metadata: dict[str, Any]
     producer: Step | None
     """The step run that first made this content; null if it was first saved by hand."""
@@ -240,6 +252,97 @@ class Verification(TypedDict):
     head_seq: int
     head_chain: str
     damaged: list[Damage]
+
+
+class Decision(TypedDict):
+    """What a policy decided of an artifact version."""
+
+    reference: str
+    content: str
+    size_bytes: int
+    """Logical size: shared blobs counted."""
+    reason: str
+
+
+class Collection(TypedDict):
+    """What was released and freed, or would be."""
+
+    kind: Literal["collection"]
+    v: Literal[1]
+    path: str
+    is_dry_run: bool
+    released: list[Decision]
+    """By artifact, oldest first."""
+    kept: list[Decision]
+    """Empty without a policy."""
+    blobs: int
+    files: int
+    freed_bytes: int
+
+
+class HoldingEvent(TypedDict):
+    """An event that names a content."""
+
+    seq: int
+    type: str
+    """Name and schema version, as ``step.completed/1``."""
+    run_name: str | None
+    step: str | None
+
+
+class Pin(TypedDict):
+    """A label that keeps a content."""
+
+    kind: Literal["pin"]
+    v: Literal[1]
+    label: str
+    content: str
+    artifact_versions: list[str]
+    """Those that have the content, as ``name@3``."""
+    expires: str | None
+    seq: int
+    """Position of the event that set it."""
+
+
+class Unpin(TypedDict):
+    """A pin that was taken away."""
+
+    kind: Literal["unpin"]
+    v: Literal[1]
+    label: str
+
+
+class Hold(TypedDict):
+    """A content that keeps a blob, and what keeps the content."""
+
+    content: str
+    artifact_versions: list[str]
+    events: list[HoldingEvent]
+    """Newest first, ten at most."""
+    more_events: int
+    pins: list[str]
+    """Labels."""
+
+
+class Holding(TypedDict):
+    """What keeps a blob."""
+
+    kind: Literal["holding"]
+    v: Literal[1]
+    digest: str
+    size_bytes: int
+    is_kept: bool
+    holds: list[Hold]
+
+
+class Recomputation(TypedDict):
+    """An artifact version that is there again."""
+
+    kind: Literal["recomputation"]
+    v: Literal[1]
+    artifact_version: ArtifactVersion
+    runs: list[str]
+    """Names of the runs that made it and what it takes, oldest first; none where it was there already."""
 
 
 class Rebuild(TypedDict):

@@ -19,6 +19,12 @@ VERBS = {
     "log": ("list events, oldest first", ".log"),
     "info": ("describe the store: identity, counts, sizes", ".info"),
     "verify": ("read every stored byte and name what is damaged", ".verify"),
+    "gc": ("release what a policy lets go, and free what nothing holds", ".gc"),
+    "why-kept": ("tell what keeps a blob", ".why_kept"),
+    "pin": ("keep an artifact version whatever gc would release", ".pin"),
+    "unpin": ("take a pin away", ".unpin"),
+    "pins": ("list pins, by label", ".pins"),
+    "recompute": ("run the step that makes an evicted artifact version again", ".recompute"),
     "rebuild": ("replay the log into new indexes", ".rebuild"),
 }
 """Each verb's help and module. The module has ``EXAMPLE``, ``add_arguments`` and ``execute``."""

@@ -39,6 +39,11 @@ def opened(options: argparse.Namespace) -> Client:
         return open_client(options.store, create=False, read_only=True)
 
 
+def opened_to_write(options: argparse.Namespace) -> Client:
+    """The store of the command line, which must exist, for writing."""
+    return open_client(options.store, create=False)
+
+
 @contextmanager
 def opened_history(options: argparse.Namespace) -> Iterator[History]:
     """The store of the command line, or its past."""

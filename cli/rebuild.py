@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from ..client import open as open_client
 from .kinds import Rebuild
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
+from .past import opened_to_write
 
 EXAMPLE = "lineal rebuild"
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Replay the log."""
-    with open_client(options.store, create=False) as client:
+    with opened_to_write(options) as client:
         head = client.rebuild()
         record: Rebuild = {
             "kind": "rebuild",

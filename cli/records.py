@@ -17,12 +17,14 @@ from ..history import (
     RunView,
     StepRunView,
 )
+from ..history import Pin as FoundPin
 from .kinds import (
     Artifact,
     ArtifactVersion,
     ArtifactVersionDetail,
     Event,
     Failure,
+    Pin,
     PipelineDetail,
     PipelineVersion,
     Run,
@@ -130,16 +132,20 @@ def version_record(version: ArtifactVersionView) -> ArtifactVersion:
         "format": version.format,
         "size_bytes": version.size_bytes,
         "created": _iso(version.created),
+        "is_evicted": version.is_evicted,
     }
 
 
 def version_detail(version: ArtifactVersionView) -> ArtifactVersionDetail:
     """An artifact version in full."""
-    producer = version.producer
+    producer, released = version.producer, version.released
     return {
         "kind": "artifact-version-detail",
         "v": 1,
         "artifact_version": version_record(version),
+        "released": None
+        if released is None
+        else {"seq": released.seq, "time": _iso(released.time), "reason": released.reason},
         "metadata": json_value(version.metadata),
         "producer": None if producer is None else step_record(producer),
         "consumers": [step_record(step) for step in version.consumers],
@@ -177,6 +183,20 @@ def _pipeline_version(version: PipelineVersionView) -> PipelineVersion:
         "structure": str(version.structure),
         "runs": len(version.runs),
         "steps": json_value(version.graph["steps"]),
+    }
+
+
+def pin_record(history: History, pin: FoundPin) -> Pin:
+    """A pin on one line."""
+    expires_us = pin.expires_us
+    return {
+        "kind": "pin",
+        "v": 1,
+        "label": pin.label,
+        "content": str(pin.content),
+        "artifact_versions": history.versions_of(pin.content),
+        "expires": None if expires_us is None else _iso(datetime.fromtimestamp(expires_us / 1_000_000, UTC)),
+        "seq": pin.seq,
     }
 
 

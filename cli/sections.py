@@ -72,11 +72,20 @@ def of_version(detail: ArtifactVersionDetail) -> Iterator[Section]:
             ("size", size_text(version["size_bytes"])),
             ("created", time_text(version["created"])),
             ("producer", "saved by hand" if producer is None else f"{producer['run_name']}/{producer['name']}"),
+            *_eviction(detail),
         ],
     )
     yield _values("metadata", detail["metadata"])
     yield Table("consumers", ("step", "status", "function"), map(_consumer_row, detail["consumers"]))
     yield Table("versions", VERSION_COLUMNS, map(version_row, detail["versions"]))
+
+
+def _eviction(detail: ArtifactVersionDetail) -> Iterator[tuple[str, str]]:
+    released = detail["released"]
+    if released is not None:
+        text = f"at event {released['seq']}, {time_text(released['time'])}: {released['reason']}"
+        is_evicted = detail["artifact_version"]["is_evicted"]
+        yield "evicted" if is_evicted else "released", text if is_evicted else f"{text}; the next gc evicts it"
 
 
 def of_pipeline(detail: PipelineDetail) -> Iterator[Section]:

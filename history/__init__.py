@@ -1,5 +1,6 @@
 """The read side: views of what happened, lineage, and any past moment. Reading can't run anything."""
 
+from ..events.liveness import Pin
 from .history import History
 from .holding import Hold, Holding, HoldingEvent
 from .lineage import Lineage, Node, Production
@@ -24,6 +25,7 @@ __all__ = [
     "HoldingEvent",
     "Lineage",
     "Node",
+    "Pin",
     "PipelineVersionView",
     "PipelineView",
     "Plan",

@@ -15,7 +15,7 @@ from ..events.log import Head
 from ..events.projections import Pins
 from ..events.rows import key
 from ..store import Store
-from .holding import Holding, find_blob, why_kept
+from .holding import Holding, find_blob, versions_of, why_kept
 from .reader import Reader
 from .references import is_hex, near, parse_artifact
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView
@@ -157,6 +157,10 @@ class History:
         stamped = [(one.seq, *one.row) for one in found if one is not None and one.row[1] is not None]
         pins = (Pin(label, Digest(content), expires_us, seq) for seq, label, content, expires_us in stamped)
         return sorted(pin for pin in pins if pin.holds(self._reader.now_us))
+
+    def versions_of(self, content: Digest) -> list[str]:
+        """The artifact versions that have a content, as ``name@3``, the first to have it first."""
+        return list(versions_of(self._reader, content))
 
     def why_kept(self, which: str) -> Holding:
         """What keeps a blob now: the paths from it to the events and pins that hold it.

@@ -76,6 +76,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             with pytest.raises(StepFailed):
                 training.with_options(run_name=f"the {HOSTILE}run")(lr=0.5, note=HOSTILE)
         store.save(bytes(range(256)) * 1000, "raw")
+        store.pin("digits-model@1", "champion")
     return path
 
 

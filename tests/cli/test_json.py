@@ -32,6 +32,7 @@ LISTS = [
     (["artifacts"], "artifact", 5),
     (["artifacts", "digits-model"], "artifact-version", 2),
     (["log", "--limit", "10"], "event", 10),
+    (["pins"], "pin", 1),
 ]
 DOCUMENTS = [
     (["show", "training-1"], "run-detail"),
@@ -42,6 +43,8 @@ DOCUMENTS = [
     (["lineage", "digits-model@1"], "lineage"),
     (["info"], "store"),
     (["verify"], "verification"),
+    (["gc", "--keep-last", "1", "--dry-run"], "collection"),
+    (["why-kept", "digits-model@1"], "holding"),
 ]
 
 
@@ -101,8 +104,27 @@ def test_a_rebuild_and_damage_have_the_documented_fields(command: Command, copie
     assert (damage["digest"], damage["is_missing"], damage["artifacts"]) == (blob.name, True, ["raw@1"])
 
 
+def test_what_writes_has_the_documented_fields(command: Command, copied: Any) -> None:
+    for argv, kind in (
+        (["pin", "digits-model@2", "best", "--expires", "30d"], "pin"),
+        (["unpin", "best"], "unpin"),
+        (["gc", "--keep-last", "1", "--grace", "0s"], "collection"),
+        (["show", "digits-model@1"], "artifact-version-detail"),
+        (["recompute", "digits-model@2"], "recomputation"),
+    ):
+        record = json.loads(command(*argv, "--store", str(copied), "--json").out)
+        assert faults(record, KINDS[kind], kind) == []
+
+
 def test_every_kind_is_tested() -> None:
-    assert {kind for _, kind, *_ in LISTS + DOCUMENTS} | {"rebuild", "damage", "step", "pipeline-version"} == set(KINDS)
+    assert {kind for _, kind, *_ in LISTS + DOCUMENTS} | {
+        "rebuild",
+        "damage",
+        "step",
+        "pipeline-version",
+        "unpin",
+        "recomputation",
+    } == set(KINDS)
 
 
 def test_a_checker_of_fields_finds_faults() -> None:

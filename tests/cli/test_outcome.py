@@ -37,6 +37,12 @@ def spawn(*argv: str, store: Path, **options: Any) -> subprocess.Popen[str]:
         ["show"],
         ["log", "--after", "x"],
         ["verify", "--as-of", "1"],
+        ["gc", "--max-age", "3y"],
+        ["gc", "--max-age", "-3d"],
+        ["gc", "--max-age", ""],
+        ["gc", "--max-size", "10"],
+        ["gc", "--max-size", "1..5GB"],
+        ["gc", "--max-size", "9999999TB"],
     ],
 )
 def test_a_usage_error_is_2_and_shows_the_usage(command: Command, argv: list[str]) -> None:

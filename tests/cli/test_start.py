@@ -52,6 +52,9 @@ def imported(*argv: str, store: Path) -> set[str]:
         ["log"],
         ["info"],
         ["verify"],
+        ["gc", "--keep-last", "1", "--dry-run"],
+        ["why-kept", "raw"],
+        ["pins"],
     ],
 )
 def test_without_a_terminal_nothing_heavy_is_imported(trained: Path, argv: list[str]) -> None:
@@ -86,7 +89,7 @@ def test_help_lists_the_verbs_and_exit_codes(command: Command) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, verb: str) -> None:
     example = command(verb, "--help").out.splitlines()[-1].removeprefix("Example: ")
-    assert example == importlib.import_module(f"lineal.cli.{verb}").EXAMPLE
+    assert example == importlib.import_module(f"lineal.cli.{verb.replace('-', '_')}").EXAMPLE
     program, *argv = shlex.split(example)
     ended = command(*argv, "--store", str(copied))
     assert (program, argv[0], ended.code, ended.err) == ("lineal", verb, 0, "")

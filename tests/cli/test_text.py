@@ -216,7 +216,8 @@ def test_the_log_is_listed_oldest_first(command: Command) -> None:
         9    YYYY-MM-DDThh:mm:ssZ  run.completed   xxxxxxxx
         """)
     assert listed[11].endswith("step.reused     xxxxxxxx/load gave rows, count as in xxxxxxxx/load")
-    assert listed[-1].endswith("artifact.saved  raw")
+    assert listed[-2].endswith("artifact.saved  raw")
+    assert listed[-1].endswith("pin.added       champion on xxxxxxxx")
 
 
 def seqs(text: str) -> list[int]:
