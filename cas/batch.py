@@ -19,7 +19,7 @@ from .files import MAP_FROM_BYTES, BlobFiles, Scratch
 from .ingest import digest_of_file, ingest_file, ingest_stream, opened
 from .manifest import INLINE_MAX_BYTES, BlobPart
 from .pack import PackWriter
-from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place, Volume, volumes_of
+from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place, Volume, VolumeKind, volumes_of
 from .progress import Stage
 from .reader import Finder
 from .source import BufferSource, FileSource, Source
@@ -51,7 +51,7 @@ class Batch:
         self._receipts: dict[Digest, Blob] = {}
         self._pending: dict[Digest, _Pending] = {}
         self._scratches: list[Scratch] = []
-        self._known: list[Digest] = []
+        self._known: list[Volume] = []
         self._held: set[Volume] = set()
         self._stage = Stage("saving")
         self._packs: list[PackWriter] = []
@@ -116,7 +116,7 @@ class Batch:
             elif not self._is_taken(digest, size_bytes, BlobKind.BYTES):
                 source = FileSource(scratch.fd, size_bytes)
                 if not self._succeed(digest, source, BlobKind.BYTES, 1, after):
-                    scratch.target = self._files.path(digest)
+                    scratch.volume = Volume(VolumeKind.BLOB, digest, size_bytes)
                     self._put_scratch(scratch, digest, size_bytes, BlobKind.BYTES)
                     return BlobPart(digest, size_bytes)
         except BaseException:
@@ -130,8 +130,9 @@ class Batch:
         if digest in self._receipts or digest in self._pending:
             self._raise_kind(digest, kind)
             return True
-        if self._hold(volumes_of(digest, size_bytes, WHOLE)):
-            self._known.append(digest)
+        own = volumes_of(digest, size_bytes, WHOLE)
+        if self._hold(own):
+            self._known += own
             self._take(digest, size_bytes, kind, WHOLE)
             return True
         row = self._find(digest)
@@ -197,7 +198,7 @@ class Batch:
         try:
             succession = None if old is None else succeed(self._files, new, old, item_bytes=item_bytes)
         except (BlobCorrupt, BlobMissing):
-            return False  # The predecessor has lost bytes; who reads it is told.
+            return False  # The predecessor was collected, or has lost bytes; who reads it is told.
         if succession is None or not self._hold(volumes_within(succession)):
             return False
         self._pending[digest] = _Pending(new.size_bytes, kind, pieces_of(succession, new, self._pack))
@@ -241,10 +242,7 @@ class Batch:
             place = Cut(tuple(piece.extent() for piece in pending.pieces))
             self._receipts[digest] = Blob(digest, pending.size_bytes, pending.kind, place)
         self._pending.clear()
-        receipts = tuple(self._receipts.values())
-        for blob in receipts:
-            self._hold(volumes_of(blob.digest, blob.size_bytes, blob.place))
-        return receipts
+        return tuple(self._receipts.values())
 
     def _publish(self, scratches: list[Scratch]) -> None:
         """Make files durable; where that fails, nothing that rests on them was taken."""
@@ -253,6 +251,7 @@ class Batch:
             return
         try:
             self._files.publish(scratches, known)
+            self._held.update(scratch.volume for scratch in scratches if scratch.volume is not None)
         except BaseException:
             self._receipts = {key: one for key, one in self._receipts.items() if isinstance(one.place, Inline)}
             self._pending.clear()

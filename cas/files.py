@@ -32,13 +32,13 @@ _DAMAGED_HINT = "Move that file away and run the step that made it again with ca
 class Scratch:
     """A file on its way: open for reading and writing, without a digest's name yet."""
 
-    __slots__ = ("fd", "path", "target")
+    __slots__ = ("fd", "path", "volume")
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
         self.fd = fd
-        self.target: Path | None = None
-        """What it is to be called, once its bytes are known."""
+        self.volume: Volume | None = None
+        """What it is to be, once its bytes are known."""
 
     def discard(self) -> None:
         """Drop the file; safe after publication too, when its name is gone."""
@@ -144,7 +144,7 @@ class BlobFiles:
     def write(self, digest: Digest, data: Buffer, stage: Stage | None = None) -> Scratch:
         """Write the bytes of a digest to a scratch file; `publish` gives it its name."""
         scratch = self.scratch()
-        scratch.target = self.path(digest)
+        scratch.volume = Volume(VolumeKind.BLOB, digest, memoryview(data).nbytes)
         try:
             with disk_errors(scratch.path, memoryview(data).nbytes):
                 write_all(scratch.fd, data, stage=stage)
@@ -153,36 +153,45 @@ class BlobFiles:
             raise
         return scratch
 
-    def publish(self, scratches: Iterable[Scratch], known: Iterable[Digest]) -> None:
-        """Make written scratch files, and files that were found in place, durable under their names.
+    def publish(self, scratches: Iterable[Scratch], known: Iterable[Volume]) -> None:
+        """Make written scratch files, and held files that were found in place, durable under their names.
 
+        The scratch files are held, too, before they get names that a collector could take from them again.
         A file found in place proves nothing about durability (its writer may not have synced yet), so it is synced too.
         After a failed fsync nothing is retried: the scratch files are dropped and the caller must put again.
         """
         scratches = list(scratches)
         directories: set[Path] = set()
+        held: list[Volume] = []
         try:
             with disk_errors(self._blobs, 0):
                 for scratch in scratches:
                     os.fsync(scratch.fd)
                 for scratch in scratches:
-                    assert scratch.target is not None
-                    os.replace(scratch.path, scratch.target)
-                    directories.add(scratch.target.parent)
-                for digest in known:
-                    directories.add(self._sync(digest))
+                    assert scratch.volume is not None
+                    self._holds.hold(scratch.volume, scratch.path)
+                    held.append(scratch.volume)
+                    target = self.volume_path(scratch.volume)
+                    os.replace(scratch.path, target)
+                    directories.add(target.parent)
+                for volume in known:
+                    directories.add(self._sync(volume))
                 for directory in directories:
                     sync_directory(directory)
+        except BaseException:
+            self.release(held)
+            raise
         finally:
             for scratch in scratches:
                 scratch.discard()
 
-    def _sync(self, digest: Digest) -> Path:
-        path = self.path(digest)
+    def _sync(self, volume: Volume) -> Path:
+        path = self.volume_path(volume)
+        self._holds.rescue(volume, path)
         try:
             fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError as error:
-            raise missing(digest, self.path(digest)) from error
+            raise missing(volume.digest, path) from error
         try:
             os.fsync(fd)
         finally:

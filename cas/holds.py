@@ -52,8 +52,13 @@ class Holds:
                 self._name(volume).unlink(missing_ok=True)
 
     def rescue(self, volume: Volume, path: Path) -> bool:
-        """Give a held volume back its name; the caller makes the name durable. Tell whether it has one now."""
-        return self._link(self._name(volume), path)
+        """Give a volume that this or another process holds back its name; the caller makes the name durable.
+
+        Tell whether it has one now.
+        """
+        if path.exists() or self._link(self._name(volume), path):
+            return True
+        return any(self._link(held, path) for held in self._scratch.glob(f"*.{_suffix(volume)}"))
 
     def _link(self, source: Path, target: Path) -> bool:
         try:
@@ -75,4 +80,8 @@ class Holds:
             self._pid = os.getpid()
 
     def _name(self, volume: Volume) -> Path:
-        return self._scratch / f"{ProcessStamp.current().token}.{volume.kind:d}{volume.digest.hex()}"
+        return self._scratch / f"{ProcessStamp.current().token}.{_suffix(volume)}"
+
+
+def _suffix(volume: Volume) -> str:
+    return f"{volume.kind:d}{volume.digest.hex()}"

@@ -54,5 +54,5 @@ class PackWriter:
         """End the pack; publishing its scratch file gives it its name."""
         digest = Digest(self._hasher.digest())
         self.volume = Volume(VolumeKind.PACK, digest, self.size_bytes)
-        self.scratch.target = self._files.volume_path(self.volume)
+        self.scratch.volume = self.volume
         return self.volume

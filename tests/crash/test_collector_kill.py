@@ -13,12 +13,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lineal
+from lineal import Retention
 from lineal.cas import Digest
 from lineal.errors import BlobMissing, Corrupt
 from lineal.events.liveness import DECODED, Liveness
@@ -133,25 +135,61 @@ def script(path: Path, *parts: str) -> Path:
     return path
 
 
-def dangling(store: Store) -> list[str]:
-    """What an event or a pin holds that can't be read, and what has a row but no bytes."""
-    liveness = Liveness()
-    liveness.fold(store.log.envelopes(0, DECODED))
-    found = []
-    closure = Closure(store.blobs, ())
-    for content in map(Digest, liveness.held(now_us())):
+class Watch:
+    """Looks for what dangles: what is held and can't be read, and what has a row and no bytes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._liveness = Liveness()
+
+    def dangling_now(self) -> list[str]:
+        """What dangles at one moment: nobody commits or sweeps meanwhile. Looks at sizes only."""
+        with self._store.exclusively():
+            return self._dangling(lambda digest: self._store.blobs._placed.find(digest) is not None)
+
+    def dangling(self) -> list[str]:
+        """What dangles when all is quiet. Reads every byte."""
+        return self._dangling(self._is_sound)
+
+    def _is_sound(self, digest: Digest) -> bool:
         try:
-            missing = closure.below(content) - closure.catalog.keys()
-        except (BlobMissing, Corrupt) as error:
-            found.append(f"{content}: {error.what}")
-        else:
-            found += [f"{content} needs {digest}, which has no row" for digest in missing]
-    for digest in closure.catalog:
-        try:
-            store.blobs.verify(digest)
-        except (BlobMissing, Corrupt) as error:
-            found.append(f"row of {digest}: {error.what}")
-    return found
+            self._store.blobs.verify(digest)
+        except (BlobMissing, Corrupt):
+            return False
+        return True
+
+    def _dangling(self, is_there: Callable[[Digest], bool]) -> list[str]:
+        self._liveness.fold(self._store.log.envelopes(self._liveness.upto, DECODED))
+        closure = Closure(self._store.blobs, ())
+        found = [f"{digest} has a row and no bytes" for digest in closure.catalog if not is_there(digest)]
+        for content in map(Digest, self._liveness.held(now_us())):
+            try:
+                missing = closure.below(content) - closure.catalog.keys()
+            except (BlobMissing, Corrupt) as error:
+                found.append(f"{content}: {error.what}")
+            else:
+                found += [f"{content} needs {digest}, which has no row" for digest in missing]
+        return found
+
+
+class Program:
+    """A running program, whose output goes to files, so that it never waits for a reader."""
+
+    def __init__(self, program: Path, store: Path, seed: int) -> None:
+        self.output, self.errors = (program.with_suffix(f".{seed}.{stream}") for stream in ("out", "err"))
+        with self.output.open("w") as output, self.errors.open("w") as errors:
+            command = [sys.executable, "-P", str(program), str(store), str(seed)]
+            self.process = subprocess.Popen(command, stdout=output, stderr=errors)
+
+    def wait_until_it_speaks(self) -> None:
+        """Return when it has done something, or has ended; a loaded machine takes its time."""
+        while not self.output.stat().st_size and self.process.poll() is None:
+            time.sleep(0.01)
+
+    def ended(self) -> tuple[str, str]:
+        """What it said, and what it complained of."""
+        self.process.wait(timeout=30)
+        return self.output.read_text(), self.errors.read_text()
 
 
 def torture(path: Path, scripts: Path, kills: int, seed: int, weakening: str = "sound") -> tuple[list[str], list[str]]:
@@ -160,38 +198,110 @@ def torture(path: Path, scripts: Path, kills: int, seed: int, weakening: str = "
     collector = script(scripts / "collector.py", UNIVERSE, WEAKENED[weakening], COLLECTOR)
     chance = random.Random(seed)
     said: list[str] = []
+    plan = [writer, writer, writer, collector]
     with lineal.open(path):
         pass
     for round_ in range(0, kills, 4):
-        programs = [writer, writer, writer, collector]
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-P", str(program), str(path), str(seed * 1000 + round_ + place)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for place, program in enumerate(programs)
-        ]
-        time.sleep(1.0 + chance.random() * 0.8)
-        chance.shuffle(running)
-        for process in running:
+        programs = [Program(one, path, seed * 1000 + round_ + place) for place, one in enumerate(plan)]
+        for program in programs:
+            program.wait_until_it_speaks()
+        with lineal.open(path) as client:
+            watch = Watch(client.store)
+            found = []
+            until = time.monotonic() + chance.random() * 0.5
+            while not found and time.monotonic() < until:
+                found = watch.dangling_now()
+        chance.shuffle(programs)
+        for program in programs:
             time.sleep(chance.random() * 0.1)
-            process.send_signal(signal.SIGKILL)
-        heard = [process.communicate(timeout=30) for process in running]
+            program.process.send_signal(signal.SIGKILL)
+        heard = [program.ended() for program in programs]
         said += [line for output, _ in heard for line in output.splitlines()]
         with lineal.open(path) as client:
-            found = dangling(client.store) + [errors for _, errors in heard if errors and weakening == "sound"]
+            found += Watch(client.store).dangling()
+            found += [errors for _, errors in heard if errors and weakening == "sound"]
             if found:
                 return found, said
     return [], said
+
+
+KILLED_AT = """
+    import os, signal, sys
+    import lineal
+    from lineal import Retention
+    from lineal.cas import BlobFiles, BlobStore, Changes
+    from lineal.store import Store
+
+    left = int(sys.argv[2])
+
+    def pass_point():
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(owner, name):
+        original = getattr(owner, name)
+
+        def watched(*args, **kwargs):
+            pass_point()
+            result = original(*args, **kwargs)
+            pass_point()
+            return result
+
+        setattr(owner, name, watched)
+
+    with lineal.open(sys.argv[1]) as client:
+        for owner, name in ((Store, "append"), (BlobStore, "write_row"), (BlobFiles, "remove"), (Changes, "flush")):
+            watch(owner, name)
+        client.collect(Retention(keep_last=1), grace_s=0)
+"""
+
+
+def killed_at_each_point(tmp_path: Path, weakening: str) -> list[str]:
+    """Kill a collection at its first point, its second, and so on to its end; give what dangled after any of them."""
+    program = script(tmp_path / "killed.py", WEAKENED[weakening], KILLED_AT)
+    first = tmp_path / "first"
+    with lineal.open(first) as client:
+        client.save(np.full(200_000, 1), "x")
+        client.save([np.full(3_000, 2), np.full(4_000, 3)], "x")
+        client.save("kept", "x")
+        with client.store.blobs.batch() as batch:
+            batch.put(bytes(range(256)) * 10_000)
+            batch.publish()
+    found = []
+    for point in range(1000):
+        path = Path(shutil.copytree(first, tmp_path / f"killed-{point}"))
+        ended = subprocess.run([sys.executable, "-P", str(program), str(path), str(point)], check=False)
+        with lineal.open(path) as client:
+            found += [f"killed at point {point}: {one}" for one in Watch(client.store).dangling()]
+            client.collect(Retention(keep_last=1), grace_s=0)
+            assert client.load("x") == "kept"
+            assert list(client.store.blobs.files.volumes()) == []
+        if ended.returncode == 0:
+            assert point > 20
+            return found
+        assert ended.returncode == -signal.SIGKILL
+    raise AssertionError("the collection never ended")
+
+
+def test_a_collection_that_is_killed_at_any_point_leaves_orphans_alone_and_the_next_one_takes_them(
+    tmp_path: Path,
+) -> None:
+    assert killed_at_each_point(tmp_path, "sound") == []
+
+
+@pytest.mark.torture
+def test_a_file_that_goes_with_its_row_is_seen_to_leave_a_row_without_bytes(tmp_path: Path) -> None:
+    found = killed_at_each_point(tmp_path, "a file goes in the transaction that takes out its row")
+    assert any("has a row and no bytes" in one for one in found)
 
 
 def check_end(path: Path) -> None:
     """When all is over a collection leaves just what is held, and no scratch is left."""
     with lineal.open(path) as client:
         client.collect(grace_s=0)
-        assert dangling(client.store) == []
+        assert Watch(client.store).dangling() == []
         assert client.collect(grace_s=0).blobs == 0
         assert client.verify() == []
         liveness = Liveness()
@@ -225,6 +335,7 @@ def test_a_thousand_kills_beside_a_collector_leave_nothing_dangling(store_path: 
         "no look at what was appended since",
         "what is named is spared but not what is below it",
         "no look at the rows before a file goes",
+        "manifests go after what they name",
     ],
 )
 def test_a_weaker_protocol_is_seen_to_lose_data(store_path: Path, tmp_path: Path, weakening: str) -> None:
