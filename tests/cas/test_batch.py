@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from lineal.cas import BlobKind, Cut, Digest, Inline, Whole, digest_of
+from lineal.cas import Batch, BlobKind, Cut, Digest, Inline, Whole, digest_of
 from lineal.cas import batch as batches
+from lineal.cas.durable import sync_directory
 from lineal.cas.store import Entry
 from lineal.store import Store
 
@@ -245,3 +246,58 @@ def test_a_file_that_changes_while_it_succeeds_another_is_stored_as_it_was_at_on
         store.append([], batch.publish()).wait()
     assert store.blobs.read(part.digest) == data + b"APPENDED"
     assert digest_of(data + b"APPENDED") == part.digest
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["new", "found"])
+def test_what_is_taken_away_while_it_is_published_is_put_back_too(
+    store: Store, is_known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(2 * MIB)
+    if is_known:
+        commit(store, (data, None))
+    path = store.blobs.files.path(digest_of(data))
+    taken = []
+
+    def take_away(directory: Path) -> None:
+        if path.exists() and not taken:
+            path.unlink()
+            taken.append(path)
+        sync_directory(directory)
+
+    with store.blobs.batch() as batch:
+        batch.put(data)
+        if is_known:
+            path.unlink()
+        monkeypatch.setattr("lineal.cas.files.sync_directory", take_away)
+        receipts = batch.publish()
+    store.append([], receipts).wait()
+    assert taken == [path]
+    assert store.blobs.read(digest_of(data)) == data
+
+
+def test_what_a_batch_of_another_process_holds_is_put_back_by_the_process_that_commits(store: Store) -> None:
+    data = os.urandom(2 * MIB)
+    commit(store, (data, None))
+    with store.blobs.batch() as batch:
+        digest = batch.put(data)
+        receipts = batch.publish()
+    (held,) = (store.path / "tmp").iterdir()
+    held.rename(held.with_name(f"another.7.7.{held.name.rpartition('.')[2]}"))
+    store.blobs.files.path(digest).unlink()
+    store.append([], receipts).wait()
+    assert store.blobs.read(digest) == data
+
+
+def test_a_predecessor_that_is_collected_at_this_moment_is_no_predecessor(store: Store) -> None:
+    data = os.urandom(2 * MIB)
+    (one,) = commit(store, (data, None))
+
+    def find(digest: Digest) -> object:
+        row = store.blobs._placed.find(digest)
+        store.blobs.files.path(one).unlink(missing_ok=True)
+        return row
+
+    with Batch(store.blobs.files, find) as batch:  # type: ignore[arg-type]
+        digest = batch.put(data + b"more", after=one)
+        store.append([], batch.publish()).wait()
+    assert store.blobs.read(digest) == data + b"more"
