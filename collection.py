@@ -15,15 +15,16 @@ from datetime import timedelta
 
 from .cas import Changes, Digest, read_manifest, walk
 from .cas.place import BlobKind
-from .cas.sweep import Swept, foreseen, sweep
+from .cas.sweep import Swept, compact, foreseen, sweep
 from .errors import Conflict, PinNotFound
-from .events.catalogue import ContentsReleased, Event, PinAdded, PinRemoved
+from .events.catalogue import ContentsReleased, Event, PinAdded, PinRemoved, RunStarted
 from .events.codec import Envelope
 from .events.liveness import DECODED, Liveness
 from .events.projections import Pins
 from .events.rows import key
 from .history.closure import Closure
-from .history.retention import Plan, Retention, Verdict, plan
+from .history.reader import Reader
+from .history.retention import Plan, Retention, Verdict, plan, running_runs
 from .store import Store, now_us
 
 GRACE = timedelta(hours=1)
@@ -46,6 +47,8 @@ class Collection:
     blobs: int
     """Blobs that went: those of versions released now or before, and those that no event ever named."""
     files: int
+    compacted: int
+    """Files of which less than half was needed, and only that was kept; none while a run goes on."""
     freed_bytes: int
 
 
@@ -73,11 +76,14 @@ def collect(store: Store, retention: Retention | None, *, is_dry_run: bool, grac
             liveness.fold(store.log.envelopes(liveness.upto, DECODED))
         closure = Closure(store.blobs, map(Digest, liveness.held(at_us)))
         dead = [entry for digest, entry in closure.catalog.items() if digest not in closure]
+        compacts = not any(running_runs(Reader(store)))
         if is_dry_run:
-            swept = foreseen(store.blobs, dead, before_us=before_us)
+            swept = foreseen(store.blobs, dead, before_us=before_us, compacts=compacts)
         else:
-            guard = _Guard(store, liveness, at_us)
+            guard = _Guard(store, liveness)
             swept = sweep(store.blobs, dead, guard, before_us=before_us)
+            if compacts:
+                compact(store.blobs, guard, swept)
     return _collection(decided, swept, is_dry_run)
 
 
@@ -108,11 +114,11 @@ def unpin(store: Store, label: str) -> None:
 class _Guard:
     """Looks, under the write lock, at what was appended since: what that names must stay, and all below it."""
 
-    def __init__(self, store: Store, liveness: Liveness, at_us: int) -> None:
+    def __init__(self, store: Store, liveness: Liveness) -> None:
         self._store = store
         self._liveness = liveness
-        self._at_us = at_us
         self._spared: set[Digest] = set()
+        self._has_started = False
 
     def exclusively(self) -> AbstractContextManager[Changes]:
         return self._store.exclusively()
@@ -129,7 +135,13 @@ class _Guard:
                     if row.kind is BlobKind.MANIFEST:
                         reader = blobs.reader_in(changes)
                         self._spared.update(part.digest for part in walk(reader, read_manifest(reader, content)))
+            self._has_started = self._has_started or envelope.type == RunStarted.TYPE
         return self._spared
+
+    def may_move(self, changes: Changes) -> bool:
+        # Workers of a run have the rows that it gave them, and no database to look them up once more.
+        self.spared(changes)
+        return not self._has_started
 
 
 @contextmanager
@@ -168,5 +180,12 @@ def _foretold(releases: Sequence[ContentsReleased], head: int) -> Iterator[Envel
 
 def _collection(decided: Plan, swept: Swept, is_dry_run: bool) -> Collection:
     return Collection(
-        is_dry_run, decided.upto, decided.released, decided.kept, swept.blobs, swept.files, swept.freed_bytes
+        is_dry_run,
+        decided.upto,
+        decided.released,
+        decided.kept,
+        swept.blobs,
+        swept.files,
+        swept.compacted,
+        swept.freed_bytes,
     )

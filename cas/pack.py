@@ -14,7 +14,8 @@ from .files import BlobFiles, Scratch
 from .place import Volume, VolumeKind
 from .source import Source, blocks
 
-_ALIGNMENT_BYTES = 64
+ALIGNMENT_BYTES = 64
+"""Where a blob begins in a pack."""
 
 
 class PackWriter:
@@ -31,11 +32,15 @@ class PackWriter:
 
     def add(self, data: Buffer, *, is_aligned: bool = True) -> int:
         """Add bytes; give their offset."""
-        if is_aligned and (gap := -self.size_bytes % _ALIGNMENT_BYTES):
+        if is_aligned and (gap := -self.size_bytes % ALIGNMENT_BYTES):
             self._write(bytes(gap))
         offset = self.size_bytes
         self._write(data)
         return offset
+
+    def pad(self, size_bytes: int) -> None:
+        """Leave a gap."""
+        self._write(bytes(size_bytes))
 
     def add_from(self, source: Source, start: int, size_bytes: int) -> int:
         """Add a part of a source in constant memory; give its offset."""

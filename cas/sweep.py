@@ -20,6 +20,7 @@ from typing import Protocol
 
 from ..errors import BlobMissing, Corrupt
 from .blob import read_manifest
+from .compact import Waste, copy_live, move, wasteful
 from .digest import Digest
 from .environment import Changes
 from .place import BlobKind, Inline, Place, Volume, VolumeKind, Whole, volume_key, volumes_of
@@ -40,16 +41,21 @@ class Guard(Protocol):
     def spared(self, changes: Changes) -> Collection[Digest]:
         """The blobs that something holds, of those that nothing held when the sweep began."""
 
+    def may_move(self, changes: Changes) -> bool:
+        """Whether nobody can have rows that were read earlier and that can't be looked up once more."""
+
 
 class Swept:
     """What a sweep took away, or would."""
 
-    __slots__ = ("blobs", "files", "freed_bytes")
+    __slots__ = ("blobs", "compacted", "files", "freed_bytes")
 
     def __init__(self) -> None:
         self.blobs = 0
         """Rows of the catalog."""
         self.files = 0
+        self.compacted = 0
+        """Files of which only what is needed was kept, in a new one."""
         self.freed_bytes = 0
         """Bytes of files, and of blobs that were in the catalog itself."""
 
@@ -58,6 +64,11 @@ class Swept:
         self.blobs += 1
         if isinstance(place, Inline):
             self.freed_bytes += len(place.data)
+
+    def count_waste(self, waste: Waste) -> None:
+        """Count a file that is compacted."""
+        self.compacted += 1
+        self.freed_bytes += waste.dead_bytes
 
     def count_file(self, volume: Volume) -> None:
         """Count a file."""
@@ -89,6 +100,25 @@ def sweep(blobs: BlobStore, dead: Iterable[Entry], guard: Guard, *, before_us: i
     return swept
 
 
+def compact(blobs: BlobStore, guard: Guard, swept: Swept) -> None:
+    """Copy what is needed out of files that are mostly not, and remove those."""
+    for waste in wasteful(blobs):
+        new = copy_live(blobs, waste)
+        if new is None:
+            continue
+        try:
+            with guard.exclusively() as changes:
+                is_moved = guard.may_move(changes) and move(blobs, changes, waste, new)
+        finally:
+            blobs.files.release([new])
+        with guard.exclusively() as changes:
+            left = waste.volume if is_moved else new
+            if not is_needed(blobs, changes, left):
+                blobs.files.remove(left)
+        if is_moved:
+            swept.count_waste(waste)
+
+
 def _forget(
     blobs: BlobStore, changes: Changes, batch: Iterable[Entry], spared: Collection[Digest], swept: Swept
 ) -> list[Volume]:
@@ -112,8 +142,8 @@ def _remove(blobs: BlobStore, changes: Changes, files: Iterable[Volume], swept: 
             stage.advance(volume.size_bytes)
 
 
-def foreseen(blobs: BlobStore, dead: Collection[Entry], *, before_us: int) -> Swept:
-    """What `sweep` would take away, did nobody else do anything meanwhile."""
+def foreseen(blobs: BlobStore, dead: Collection[Entry], *, before_us: int, compacts: bool) -> Swept:
+    """What `sweep`, and `compact` if wanted, would take away, did nobody else do anything meanwhile."""
     swept = Swept()
     leaving = {entry.digest for entry in dead}
     files = set(orphans(blobs, before_us))
@@ -125,6 +155,8 @@ def foreseen(blobs: BlobStore, dead: Collection[Entry], *, before_us: int) -> Sw
             for volume in volumes:
                 if blobs.files.has_volume(volume) and not is_needed(blobs, changes, volume, leaving):
                     swept.count_file(volume)
+    for waste in wasteful(blobs, leaving) if compacts else ():
+        swept.count_waste(waste)
     return swept
 
 

@@ -61,6 +61,7 @@ def execute(options: argparse.Namespace, output: Output) -> int:
             "kept": [_decision(one) for one in done.kept],
             "blobs": done.blobs,
             "files": done.files,
+            "compacted": done.compacted,
             "freed_bytes": done.freed_bytes,
         }
         output.document(record, _sections)
@@ -84,6 +85,8 @@ def _sections(done: Collection) -> Iterator[Section]:
         if done["released"] or done["kept"]
     ]
     freed = f"{size_text(done['freed_bytes'])} in {_number(done['blobs'], 'blob')} and {_number(done['files'], 'file')}"
+    if done["compacted"]:
+        freed += f", {_number(done['compacted'], 'file')} compacted"
     yield Fields("", [("store", done["path"]), *counts, (f"{would}freed", freed)])
     yield Table(f"{would}released".capitalize(), _COLUMNS, map(_row, done["released"]))
     if done["is_dry_run"]:

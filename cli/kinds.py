@@ -277,6 +277,8 @@ class Collection(TypedDict):
     """Empty without a policy."""
     blobs: int
     files: int
+    compacted: int
+    """Files of which only what is needed was kept, in a new one."""
     freed_bytes: int
 
 

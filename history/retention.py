@@ -18,7 +18,7 @@ from ..events.ids import RunId
 from ..events.liveness import Liveness
 from ..events.projections import Artifacts, Runs
 from ..events.projections import Lineage as LineageRows
-from ..events.projections.runs import RunRow
+from ..events.projections.runs import RUNNING
 from ..events.rows import key
 from ..store import Store
 from .closure import Closure
@@ -94,6 +94,13 @@ def plan(store: Store, retention: Retention, liveness: Liveness, now_us: int) ->
     return _Planner(Reader(store, liveness.upto), retention, liveness, now_us).plan()
 
 
+def running_runs(reader: Reader) -> Iterator[RunView]:
+    """The runs that go on now, those whose process died left aside."""
+    listed = reader.rows(Runs.name).latest(key("l"))
+    runs = (RunView(reader, RunId(run)) for run in ([] if listed is None else listed.row))
+    return (run for run in runs if run.status == RUNNING)
+
+
 class _Version(NamedTuple):
     """An artifact version, as far as a decision needs it."""
 
@@ -164,18 +171,10 @@ class _Planner:
     def _contents_in_use(self) -> dict[Digest, str]:
         """What runs take and give that are running."""
         in_use: dict[Digest, str] = {}
-        rows = self._reader.rows(Runs.name)
-        listed = rows.latest(key("l"))
-        for row in [] if listed is None else listed.row:
-            found = rows.latest(key("r", row))
-            if found is None:
-                continue
-            view = RunView(self._reader.at_present(), RunId(row))
-            if view.status != "running":
-                continue
-            for step in view.steps.values():
+        for run in running_runs(self._reader.at_present()):
+            for step in run.steps.values():
                 for version in (*step.inputs.values(), *step.outputs.values()):
-                    in_use[version.content] = f"run {RunRow.of(found.row).name} is running"
+                    in_use[version.content] = f"run {run.name} is running"
         return in_use
 
     def _protection(self, version: _Version) -> str | None:

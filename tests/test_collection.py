@@ -321,3 +321,26 @@ def test_many_contents_are_released_in_events_of_bounded_size(client: Client) ->
     assert len(done.released) == 2499
     sizes = [len(one.event.contents) for one in client.events() if isinstance(one.event, facts.ContentsReleased)]
     assert sizes == [1000, 1000, 499]
+
+
+def test_a_pack_that_is_mostly_dead_is_compacted_unless_a_run_goes_on(client: Client) -> None:
+    rows = np.random.default_rng(3).integers(0, 2**60, (9, 8_000))
+    seen: list[Collection] = []
+
+    @step
+    def meanwhile() -> int:
+        seen.append(client.collect(Retention(keep_last=1), grace_s=0))
+        return 1
+
+    @pipeline
+    def busy() -> None:
+        meanwhile()
+
+    client.save({number: row[::-1].copy() for number, row in enumerate(rows)}, "z")
+    client.save({0: rows[0][::-1].copy()}, "z")
+    busy()
+    assert [one.compacted for one in seen] == [0]
+    done = collect(client)
+    assert (done.compacted, done.blobs) == (1, 0)
+    assert done.freed_bytes > 400_000
+    assert np.array_equal(client.load("z@2")[0], rows[0][::-1])

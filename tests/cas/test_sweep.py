@@ -21,10 +21,11 @@ from lineal.cas import (
     Environment,
     Manifest,
     ManifestPart,
+    digest_of,
 )
 from lineal.cas.store import CATALOG, DATABASES
-from lineal.cas.sweep import BATCH, Swept, foreseen, sweep
-from lineal.errors import BlobMissing
+from lineal.cas.sweep import BATCH, Swept, compact, foreseen, sweep
+from lineal.errors import BlobCorrupt, BlobMissing
 
 NEVER_US = 2**62
 """Later than any file was written."""
@@ -41,6 +42,7 @@ class Shelf:
         self.kept: set[Digest] = set()
         self.before_each: Callable[[int], None] = lambda number: None
         self.transactions = 0
+        self.movable = True
 
     @contextmanager
     def exclusively(self) -> Iterator[Changes]:
@@ -53,6 +55,9 @@ class Shelf:
 
     def spared(self, changes: Changes) -> Collection[Digest]:
         return self.kept
+
+    def may_move(self, changes: Changes) -> bool:
+        return self.movable
 
     def put(self, *pieces: bytes, kind: BlobKind = BlobKind.BYTES) -> tuple[Blob, ...]:
         """Put and commit."""
@@ -195,6 +200,7 @@ def test_a_blobs_own_file_stays_while_another_is_cut_from_it(shelf: Shelf) -> No
         shelf.blobs,
         [entry for entry in shelf.blobs.entries() if entry.digest == first],
         before_us=NEVER_US,
+        compacts=False,
     )
     assert (foreseen_.blobs, foreseen_.files) == (1, 0)
     shelf.sweep()
@@ -211,3 +217,112 @@ def test_a_file_that_a_row_has_left_for_another_place_is_an_orphan(shelf: Shelf)
     assert shelf.sweep(before_us=1).files == 0
     os.utime(shelf.blobs.files.path(receipt.digest), (0, 0))
     assert shelf.sweep(before_us=1).files == 1
+
+
+def place(shelf: Shelf, digest: Digest) -> object:
+    """Where a blob is."""
+    return next(entry.place for entry in shelf.blobs.entries() if entry.digest == digest)
+
+
+def shares(shelf: Shelf, number: int, *, alone: int) -> tuple[list[bytes], list[Digest]]:
+    """Blobs that share a pack, of which only one is to stay."""
+    pieces = [os.urandom(50_000 + place) for place in range(number)]
+    digests = [receipt.digest for receipt in shelf.put(*pieces)]
+    shelf.kept = {digests[alone]}
+    return pieces, digests
+
+
+def compacted(shelf: Shelf) -> Swept:
+    """Sweep and compact, having foreseen just that."""
+    dead = [entry for entry in shelf.blobs.entries() if entry.digest not in shelf.kept]
+    expected = foreseen(shelf.blobs, dead, before_us=NEVER_US, compacts=True)
+    swept = shelf.sweep()
+    compact(shelf.blobs, shelf, swept)
+    for name in Swept.__slots__:
+        assert getattr(swept, name) == getattr(expected, name)
+    return swept
+
+
+def test_a_pack_of_which_little_is_needed_makes_room_for_a_smaller_one(shelf: Shelf) -> None:
+    pieces, digests = shares(shelf, 8, alone=5)
+    (before,) = shelf.blobs.files.volumes()
+    mapped = shelf.blobs.view(digests[5], len(pieces[5]))
+    swept = compacted(shelf)
+    (after,) = shelf.blobs.files.volumes()
+    assert swept.compacted == 1
+    assert before.size_bytes - after.size_bytes == swept.freed_bytes > 350_000
+    assert digest_of(shelf.blobs.files.volume_path(after).read_bytes()) == after.digest
+    assert shelf.blobs.read(digests[5]) == bytes(mapped) == pieces[5]
+    again = Swept()
+    compact(shelf.blobs, shelf, again)
+    assert again.compacted == 0
+    shelf.kept = set()
+    assert (shelf.sweep().files, shelf.files()) == (1, 0)
+
+
+def test_the_file_of_a_blob_that_has_gone_shrinks_to_what_others_were_cut_from(shelf: Shelf) -> None:
+    base = os.urandom(4 << 20)
+    with shelf.blobs.batch() as batch:
+        first = batch.put(base)
+        shelf.commit(batch.publish())
+    with shelf.blobs.batch() as batch:
+        second = batch.put(base[1 << 20 : 2 << 20] + os.urandom(1000) + base[:100_000], after=first)
+        shelf.commit(batch.publish())
+    shelf.kept = {first, second}
+    assert compacted(shelf).compacted == 0
+    shelf.kept = {second}
+    assert compacted(shelf).freed_bytes > 2 << 20
+    assert shelf.blobs.read(second)[: 1 << 20] == base[1 << 20 : 2 << 20]
+    assert shelf.blobs.read(second)[-100_000:] == base[:100_000]
+    view = shelf.blobs.view(second, (1 << 20) + 101_000, 5, 1 << 20)
+    assert bytes(view) == base[(1 << 20) + 5 : 2 << 20]
+
+
+def test_while_others_may_have_old_rows_nothing_is_moved_and_nothing_is_left_over(shelf: Shelf) -> None:
+    pieces, digests = shares(shelf, 8, alone=0)
+    shelf.sweep()
+    shelf.movable = False
+    before = set(shelf.blobs.files.volumes())
+    compact(shelf.blobs, shelf, swept := Swept())
+    assert (swept.compacted, set(shelf.blobs.files.volumes())) == (0, before)
+    assert shelf.blobs.read(digests[0]) == pieces[0]
+
+
+def test_a_batch_that_relies_on_bytes_nothing_needed_stops_the_move(shelf: Shelf) -> None:
+    pieces, digests = shares(shelf, 8, alone=0)
+    with shelf.blobs.batch() as batch:
+        batch.put(pieces[3])
+        receipts = batch.publish()
+    shelf.sweep()
+    shelf.transactions = 0
+    shelf.before_each = lambda number: shelf.commit(receipts) if number == 0 else None
+    compact(shelf.blobs, shelf, swept := Swept())
+    assert (swept.compacted, shelf.files()) == (0, 1)
+    assert [shelf.blobs.read(digests[place]) for place in (0, 3)] == [pieces[0], pieces[3]]
+
+
+def test_a_damaged_pack_is_not_copied(shelf: Shelf) -> None:
+    _, digests = shares(shelf, 8, alone=0)
+    shelf.sweep()
+    (volume,) = shelf.blobs.files.volumes()
+    path = shelf.blobs.files.volume_path(volume)
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(10)
+        file.write(b"damage")
+    compact(shelf.blobs, shelf, swept := Swept())
+    assert (swept.compacted, list(shelf.blobs.files.volumes())) == (0, [volume])
+    with pytest.raises(BlobCorrupt):
+        shelf.blobs.read(digests[0])
+
+
+def test_the_old_pack_is_still_there_until_the_rows_that_left_it_are_durable(shelf: Shelf) -> None:
+    _, digests = shares(shelf, 8, alone=0)
+    shelf.sweep()
+    seen = []
+    shelf.transactions = 0
+    shelf.before_each = lambda number: seen.append((number, shelf.files(), place(shelf, digests[0])))
+    compact(shelf.blobs, shelf, Swept())
+    assert [(number, files) for number, files, _ in seen] == [(0, 2), (1, 2)]
+    assert seen[0][2] != seen[1][2]
+    assert shelf.files() == 1
