@@ -14,6 +14,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,13 @@ class Program:
             command = [sys.executable, "-P", str(program), str(store), str(seed)]
             self.process = subprocess.Popen(command, stdout=output, stderr=errors)
 
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
     def wait_until_it_speaks(self) -> None:
         """Return when it has done something, or has ended; a loaded machine takes its time."""
         while not self.output.stat().st_size and self.process.poll() is None:
@@ -198,31 +206,40 @@ def torture(path: Path, scripts: Path, kills: int, seed: int, weakening: str = "
     collector = script(scripts / "collector.py", UNIVERSE, WEAKENED[weakening], COLLECTOR)
     chance = random.Random(seed)
     said: list[str] = []
-    plan = [writer, writer, writer, collector]
     with lineal.open(path):
         pass
     for round_ in range(0, kills, 4):
-        programs = [Program(one, path, seed * 1000 + round_ + place) for place, one in enumerate(plan)]
-        for program in programs:
-            program.wait_until_it_speaks()
-        with lineal.open(path) as client:
-            watch = Watch(client.store)
-            found = []
-            until = time.monotonic() + chance.random() * 0.5
-            while not found and time.monotonic() < until:
-                found = watch.dangling_now()
-        chance.shuffle(programs)
-        for program in programs:
-            time.sleep(chance.random() * 0.1)
-            program.process.send_signal(signal.SIGKILL)
-        heard = [program.ended() for program in programs]
+        with ExitStack() as stack:
+            programs = [
+                stack.enter_context(Program(one, path, seed * 1000 + round_ + place))
+                for place, one in enumerate([writer, writer, writer, collector])
+            ]
+            found = watched(path, programs, chance)
+            chance.shuffle(programs)
+            for program in programs:
+                time.sleep(chance.random() * 0.1)
+                program.process.send_signal(signal.SIGKILL)
+            heard = [program.ended() for program in programs]
         said += [line for output, _ in heard for line in output.splitlines()]
         with lineal.open(path) as client:
             found += Watch(client.store).dangling()
-            found += [errors for _, errors in heard if errors and weakening == "sound"]
-            if found:
-                return found, said
+        found += [errors for _, errors in heard if errors and weakening == "sound"]
+        if found:
+            return found, said
     return [], said
+
+
+def watched(path: Path, programs: list[Program], chance: random.Random) -> list[str]:
+    """What dangles while they run, at any moment that is looked at."""
+    for program in programs:
+        program.wait_until_it_speaks()
+    found: list[str] = []
+    with lineal.open(path) as client:
+        watch = Watch(client.store)
+        until = time.monotonic() + chance.random() * 0.5
+        while not found and time.monotonic() < until:
+            found = watch.dangling_now()
+    return found
 
 
 KILLED_AT = """

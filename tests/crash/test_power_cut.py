@@ -173,8 +173,8 @@ def test_bytes_before_facts_whenever_the_power_fails(
 def without_file_sync(files: BlobFiles, scratches: Any, known: Any) -> None:
     """Publish, but never sync a file's bytes."""
     for scratch in scratches:
-        os.replace(scratch.path, scratch.target)
-    for directory in {scratch.target.parent for scratch in scratches}:
+        os.replace(scratch.path, files.volume_path(scratch.volume))
+    for directory in {files.volume_path(scratch.volume).parent for scratch in scratches}:
         fd = os.open(directory, os.O_RDONLY)
         os.fsync(fd)
         os.close(fd)
@@ -184,7 +184,7 @@ def without_directory_sync(files: BlobFiles, scratches: Any, known: Any) -> None
     """Publish, but never sync the directory that received the name."""
     for scratch in scratches:
         os.fsync(scratch.fd)
-        os.replace(scratch.path, scratch.target)
+        os.replace(scratch.path, files.volume_path(scratch.volume))
 
 
 @pytest.mark.parametrize("weakened", [without_file_sync, without_directory_sync])
