@@ -8,7 +8,7 @@ without them nothing could be explained or made again.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -144,7 +144,9 @@ class _Planner:
         self._release(list(self._versions))
         if retention.max_bytes is not None:
             self._release_until_below(retention.max_bytes)
-        return Plan(self._reader.upto or 0, tuple(self._verdict(one) for one in self._versions.values() if one.is_held))
+        staying = {one.content: one for one in self._versions if one not in self._released}
+        decided = self._versions.values()
+        return Plan(self._reader.upto or 0, tuple(self._verdict(one, staying) for one in decided if one.is_held))
 
     def _read_versions(self) -> Iterator[_Version]:
         rows = self._reader.rows(Artifacts.name)
@@ -251,11 +253,11 @@ class _Planner:
             if not left[oldest.content] and self._versions[oldest].is_held:
                 closure.drop(oldest.content)
 
-    def _verdict(self, version: _Version) -> Verdict:
+    def _verdict(self, version: _Version, staying: Mapping[Digest, VersionKey]) -> Verdict:
         why_kept = self._kept.get(version.key)
         if why_kept is None and version.key in self._released:
-            others = [one for one in self._versions if one.content == version.key.content and one not in self._released]
-            why_kept = f"the same content as {self._title(others[0])}" if others else None
+            other = staying.get(version.key.content)
+            why_kept = None if other is None else f"the same content as {self._title(other)}"
         elif why_kept is None:
             users = sorted(self._users.get(version.key, ()), key=lambda one: self._versions[one].used_seq)
             why_kept = f"{self._title(users[-1])} was made from it" if users else "within the limits"

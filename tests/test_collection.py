@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -239,6 +241,33 @@ def test_a_reader_keeps_the_value_that_it_has_loaded(client: Client) -> None:
     assert collect(client).files == 1
     assert loaded.sum() == 900_000
     loaded[:] = 1
+
+
+def test_a_reader_in_another_process_keeps_what_it_has_mapped_and_is_told_of_what_it_has_not(client: Client) -> None:
+    script = (
+        "import sys, lineal\n"
+        "store = lineal.open(sys.argv[1], read_only=True)\n"
+        "loaded = store.load('x@1')\n"
+        "print('loaded', flush=True)\n"
+        "input()\n"
+        "print(loaded.sum())\n"
+        "try:\n"
+        "    store.load('x@1')\n"
+        "except lineal.LinealError as error:\n"
+        "    print(type(error).__name__)\n"
+    )
+    client.save(np.full(300_000, 3), "x")
+    client.save(1, "x")
+    client.flush()
+    command = [sys.executable, "-P", "-c", script, str(client.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "loaded\n"
+        assert collect(client, Retention(keep_last=1)).files == 1
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        assert reader.stdout.read() == "900000\nArtifactEvicted\n"
 
 
 def test_a_second_collector_is_told_that_there_is_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import lineal
+
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -123,3 +125,12 @@ def test_a_pipe_gets_no_escapes(trained: Path) -> None:
             check=True,
         )
         assert b"\x1b" not in done.stdout
+
+
+def test_a_collection_shows_its_progress_and_leaves_only_its_result(copied: Path) -> None:
+    with lineal.open(copied) as store:
+        store.release("raw")
+    written = on_terminal("gc", "--grace", "0s", store=copied)
+    assert "collecting" in written
+    last = COLOURS.sub("", written).splitlines()[-1]
+    assert " ".join(last.split()) == "freed 250.1 KiB in 2 blobs and 1 file"
