@@ -43,7 +43,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def publish(files: BlobFiles, scratch: Scratch, digest: Digest) -> None:
-    scratch.target = files.path(digest)
+    scratch.volume = files.whole(digest, os.fstat(scratch.fd).st_size).volume
     files.publish([scratch], [])
 
 

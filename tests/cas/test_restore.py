@@ -483,7 +483,7 @@ def test_a_large_file_is_restored_in_constant_memory(tmp_path: Path) -> None:
         source.touch()
         os.truncate(source, 500 * 1024 * 1024)
         scratch, digest, size_bytes = ingest_file(files, source)
-        scratch.target = files.path(digest)
+        scratch.volume = files.whole(digest, size_bytes).volume
         files.publish([scratch], [])
         before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         manifest = Manifest("lineal.directory/1", "lineal.Directory", "f", (("a", BlobPart(digest, size_bytes)),))
