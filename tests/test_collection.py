@@ -373,3 +373,21 @@ def test_a_pack_that_is_mostly_dead_is_compacted_unless_a_run_goes_on(client: Cl
     assert (done.compacted, done.blobs) == (1, 0)
     assert done.freed_bytes > 400_000
     assert np.array_equal(client.load("z@2")[0], rows[0][::-1])
+
+
+def test_a_directory_goes_but_for_what_a_later_version_of_it_shares(client: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for number in range(20):
+        (folder / f"d{number % 3}").mkdir(parents=True, exist_ok=True)
+        (folder / f"d{number % 3}" / f"{number}.bin").write_bytes(os.urandom(30_000))
+    client.save(lineal.Directory(folder), "folder")
+    (folder / "d0" / "0.bin").write_bytes(os.urandom(30_000))
+    client.save(lineal.Directory(folder), "folder")
+    client.flush()
+    assert collect(client, Retention(keep_last=1)).blobs >= 2
+    client.artifact("folder@2").load().restore(tmp_path / "restored")
+    for path in folder.rglob("*.bin"):
+        assert (tmp_path / "restored" / path.relative_to(folder)).read_bytes() == path.read_bytes()
+    client.release("folder")
+    collect(client)
+    assert files(client) == set()
