@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import lineal
 from lineal.store import Store, open_store
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("lineal", deadline=None)
+hypothesis.settings.load_profile("lineal")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -201,7 +202,7 @@ def test_what_failed_steps_left_goes_but_not_their_logs(client: Client) -> None:
     @step
     def fail() -> tuple[np.ndarray, int]:
         print("before")
-        return np.full(300_000, 3), (number for number in range(3))  # type: ignore[return-value]
+        return np.full(300_000, 3), threading.Lock()  # type: ignore[return-value]
 
     @pipeline
     def failing() -> None:

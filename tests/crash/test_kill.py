@@ -34,6 +34,7 @@ WRITER = """
         large(small(n))
 
     with lineal.open(sys.argv[1]):
+        print("ready", flush=True)
         for n in itertools.count(int(sys.argv[2])):
             run = job(n % 50)
             print(run.id, flush=True)
@@ -63,7 +64,10 @@ def kill_writers(path: Path, script: Path, rounds: int, seed: int, checked_every
             subprocess.Popen([*command, str(round_ * 7 + number)], stdout=subprocess.PIPE, text=True)
             for number in range(2)
         ]
-        time.sleep(0.35 + chance.random() * 0.5)
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+        time.sleep(chance.random() * 0.5)
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
         told = set()
