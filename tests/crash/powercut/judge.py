@@ -1,0 +1,55 @@
+"""One of several processes that open the states of a recording, so that a state that kills its process is told of.
+
+``judge.py RECORDING NUMBER OF FROM WANTED SEED``: of the states from one on, every so-manieth; a line of JSON for each.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from powercut.disk import scanned
+from powercut.harness import STORE
+from powercut.place import Places
+from powercut.replay import Replay
+from powercut.states import States
+from powercut.trace import calls
+from powercut.verdict import Acknowledged, faults
+
+import lineal
+
+_REPLAYS_EVERY = 5
+
+
+def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: int) -> None:
+    """Print ``[number]`` before a state is opened, ``[number, description, faults]`` after."""
+    again = _blobs_of(recording / "root" / STORE)
+    traced = list(calls(recording / "trace"))
+
+    def begin() -> Replay:
+        return Replay(recording / "root", scanned(recording / "before"), recording / "acknowledged")
+
+    states = States.about(wanted, seed, begin(), traced)
+    with tempfile.TemporaryDirectory(dir=recording.parent) as folder:
+        places = Places(Path(folder))
+        for state in states.of(begin(), traced):
+            if state.number < first or state.number % of != number:
+                continue
+            print(json.dumps([state.number]), flush=True)
+            place = places.put(state.tree)
+            replays = state.number // of % _REPLAYS_EVERY == 0
+            found = faults(place / STORE, Acknowledged.of(state.acknowledged), again, replays=replays)
+            print(json.dumps([state.number, state.description, found]), flush=True)
+
+
+def _blobs_of(store: Path) -> list[bytes]:
+    """All large blobs of the store as the whole recording left it."""
+    with lineal.open(store, read_only=True) as client:
+        blobs = client._reader.store.blobs
+        return [blobs.read(entry.digest) for entry in blobs.entries() if not entry.is_inline]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

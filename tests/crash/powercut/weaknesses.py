@@ -1,0 +1,120 @@
+"""Ways to weaken the protocol inside a workload's process. Each one must be found out."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lmdb
+
+from lineal.cas import BlobFiles, BlobStore
+from lineal.events.committer import Committer
+
+
+def files_not_synced() -> None:
+    """Give files their names with their bytes on the way."""
+    _sync_only(lambda path, is_folder: is_folder or "/log/" in path)
+
+
+def folders_not_synced() -> None:
+    """Never sync a directory."""
+    _sync_only(lambda path, is_folder: not is_folder)
+
+
+def shards_not_synced() -> None:
+    """Sync no directory of blobs."""
+    _sync_only(lambda path, is_folder: "/blobs/" not in path or not is_folder)
+
+
+def format_not_synced() -> None:
+    """Name the store a store before its FORMAT is on the disk."""
+    _sync_only(lambda path, is_folder: "FORMAT" not in path)
+
+
+def _sync_only(chosen: Callable[[str, bool], bool]) -> None:
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        if chosen(os.readlink(f"/proc/self/fd/{fd}"), stat.S_ISDIR(os.fstat(fd).st_mode)):
+            real(fd)
+
+    os.fsync = fsync
+
+
+def commits_not_synced() -> None:
+    """Commit without waiting for the disk."""
+    _open_environment_with(sync=False)
+
+
+def last_page_not_synced() -> None:
+    """Commit with the page that makes it a commit still on the way."""
+    _open_environment_with(metasync=False)
+
+
+def _open_environment_with(**weaker: bool) -> None:
+    real = lmdb.open
+
+    def open_environment(*args: Any, **options: Any) -> lmdb.Environment:
+        return real(*args, **{**options, **weaker})
+
+    lmdb.open = open_environment
+
+
+def facts_before_bytes() -> None:
+    """Commit, and publish the blobs afterwards."""
+    real_publish, real_commit = BlobFiles.publish, Committer._commit
+    late: list[tuple[Any, ...]] = []
+
+    def publish(*arguments: Any) -> None:
+        late.append(arguments)
+
+    def commit(committer: Committer[Any], batch: list[Any]) -> None:
+        real_commit(committer, batch)
+        while late:
+            real_publish(*late.pop(0))
+
+    BlobFiles.publish = publish  # type: ignore[method-assign]
+    BlobStore.check = lambda *arguments: None  # type: ignore[method-assign]
+    Committer._commit = commit  # type: ignore[method-assign]
+
+
+def found_files_trusted() -> None:
+    """Take a file that is in place for durable."""
+    real = BlobFiles.publish
+
+    def publish(files: BlobFiles, scratches: Any, known: Any) -> None:
+        real(files, scratches, ())
+
+    BlobFiles.publish = publish  # type: ignore[method-assign]
+
+
+def acknowledged_before_commit() -> None:
+    """Say that it is durable while it waits to be committed."""
+    real_commit = Committer._commit
+
+    def commit(committer: Committer[Any], batch: list[Any]) -> None:
+        time.sleep(0.2)
+        real_commit(committer, batch)
+
+    Committer._commit = commit  # type: ignore[method-assign]
+    for waits in ("drain", "flush", "await_ticket"):
+        setattr(Committer, waits, lambda *arguments: None)
+
+
+WEAKNESSES: dict[str, Callable[[], None]] = {
+    weakness.__name__: weakness
+    for weakness in (
+        files_not_synced,
+        folders_not_synced,
+        shards_not_synced,
+        format_not_synced,
+        commits_not_synced,
+        last_page_not_synced,
+        facts_before_bytes,
+        found_files_trusted,
+        acknowledged_before_commit,
+    )
+}
