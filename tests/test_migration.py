@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from powercut.format_1 import make_format_1, set_version
 
 import lineal
-from lineal.cas import CATALOG, Inline, Whole
-from lineal.cas.place import decode_row
-from lineal.directory import open_environment
 from lineal.errors import FormatTooOld
 
 ARRAY = np.arange(300_000)
@@ -24,25 +21,8 @@ def old_store(store_path: Path) -> Path:
     with lineal.open(store_path) as store:
         store.save(ARRAY, "array")
         store.save({"a": 1}, "small")
-    environment = open_environment(store_path, 1 << 34, read_only=False)
-    with environment.begin(write=True) as txn:
-        catalog = environment.databases[CATALOG]
-        for key, data in [(bytes(key), bytes(value)) for key, value in txn.cursor(catalog)]:
-            row = decode_row(key, data)
-            assert isinstance(row.place, Whole | Inline)
-            is_inline = isinstance(row.place, Inline)
-            old = struct.pack("<BBQ", is_inline, row.kind, row.size_bytes)
-            txn.put(key, old + (row.place.data if isinstance(row.place, Inline) else b""), db=catalog)
-    environment.close()
-    set_version(store_path, 1)
+    make_format_1(store_path)
     return store_path
-
-
-def set_version(path: Path, version: int) -> None:
-    """Change what FORMAT says."""
-    fields = json.loads((path / "FORMAT").read_text())
-    fields["version"] = version
-    (path / "FORMAT").write_text(json.dumps(fields))
 
 
 def check(path: Path) -> None:

@@ -44,6 +44,7 @@ def recorded(workload: str, weakness: str = "") -> Iterator[Path]:
         command += [str(recording / "acknowledged"), weakness]
         subprocess.run([*command, "prepare"], check=True, env=_environment(), cwd=recording)
         shutil.copytree(root, recording / "before")
+        shutil.copy(recording / "acknowledged", recording / "acknowledged-before")
         record([*command, "run"], recording / "trace", env=_environment(), cwd=recording)
         yield recording
 

@@ -29,7 +29,8 @@ def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: i
     traced = list(calls(recording / "trace"))
 
     def begin() -> Replay:
-        return Replay(recording / "root", scanned(recording / "before"), recording / "acknowledged")
+        known = (recording / "acknowledged-before").read_text(encoding="ascii").splitlines()
+        return Replay(recording / "root", scanned(recording / "before"), recording / "acknowledged", known)
 
     states = States.about(wanted, seed, begin(), traced)
     with tempfile.TemporaryDirectory(dir=recording.parent) as folder:

@@ -43,10 +43,10 @@ class _Opened:
 class Replay:
     """The disk below a directory, as far as a trace has been gone through."""
 
-    def __init__(self, root: Path, disk: Folder, acknowledgements: Path) -> None:
-        """Start with what is on the disk; what is written to the other file is an acknowledgement."""
+    def __init__(self, root: Path, disk: Folder, acknowledgements: Path, known: Iterable[str] = ()) -> None:
+        """Start with what is on the disk and acknowledged; what is written to the file is acknowledged from then on."""
         self.disk = disk
-        self.acknowledged: list[str] = []
+        self.acknowledged = list(known)
         self._root = str(root)
         self._acknowledgements = str(acknowledgements)
         self._processes: dict[int, dict[int, _Opened]] = {}

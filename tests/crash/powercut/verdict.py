@@ -80,7 +80,7 @@ def _facts_without_bytes(client: lineal.Client, acknowledged: Acknowledged) -> I
     whole: dict[Digest, BlobKind] = {}
     for entry in blobs.entries():
         try:
-            blobs.verify(entry)
+            blobs.verify(entry.digest)
             if digest_of(blobs.read(entry.digest)) == entry.digest:
                 whole[entry.digest] = entry.kind
         except LinealError as error:

@@ -6,11 +6,15 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lmdb
 
+from lineal import directory
 from lineal.cas import BlobFiles, BlobStore
+from lineal.cas.pack import PackWriter
+from lineal.cas.place import Volume
 from lineal.events.committer import Committer
 
 
@@ -27,6 +31,24 @@ def folders_not_synced() -> None:
 def shards_not_synced() -> None:
     """Sync no directory of blobs."""
     _sync_only(lambda path, is_folder: "/blobs/" not in path or not is_folder)
+
+
+def packs_not_synced() -> None:
+    """Sync no pack."""
+    real = PackWriter.seal
+
+    def seal(pack: PackWriter) -> Volume:
+        unsynced.add(pack.scratch.path)
+        return real(pack)
+
+    unsynced: set[Path] = set()
+    PackWriter.seal = seal  # type: ignore[method-assign]
+    _sync_only(lambda path, is_folder: Path(path) not in unsynced)
+
+
+def pack_names_not_synced() -> None:
+    """Sync the bytes of packs, but not their names."""
+    _sync_only(lambda path, is_folder: not path.endswith("/packs"))
 
 
 def format_not_synced() -> None:
@@ -104,17 +126,34 @@ def acknowledged_before_commit() -> None:
         setattr(Committer, waits, lambda *arguments: None)
 
 
+def migrated_after_format() -> None:
+    """Say that a store has today's format, and bring it there afterwards."""
+    real_write, real_upgrade = directory.write_durably, directory.upgrade_catalog
+
+    def write(path: Path, data: bytes) -> None:
+        real_write(path, data)
+        environment = directory.open_environment(path.parent, 1 << 34, read_only=False)
+        real_upgrade(environment, directory.META, directory._UPGRADED_KEY)
+        environment.close()
+
+    directory.upgrade_catalog = lambda *arguments: None
+    directory.write_durably = write
+
+
 WEAKNESSES: dict[str, Callable[[], None]] = {
     weakness.__name__: weakness
     for weakness in (
         files_not_synced,
         folders_not_synced,
         shards_not_synced,
+        packs_not_synced,
+        pack_names_not_synced,
         format_not_synced,
         commits_not_synced,
         last_page_not_synced,
         facts_before_bytes,
         found_files_trusted,
+        migrated_after_format,
         acknowledged_before_commit,
     )
 }

@@ -12,13 +12,10 @@ from powercut.workloads import WORKLOADS, Acknowledge
 def main(name: str, store: Path, acknowledged: Path, weakness: str, phase: str) -> None:
     """Prepare the store, or do with it what is to be recorded."""
     prepare, run = WORKLOADS[name]
-    if phase == "prepare":
-        prepare(store)
-        return
-    if weakness:
+    if weakness and phase == "run":
         WEAKNESSES[weakness]()
-    with open(acknowledged, "w", buffering=1, encoding="ascii") as file:
-        run(store, Acknowledge(file))
+    with open(acknowledged, "a", buffering=1, encoding="ascii") as file:
+        (prepare if phase == "prepare" else run)(store, Acknowledge(file))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+from powercut.format_1 import make_format_1
 
 import lineal
 from lineal import pipeline, step
-from lineal.cas import digest_of
+from lineal.cas import BlobKind, Manifest, digest_of
 from lineal.cas.process import ProcessStamp
+from lineal.events.catalogue import ArtifactSaved, Output
 
 
 class Acknowledge:
@@ -39,27 +41,23 @@ def numbers(start: int, count: int) -> np.ndarray:
     return np.random.default_rng(start).random(count)
 
 
-def nothing(store: Path) -> None:
+def nothing(store: Path, acknowledge: Acknowledge) -> None:
     """Begin without a store."""
 
 
-def empty(store: Path) -> None:
+def empty(store: Path, acknowledge: Acknowledge) -> None:
     """Begin with a store that has nothing in it yet."""
-    lineal.open(store).close()
-
-
-def filled(store: Path) -> None:
-    """Begin with a store that has a few things in it."""
-    with lineal.open(store) as client:
-        for number in range(3):
-            client.save(numbers(number, 4000 * (number + 1)), f"before-{number}")
-            client.save({"number": number}, f"small-{number}")
-
-
-def create(store: Path, acknowledge: Acknowledge) -> None:
-    """Make a store."""
     with lineal.open(store) as client:
         acknowledge(store=str(client.store.id))
+
+
+def filled(store: Path, acknowledge: Acknowledge) -> None:
+    """Begin with a store that has a few things in it."""
+    empty(store, acknowledge)
+    with lineal.open(store) as client:
+        for number in range(3):
+            acknowledge.saved(client, client.save(numbers(number, 4000 * (number + 1)), f"before-{number}"))
+            acknowledge.saved(client, client.save({"number": number}, f"small-{number}"))
 
 
 def save(store: Path, acknowledge: Acknowledge) -> None:
@@ -70,6 +68,46 @@ def save(store: Path, acknowledge: Acknowledge) -> None:
         acknowledge.saved(client, client.save(numbers(11, 200_000), "large"))
         versions = [client.save(numbers(20 + number, 3000), f"one-of-many-{number}") for number in range(5)]
         acknowledge.saved(client, *versions)
+
+
+def save_medium(store: Path, acknowledge: Acknowledge) -> None:
+    """Save values of several medium buffers, which share a pack; the next one shares some of them."""
+    buffers = [numbers(number, 3000 + number * 1000) for number in range(4)]
+    with lineal.open(store) as client:
+        acknowledge.saved(client, client.save({"a": buffers[0], "b": buffers[1], "c": buffers[2]}, "medium"))
+        acknowledge.saved(client, client.save({"a": buffers[0], "b": buffers[3], "c": buffers[1]}, "medium"))
+        acknowledge.saved(client, client.save(buffers[2], "one-of-them"))
+
+
+def one_large(store: Path, acknowledge: Acknowledge) -> None:
+    """Begin with a store that has one large array in it."""
+    with lineal.open(store) as client:
+        acknowledge.saved(client, client.save(numbers(60, 180_000), "grows"))
+
+
+def save_successors(store: Path, acknowledge: Acknowledge) -> None:
+    """Save what succeeds a large array, of which only what is new is stored; then a successor of that."""
+    first = numbers(60, 180_000)
+    inserted = np.insert(first, 90_000, numbers(61, 500))
+    with lineal.open(store) as client:
+        acknowledge.saved(client, client.save(inserted, "grows"))
+        acknowledge.saved(client, client.save(np.append(inserted, numbers(62, 9000)), "grows"))
+        acknowledge.saved(client, client.save({"at": inserted[1000:], "more": numbers(63, 4000)}, "another"))
+
+
+def save_streams(store: Path, acknowledge: Acknowledge) -> None:
+    """Put bytes as they come, small, large and known, and commit them with one event."""
+    data = numbers(70, 150_000).tobytes()
+    with lineal.open(store) as client:
+        with client.store.blobs.batch() as batch:
+            streams = [[b"small"], [data[:500_000], data[500_000:]], [numbers(71, 5000).tobytes()], [data]]
+            parts = tuple((str(number), batch.put_stream(chunks)) for number, chunks in enumerate(streams))
+            manifest = Manifest("streams/1", "streams", None, parts)
+            batch.put(manifest.encoded, BlobKind.MANIFEST)
+            blobs = batch.publish()
+        saved = Output("streams", "streams", manifest.digest, "streams/1", "streams", len(data), {})
+        client.store.append([ArtifactSaved(saved)], blobs).wait()
+        acknowledge(saved="streams", content=str(manifest.digest))
 
 
 @step
@@ -120,6 +158,18 @@ def rebuild(store: Path, acknowledge: Acknowledge) -> None:
         acknowledge.saved(client, client.save(numbers(40, 5000), "after"))
 
 
+def of_format_1(store: Path, acknowledge: Acknowledge) -> None:
+    """Begin with a store of the first format."""
+    filled(store, acknowledge)
+    make_format_1(store)
+
+
+def migrate(store: Path, acknowledge: Acknowledge) -> None:
+    """Open a store of an older format, and go on."""
+    with lineal.open(store) as client:
+        acknowledge.saved(client, client.save(numbers(80, 5000), "after"))
+
+
 def two_processes(store: Path, acknowledge: Acknowledge) -> None:
     """Save from a forked child and from its parent, in turn."""
     with lineal.open(store) as client:
@@ -132,11 +182,17 @@ def two_processes(store: Path, acknowledge: Acknowledge) -> None:
         os.waitpid(child, 0)
 
 
-WORKLOADS: dict[str, tuple[Callable[[Path], None], Callable[[Path, Acknowledge], None]]] = {
-    "create": (nothing, create),
+Phase = Callable[[Path, Acknowledge], None]
+
+WORKLOADS: dict[str, tuple[Phase, Phase]] = {
+    "create": (nothing, empty),
     "save": (filled, save),
+    "save_medium": (empty, save_medium),
+    "save_successors": (one_large, save_successors),
+    "save_streams": (empty, save_streams),
     "run": (empty, run),
     "dedupe": (filled, dedupe),
     "rebuild": (filled, rebuild),
+    "migrate": (of_format_1, migrate),
     "two_processes": (empty, two_processes),
 }
