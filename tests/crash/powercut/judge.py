@@ -8,19 +8,20 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from powercut.disk import scanned
 from powercut.harness import STORE
 from powercut.place import Places
 from powercut.replay import Replay
-from powercut.states import States
+from powercut.states import States, Tree
 from powercut.trace import calls
-from powercut.verdict import Acknowledged, faults
+from powercut.verdict import Owed, faults
 
 import lineal
 
-_REPLAYS_EVERY = 5
+_THOROUGH_EVERY = 5
 
 
 def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: int) -> None:
@@ -40,9 +41,19 @@ def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: i
                 continue
             print(json.dumps([state.number]), flush=True)
             place = places.put(state.tree)
-            replays = state.number // of % _REPLAYS_EVERY == 0
-            found = faults(place / STORE, Acknowledged.of(state.acknowledged), again, replays=replays)
+            is_thorough = state.number // of % _THOROUGH_EVERY == 0
+            facts = [json.loads(line) for line in state.acknowledged]
+            owed = Owed(facts, list(_named(state.tree)), again if is_thorough else None)
+            found = faults(place / STORE, owed)
             print(json.dumps([state.number, state.description, found]), flush=True)
+
+
+def _named(tree: Tree) -> Iterator[Path]:
+    """The files of blobs and packs, which are named by what is in them."""
+    for name, content in tree.items():
+        path = Path(name).relative_to(STORE) if content is not None and name.startswith(f"{STORE}/") else Path()
+        if path.parts[:1] in (("blobs",), ("packs",)):
+            yield path
 
 
 def _blobs_of(store: Path) -> list[bytes]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,48 +17,39 @@ Rows = dict[str, list[tuple[bytes, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """What the process was told to be durable before the power went."""
+class Owed:
+    """What a store must still have after a power cut."""
 
-    facts: tuple[dict[str, str], ...]
+    facts: Sequence[Mapping[str, str]]
+    """What the process was told to be durable."""
+    named: Sequence[Path] = ()
+    """Files whose names say what is in them, below the store, if they are still there once it is open."""
+    again: Sequence[bytes] | None = None
+    """Blobs to put once more, after replaying the projections; left out, both are."""
 
-    @classmethod
-    def of(cls, lines: Sequence[str]) -> Acknowledged:
-        """Read what the workload wrote down."""
-        return cls(tuple(json.loads(line) for line in lines))
 
-
-def faults(path: Path, acknowledged: Acknowledged, again: Sequence[bytes], *, replays: bool) -> list[str]:
-    """Open a store after a power cut and give every promise that it breaks.
-
-    Args:
-        path: Where the store is, or was about to be.
-        acknowledged: What it must still know.
-        again: Blobs to put once more: none may be taken for one that is there and isn't.
-        replays: Whether to replay the projections too, and compare.
-    """
-    if not (path / "FORMAT").exists() and acknowledged.facts:
+def faults(path: Path, owed: Owed) -> list[str]:
+    """Open the store that is at a path, or was about to be, and give every promise that it breaks."""
+    if not (path / "FORMAT").exists() and owed.facts:
         return ["the store was acknowledged and has no FORMAT"]
     try:
         with lineal.open(path) as client:
-            found = [fault for check in _CHECKS for fault in check(client, acknowledged)]
-            if replays and not found:
-                found += _unlike_replay(client)
-            if not found:
-                found += _unfit_to_go_on(client, again)
-        return found
+            found = [fault for check in _CHECKS for fault in check(client, owed)]
+            if owed.again is not None and not found:
+                found = [*_unlike_replay(client), *_unlike_when_put_again(client, owed.again)]
+            return found or list(_unfit_to_go_on(client))
     except Exception as error:  # noqa: BLE001 — whatever it is, it must not happen
         return [f"{type(error).__name__}: {error}"]
 
 
-def _damaged_log(client: lineal.Client, acknowledged: Acknowledged) -> Iterator[str]:
+def _damaged_log(client: lineal.Client, owed: Owed) -> Iterator[str]:
     client.store.log.verify()
     yield from ()
 
 
-def _lost_facts(client: lineal.Client, acknowledged: Acknowledged) -> Iterator[str]:
+def _lost_facts(client: lineal.Client, owed: Owed) -> Iterator[str]:
     made = {(output.artifact, str(output.content)) for event in client.events() for output in event.event.made}
-    for fact in acknowledged.facts:
+    for fact in owed.facts:
         match fact:
             case {"store": store}:
                 if str(client.store.id) != store:
@@ -75,14 +64,14 @@ def _lost_facts(client: lineal.Client, acknowledged: Acknowledged) -> Iterator[s
                 raise ValueError(f"nothing is known of {fact}")
 
 
-def _facts_without_bytes(client: lineal.Client, acknowledged: Acknowledged) -> Iterator[str]:
+def _facts_without_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:
     blobs = client.store.blobs
     whole: dict[Digest, BlobKind] = {}
     for entry in blobs.entries():
         try:
-            blobs.verify(entry.digest)
-            if digest_of(blobs.read(entry.digest)) == entry.digest:
-                whole[entry.digest] = entry.kind
+            if digest_of(blobs.read(entry.digest)) != entry.digest:
+                yield f"blob {entry.digest} of the catalog reads as another"
+            whole[entry.digest] = entry.kind
         except LinealError as error:
             yield f"a blob of the catalog: {error.what}"
     for recorded in client.store.log.scan():
@@ -95,25 +84,24 @@ def _facts_without_bytes(client: lineal.Client, acknowledged: Acknowledged) -> I
                         yield f"event {recorded.seq} needs {part.digest}, which is not there"
 
 
-def _files_of_other_bytes(client: lineal.Client, acknowledged: Acknowledged) -> Iterator[str]:
-    for folder in (client.path / "packs", *(client.path / "blobs").iterdir()):
-        for entry in os.scandir(folder):
-            if str(digest_of(Path(entry.path).read_bytes())) != entry.name:
-                yield f"{entry.name} holds other bytes than its name says"
+def _files_of_other_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:
+    for path in (client.path / named for named in owed.named):
+        if path.exists() and str(digest_of(path.read_bytes())) != path.name:
+            yield f"{path.name} holds other bytes than its name says"
 
 
-def _runs_for_ever(client: lineal.Client, acknowledged: Acknowledged) -> Iterator[str]:
+def _runs_for_ever(client: lineal.Client, owed: Owed) -> Iterator[str]:
     for run in client.runs():
         if run.status == "running":
             yield f"run {run.id} reads as running"
 
 
-def _scratch(client: lineal.Client, acknowledged: Acknowledged) -> Iterator[str]:
+def _scratch(client: lineal.Client, owed: Owed) -> Iterator[str]:
     for path in (client.path / "tmp").iterdir():
         yield f"{path.relative_to(client.path)} is left"
 
 
-_CHECKS: tuple[Callable[[lineal.Client, Acknowledged], Iterator[str]], ...] = (
+_CHECKS: tuple[Callable[[lineal.Client, Owed], Iterator[str]], ...] = (
     _damaged_log,
     _lost_facts,
     _facts_without_bytes,
@@ -142,20 +130,25 @@ def all_rows(store: Store) -> Rows:
     return found
 
 
-def _unfit_to_go_on(client: lineal.Client, again: Sequence[bytes]) -> Iterator[str]:
+def _unlike_when_put_again(client: lineal.Client, again: Sequence[bytes]) -> Iterator[str]:
+    """No file may be taken for a blob that it doesn't hold."""
     store = client.store
     with store.blobs.batch() as batch:
         parts = tuple((str(number), BlobPart(batch.put(data), len(data))) for number, data in enumerate(again))
         manifest = Manifest("again/1", "again", None, parts)
         batch.put(manifest.encoded, BlobKind.MANIFEST)
         blobs = batch.publish()
-    store.append([ArtifactSaved(Output("again", "again", manifest.digest, "again/1", "again", 1, {}))], blobs)
-    client.save({"saved": "after the power cut"}, "after")
-    client.flush()
-    if client.load("after") != {"saved": "after the power cut"}:
-        yield "saved after the power cut, a value loads as another"
+    store.append([ArtifactSaved(Output("again", "again", manifest.digest, "again/1", "again", 1, {}))], blobs).wait()
     for part in manifest.named():
         try:
-            store.blobs.read(part.digest)
+            store.blobs.verify(part.digest)
         except LinealError as error:
             yield f"put again, a blob can't be read: {error.what}"
+
+
+def _unfit_to_go_on(client: lineal.Client) -> Iterator[str]:
+    value = {"saved": "after the power cut"}
+    client.save(value, "after")
+    client.flush()
+    if client.load("after") != value:
+        yield "saved after the power cut, a value loads as another"
