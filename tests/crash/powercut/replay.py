@@ -245,24 +245,20 @@ class Replay:
             raise UnknownCall(f"renameat2 with {call.arguments[-1]}")
         at = call.name != "rename"
         source, target = _path(call, 1 if at else 0), _path(call, 3 if at else 1)
-        node = self._found(source)
-        if node is None or not self._is_inside(target):
-            raise UnknownCall(f"rename of {source} to {target}")
-        yield from self._link(target, node, call)
+        yield from self._link(target, self._found(source), call)
         yield from self._remove(source, call)
 
     def _add_link(self, call: Call) -> Iterator[Point]:
         at = call.name != "link"
-        node = self._found(_path(call, 1 if at else 0))
-        if node is None:
-            raise UnknownCall("a link to a file outside")
-        yield from self._link(_path(call, 3 if at else 1), node, call)
+        yield from self._link(_path(call, 3 if at else 1), self._found(_path(call, 1 if at else 0)), call)
 
     def _unlink(self, call: Call) -> Iterator[Point]:
         yield from self._remove(_path(call, 1 if call.name == "unlinkat" else 0), call)
 
-    def _link(self, path: str, node: File | Folder, call: Call) -> Iterator[Point]:
+    def _link(self, path: str, node: File | Folder | None, call: Call) -> Iterator[Point]:
         if self._is_inside(path):
+            if node is None:
+                raise UnknownCall(f"{call.name} of a file outside to {path}")
             folder, name = self._place(path)
             folder.add(Name(next(self._numbers), call.ended, name=name, target=node))
             yield Point.STEP

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from powercut.acknowledging import Acknowledge
 from powercut.weaknesses import WEAKNESSES
-from powercut.workloads import WORKLOADS, Acknowledge
+from powercut.workloads import WORKLOADS
 
 
 def main(name: str, store: Path, acknowledged: Path, weakness: str, phase: str) -> None:

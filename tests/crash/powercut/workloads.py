@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
+from powercut.acknowledging import Acknowledge, Phase, numbers
 from powercut.format_1 import make_format_1
 
 import lineal
@@ -16,29 +14,6 @@ from lineal import pipeline, step
 from lineal.cas import BlobKind, Manifest, digest_of
 from lineal.cas.process import ProcessStamp
 from lineal.events.catalogue import ArtifactSaved, Output
-
-
-class Acknowledge:
-    """Writes down what was acknowledged."""
-
-    def __init__(self, file: TextIO) -> None:
-        """Write to a line-buffered file."""
-        self._file = file
-
-    def __call__(self, **fact: str) -> None:
-        """Note a fact that must outlive any power cut from now on."""
-        self._file.write(json.dumps(fact) + "\n")
-
-    def saved(self, client: lineal.Client, *versions: lineal.ArtifactVersionView) -> None:
-        """Wait until saved versions are durable, and note them."""
-        client.flush()
-        for version in versions:
-            self(saved=version.name, content=str(version.content))
-
-
-def numbers(start: int, count: int) -> np.ndarray:
-    """An array that is like no other."""
-    return np.random.default_rng(start).random(count)
 
 
 def nothing(store: Path, acknowledge: Acknowledge) -> None:
@@ -136,6 +111,43 @@ def run(store: Path, acknowledge: Acknowledge) -> None:
             acknowledge(run=str(several(seed).id))
 
 
+def run_in_processes(store: Path, acknowledge: Acknowledge) -> None:
+    """Run a pipeline whose steps put their outputs in other processes."""
+    with lineal.open(store):
+        acknowledge(run=str(several.with_options(executor="processes")(3).id))
+
+
+@step
+def die() -> int:
+    """Take the process along, once what was before it is durable."""
+    lineal.open().flush()
+    os._exit(0)
+
+
+@pipeline
+def dying() -> None:
+    """A run that its process does not outlive."""
+    die()
+
+
+def half_run(store: Path, acknowledge: Acknowledge) -> None:
+    """Begin with a run that was under way, and with a scratch file, when their process died."""
+    empty(store, acknowledge)
+    child = os.fork()
+    if child == 0:
+        with lineal.open(store) as client:
+            client.store.blobs.files.scratch()
+            dying()
+    os.waitpid(child, 0)
+
+
+def recover(store: Path, acknowledge: Acknowledge) -> None:
+    """Clear up after a dead process, and run again."""
+    with lineal.open(store) as client:
+        assert [run.status for run in client.runs()] == ["interrupted"]
+        acknowledge(run=str(several(4).id))
+
+
 def dedupe(store: Path, acknowledge: Acknowledge) -> None:
     """Save what is there already, and what another writer has just named without having synced the name."""
     with lineal.open(store) as client:
@@ -182,8 +194,6 @@ def two_processes(store: Path, acknowledge: Acknowledge) -> None:
         os.waitpid(child, 0)
 
 
-Phase = Callable[[Path, Acknowledge], None]
-
 WORKLOADS: dict[str, tuple[Phase, Phase]] = {
     "create": (nothing, empty),
     "save": (filled, save),
@@ -191,6 +201,8 @@ WORKLOADS: dict[str, tuple[Phase, Phase]] = {
     "save_successors": (one_large, save_successors),
     "save_streams": (empty, save_streams),
     "run": (empty, run),
+    "run_in_processes": (empty, run_in_processes),
+    "recover": (half_run, recover),
     "dedupe": (filled, dedupe),
     "rebuild": (filled, rebuild),
     "migrate": (of_format_1, migrate),
