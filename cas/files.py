@@ -119,6 +119,16 @@ class BlobFiles:
         sync_directory(path.parent)
         return self.has_volume(volume)
 
+    def secure(self, volumes: Iterable[Volume]) -> None:
+        """Make durable the names that lead to files which this process doesn't hold.
+
+        A collector took away what it held, and another process put the bytes back without having synced the name yet;
+        or another process wrote them in the first place.
+        """
+        paths = ((volume, self.volume_path(volume)) for volume in volumes)
+        for directory in {path.parent for volume, path in paths if not self._holds.is_at(volume, path)}:
+            sync_directory(directory)
+
     def open_volume(self, volume: Volume) -> int:
         """A descriptor to read a volume from, its size checked. Raises `BlobMissing` or `BlobCorrupt`."""
         path = self.volume_path(volume)

@@ -27,6 +27,7 @@ class Holds:
         """Keep the second names in this directory."""
         self._scratch = scratch
         self._counts: Counter[Volume] = Counter()
+        self._inodes: dict[Volume, int] = {}
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
@@ -37,6 +38,8 @@ class Holds:
             if self._counts[volume] == 0 and not self._link(path, self._name(volume)):
                 del self._counts[volume]
                 return False
+            if self._counts[volume] == 0 and (inode := _inode(self._name(volume))) is not None:
+                self._inodes[volume] = inode
             self._counts[volume] += 1
             return True
 
@@ -49,6 +52,7 @@ class Holds:
             self._counts[volume] -= 1
             if self._counts[volume] == 0:
                 del self._counts[volume]
+                self._inodes.pop(volume, None)
                 self._name(volume).unlink(missing_ok=True)
 
     def rescue(self, volume: Volume, path: Path) -> bool:
@@ -59,6 +63,15 @@ class Holds:
         if path.exists() or self._link(self._name(volume), path):
             return True
         return any(self._link(held, path) for held in self._scratch.glob(f"*.{_suffix(volume)}"))
+
+    def is_at(self, volume: Volume, path: Path) -> bool:
+        """Whether the file at a path is the one held, and not another of the same bytes.
+
+        Invariant: an inode's number is not given to another file while the hold is a name of it.
+        """
+        with self._lock:
+            self._forget_parents()
+            return volume in self._inodes and self._inodes[volume] == _inode(path)
 
     def _link(self, source: Path, target: Path) -> bool:
         try:
@@ -77,6 +90,7 @@ class Holds:
         """In a forked child: what the parent holds is the parent's."""
         if self._pid != os.getpid():
             self._counts.clear()
+            self._inodes.clear()
             self._pid = os.getpid()
 
     def _name(self, volume: Volume) -> Path:
@@ -85,3 +99,10 @@ class Holds:
 
 def _suffix(volume: Volume) -> str:
     return f"{volume.kind:d}{volume.digest.hex()}"
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None

@@ -152,12 +152,15 @@ class BlobStore:
             BlobMissing: A receipt's file is gone, or a reference has neither receipt nor catalog row.
         """
         receipts = set()
+        volumes: set[Volume] = set()
         seen: dict[Volume, bool] = {}
         for blob in blobs:
             receipts.add(blob.digest)
             row = Row(blob.kind, blob.size_bytes, blob.place)
             if not (self._placed.is_intact(blob.digest, row, seen) or self._is_rescued(blob.digest, row, seen)):
                 raise self._missing(blob.digest)
+            volumes |= volumes_of(blob.digest, blob.size_bytes, blob.place)
+        self._files.secure(volumes)
         for ref in refs:
             if ref not in receipts and changes.get(CATALOG, ref) is None:
                 raise self._missing(ref)

@@ -30,6 +30,7 @@ WEAKENED = [
     ("save_streams", "files_not_synced"),
     ("migrate", "migrated_after_format"),
     ("dedupe", "found_files_trusted"),
+    ("put_by_others", "names_by_others_trusted"),
     ("run", "files_not_synced"),
     ("run", "acknowledged_before_commit"),
 ]

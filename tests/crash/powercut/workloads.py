@@ -11,7 +11,8 @@ from powercut.format_1 import make_format_1
 
 import lineal
 from lineal import pipeline, step
-from lineal.cas import BlobKind, Manifest, digest_of
+from lineal.cas import BlobKind, BlobPart, Manifest, digest_of
+from lineal.cas.durable import sync_directory
 from lineal.cas.process import ProcessStamp
 from lineal.events.catalogue import ArtifactSaved, Output
 
@@ -153,14 +154,39 @@ def dedupe(store: Path, acknowledge: Acknowledge) -> None:
     with lineal.open(store) as client:
         acknowledge.saved(client, client.save(numbers(1, 8000), "the-same"))
         value = numbers(30, 8000)
-        file = client.store.blobs.files.path(digest_of(value.tobytes()))
-        scratch = store / "tmp" / f"{ProcessStamp.current().token}.other"
-        with open(scratch, "wb") as writing:
-            writing.write(value.tobytes())
-            writing.flush()
-            os.fsync(writing.fileno())
-        scratch.rename(file)
+        name_unsynced(store, client.store.blobs.files.path(digest_of(value.tobytes())), value.tobytes())
         acknowledge.saved(client, client.save(value, "of-another"))
+
+
+def put_by_others(store: Path, acknowledge: Acknowledge) -> None:
+    """Commit a blob whose file a collector took away meanwhile, and another writer has just put back, not yet durably.
+
+    What the other processes do is done by hand, as their calls must come in this very order.
+    """
+    value = numbers(31, 8000)
+    with lineal.open(store) as client:
+        with client.store.blobs.batch() as batch:
+            part = BlobPart(batch.put(value.tobytes()), value.nbytes)
+            manifest = Manifest("by-others/1", "by-others", None, (("0", part),))
+            batch.put(manifest.encoded, BlobKind.MANIFEST)
+            blobs = batch.publish()
+        file = client.store.blobs.files.path(part.digest)
+        file.unlink()
+        sync_directory(file.parent)
+        name_unsynced(store, file, value.tobytes())
+        saved = Output("by-others", "by-others", manifest.digest, "by-others/1", "by-others", part.size_bytes, {})
+        client.store.append([ArtifactSaved(saved)], blobs).wait()
+        acknowledge(saved="by-others", content=str(manifest.digest))
+
+
+def name_unsynced(store: Path, file: Path, data: bytes) -> None:
+    """Write a file as another process would that has not synced its directory yet."""
+    scratch = store / "tmp" / f"{ProcessStamp.current().token}.other"
+    with open(scratch, "wb") as writing:
+        writing.write(data)
+        writing.flush()
+        os.fsync(writing.fileno())
+    scratch.rename(file)
 
 
 def rebuild(store: Path, acknowledge: Acknowledge) -> None:
@@ -204,6 +230,7 @@ WORKLOADS: dict[str, tuple[Phase, Phase]] = {
     "run_in_processes": (empty, run_in_processes),
     "recover": (half_run, recover),
     "dedupe": (filled, dedupe),
+    "put_by_others": (filled, put_by_others),
     "rebuild": (filled, rebuild),
     "migrate": (of_format_1, migrate),
     "two_processes": (empty, two_processes),
