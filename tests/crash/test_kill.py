@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from powercut.verdict import all_rows
 
 import lineal
-from lineal.events.projections import PROJECTIONS
-from lineal.store import Store
 
 WRITER = """
     import itertools, os, sys
@@ -39,16 +38,6 @@ WRITER = """
             run = job(n % 50)
             print(run.id, flush=True)
 """
-
-
-def all_rows(store: Store) -> dict[str, list[tuple[bytes, bytes]]]:
-    """Every row of every projection."""
-    found = {}
-    with store._env.begin() as txn:
-        for projection in PROJECTIONS:
-            cursor = txn.cursor(store._env.databases[projection.name])
-            found[projection.name] = [(bytes(key), bytes(value)) for key, value in cursor]
-    return found
 
 
 def kill_writers(path: Path, script: Path, rounds: int, seed: int, checked_every: int = 1) -> int:

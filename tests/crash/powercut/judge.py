@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from powercut.disk import scanned
+from powercut.disk import EVERYTHING, Folder, scanned
 from powercut.harness import STORE
 from powercut.place import Places
 from powercut.replay import Replay
@@ -22,6 +23,8 @@ from powercut.verdict import Owed, faults
 import lineal
 
 _THOROUGH_EVERY = 5
+_SHARED_MEMORY = "lock.mdb"
+"""Written through a map, and made anew by whoever opens the store first."""
 
 
 def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: int) -> None:
@@ -33,7 +36,11 @@ def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: i
         known = (recording / "acknowledged-before").read_text(encoding="ascii").splitlines()
         return Replay(recording / "root", scanned(recording / "before"), recording / "acknowledged", known)
 
-    states = States.about(wanted, seed, begin(), traced)
+    replayed = begin()
+    states = States.about(wanted, seed, replayed, traced)
+    unlike = list(_unlike(replayed.disk, recording / "root"))
+    if unlike:
+        raise RuntimeError(f"the trace doesn't tell how these came to be what they are: {unlike}")
     with tempfile.TemporaryDirectory(dir=recording.parent) as folder:
         places = Places(Path(folder))
         for state in states.of(begin(), traced):
@@ -46,6 +53,18 @@ def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: i
             owed = Owed(facts, list(_named(state.tree)), again if is_thorough else None)
             found = faults(place / STORE, owed)
             print(json.dumps([state.number, state.description, found]), flush=True)
+
+
+def _unlike(folder: Folder, path: Path) -> Iterator[str]:
+    """What isn't on the disk as the replayed trace would have it: something has written without being seen."""
+    if folder.live.keys() != set(os.listdir(path)):
+        yield str(path)
+    for name, node in folder.live.items():
+        here = path / name
+        if isinstance(node, Folder):
+            yield from _unlike(node, here)
+        elif name != _SHARED_MEMORY and node.content(EVERYTHING) != here.read_bytes():
+            yield str(here)
 
 
 def _named(tree: Tree) -> Iterator[Path]:

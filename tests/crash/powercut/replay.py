@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import count
 from pathlib import Path
 
+from powercut.descriptors import Descriptors, Opened
 from powercut.disk import EVERYTHING, Data, File, Folder, Name
 from powercut.trace import Call, decoded, descriptor
 
@@ -30,16 +30,6 @@ class UnknownCall(Exception):
     """The trace holds a call that the model can't follow."""
 
 
-@dataclass(slots=True)
-class _Opened:
-    """An open file description; duplicated descriptors share it."""
-
-    node: File | Folder
-    writes_through: bool
-    appends: bool
-    position: int = 0
-
-
 class Replay:
     """The disk below a directory, as far as a trace has been gone through."""
 
@@ -49,16 +39,12 @@ class Replay:
         self.acknowledged = list(known)
         self._root = str(root)
         self._acknowledgements = str(acknowledgements)
-        self._processes: dict[int, dict[int, _Opened]] = {}
-        self._parents: dict[int, tuple[int, bool]] = {}
+        self._descriptors = Descriptors(())
         self._numbers = count()
 
-    def points(self, calls: Iterable[Call]) -> Iterator[Point]:
+    def points(self, calls: Sequence[Call]) -> Iterator[Point]:
         """Go on, and stop where the power may fail."""
-        calls = list(calls)
-        for call in calls:
-            if call.name.startswith("clone") or call.name.endswith("fork"):
-                self._parents[call.result] = (call.thread, "CLONE_FILES" in call.arguments[0])
+        self._descriptors = Descriptors(calls)
         for call in calls:
             yield from self._follow(call)
         yield Point.BARRIER
@@ -72,7 +58,7 @@ class Replay:
             case "dup" | "dup2" | "dup3" | "fcntl":
                 self._duplicate(call)
             case "clone" | "clone3" | "fork" | "vfork":
-                self._opened_by(call.result)
+                self._descriptors.of(call.result)
             case "lseek":
                 self._seek(call)
             case "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2":
@@ -103,29 +89,16 @@ class Replay:
         if call.name in ("sync", "syncfs") or self._root.encode() in b"".join(map(_anything, call.arguments)):
             raise UnknownCall(f"{call.name}({written})")
 
-    def _opened_by(self, thread: int) -> dict[int, _Opened]:
-        """The descriptors of a thread's process, inherited where it was forked."""
-        opened = self._processes.get(thread)
-        if opened is None:
-            parent, shares = self._parents.get(thread, (None, False))
-            inherited = {} if parent is None else self._opened_by(parent)
-            opened = self._processes[thread] = inherited if shares else dict(inherited)
-        return opened
-
-    def _opened(self, call: Call, place: int = 0) -> _Opened | None:
+    def _opened(self, call: Call, place: int = 0) -> Opened | None:
         """What is open under a descriptor, if it is inside the directory."""
-        number, path = descriptor(call.arguments[place])
-        if not self._is_inside(path):
-            return None
-        return self._opened_by(call.thread)[number]
+        return self._descriptors.opened(call, place) if self._is_inside(descriptor(call.arguments[place])[1]) else None
 
     def _open(self, call: Call) -> Iterator[Point]:
         at = call.name.startswith("openat")
         flags = "O_CREAT O_TRUNC" if call.name == "creat" else " ".join(call.arguments[2 if at else 1 :])
         path = _path(call, 1 if at else 0)
-        found = self._opened_by(call.thread)
         if not self._is_inside(path):
-            found.pop(call.result, None)
+            self._descriptors.set(call, None)
             return
         folder, name = self._place(path)
         if "O_TMPFILE" in flags:
@@ -140,17 +113,13 @@ class Replay:
             node.add(Data(next(self._numbers), call.ended, size=0))
             changed = True
         writes_through = "O_DSYNC" in flags or "O_SYNC" in flags
-        found[call.result] = _Opened(node, writes_through, "O_APPEND" in flags)
+        self._descriptors.set(call, Opened(node, writes_through, "O_APPEND" in flags))
         if changed:
             yield Point.STEP
 
     def _duplicate(self, call: Call) -> None:
-        if call.name == "fcntl" and not call.arguments[1].startswith("F_DUPFD"):
-            return
-        found = self._opened_by(call.thread)
-        number, path = descriptor(call.arguments[0])
-        if self._is_inside(path):
-            found[call.result] = found[number]
+        if call.name != "fcntl" or call.arguments[1].startswith("F_DUPFD"):
+            self._descriptors.set(call, self._opened(call))
 
     def _seek(self, call: Call) -> None:
         opened = self._opened(call)
@@ -173,7 +142,7 @@ class Replay:
         offset = int(call.arguments[-1]) if call.name.startswith("pwrite") else None
         yield from self._put(opened, data, offset, call)
 
-    def _put(self, opened: _Opened, data: bytes, offset: int | None, call: Call) -> Iterator[Point]:
+    def _put(self, opened: Opened, data: bytes, offset: int | None, call: Call) -> Iterator[Point]:
         file = opened.node
         assert isinstance(file, File)
         if offset is None:
@@ -189,24 +158,20 @@ class Replay:
             yield Point.STEP
 
     def _copy(self, call: Call) -> Iterator[Point]:
-        into = 2 if call.name == "copy_file_range" else 0
-        source = 0 if call.name == "copy_file_range" else 1
-        opened = self._opened(call, into)
-        number, path = descriptor(call.arguments[source])
-        start_at = call.arguments[1 if call.name == "copy_file_range" else 2]
-        start: int | None = None if start_at == "NULL" else int(re.sub(r"\D.*", "", start_at.strip("[]")))
-        if self._is_inside(path):
-            origin = self._opened_by(call.thread)[number]
-            assert isinstance(origin.node, File)
-            at = origin.position if start is None else start
-            origin.position += call.result if start is None else 0
-            data = origin.node.content(EVERYTHING)[at : at + call.result]
-        elif opened is not None:
+        if call.name == "copy_file_range":
+            into, source, from_, to = 2, 0, *(_offset(call.arguments[place]) for place in (1, 3))
+        else:
+            into, source, from_, to = 0, 1, _offset(call.arguments[2]), None
+        opened, origin = self._opened(call, into), self._opened(call, source)
+        if origin is None and opened is not None:
             raise UnknownCall(f"{call.name} from a file outside")
+        if origin is None:
+            return
+        assert isinstance(origin.node, File)
+        start = origin.position if from_ is None else from_
+        origin.position += call.result if from_ is None else 0
         if opened is not None:
-            to = call.arguments[3] if call.name == "copy_file_range" else "NULL"
-            offset = None if to == "NULL" else int(re.sub(r"\D.*", "", to.strip("[]")))
-            yield from self._put(opened, data, offset, call)
+            yield from self._put(opened, origin.node.content(EVERYTHING)[start : start + call.result], to, call)
 
     def _clone(self, call: Call) -> Iterator[Point]:
         if "FICLONE" not in call.arguments[1]:
@@ -245,8 +210,10 @@ class Replay:
             raise UnknownCall(f"renameat2 with {call.arguments[-1]}")
         at = call.name != "rename"
         source, target = _path(call, 1 if at else 0), _path(call, 3 if at else 1)
-        yield from self._link(target, self._found(source), call)
-        yield from self._remove(source, call)
+        node = self._found(source)
+        if node is None or node is not self._found(target):
+            yield from self._link(target, node, call)
+            yield from self._remove(source, call)
 
     def _add_link(self, call: Call) -> Iterator[Point]:
         at = call.name != "link"
@@ -276,7 +243,7 @@ class Replay:
         if not self._is_inside(path):
             return None
         folder, name = self._place(path)
-        return folder.live[name] if name else folder
+        return folder.live.get(name) if name else folder
 
     def _place(self, path: str) -> tuple[Folder, str]:
         """The directory that a path's last name is in, and that name; none for the root itself."""
@@ -296,6 +263,11 @@ def _live_bytes(file: File) -> int:
     for effect in file.effects:
         size = effect.size if effect.size is not None else max(size, effect.offset + len(effect.data))
     return size
+
+
+def _offset(argument: str) -> int | None:
+    """The offset that an argument points to; None where the file's own position counts."""
+    return None if argument == "NULL" else int(re.findall(r"\d+", argument)[0])
 
 
 def _anything(argument: str) -> bytes:
