@@ -28,6 +28,7 @@ WEAKENED = [
     ("save_successors", "packs_not_synced"),
     ("save_successors", "pack_names_not_synced"),
     ("save_streams", "files_not_synced"),
+    ("save_directory", "packs_not_synced"),
     ("migrate", "migrated_after_format"),
     ("dedupe", "found_files_trusted"),
     ("put_by_others", "names_by_others_trusted"),

@@ -177,7 +177,9 @@ class Replay:
         if "FICLONE" not in call.arguments[1]:
             return
         opened, origin = self._opened(call), self._opened(call, 2)
-        if opened is not None and origin is not None:
+        if opened is not None:
+            if origin is None:
+                raise UnknownCall("a clone of a file outside")
             assert isinstance(origin.node, File)
             yield from self._put(opened, origin.node.content(EVERYTHING), 0, call)
 

@@ -78,10 +78,11 @@ def _facts_without_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:
         for ref in recorded.refs:
             if ref not in whole:
                 yield f"event {recorded.seq} names {ref}, which is not there"
-            elif whole[ref] is BlobKind.MANIFEST:
-                for part in Manifest.decode(blobs.read(ref)).named():
-                    if part.digest not in whole:
-                        yield f"event {recorded.seq} needs {part.digest}, which is not there"
+    for digest, kind in whole.items():
+        if kind is BlobKind.MANIFEST:
+            for part in Manifest.decode(blobs.read(digest)).named():
+                if part.digest not in whole:
+                    yield f"manifest {digest} needs {part.digest}, which is not there"
 
 
 def _files_of_other_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:

@@ -86,6 +86,20 @@ def save_streams(store: Path, acknowledge: Acknowledge) -> None:
         acknowledge(saved="streams", content=str(manifest.digest))
 
 
+def save_directory(store: Path, acknowledge: Acknowledge) -> None:
+    """Save a directory of files of all sizes, and once more after some have changed."""
+    folder = Path.cwd() / "folder"
+    (folder / "below").mkdir(parents=True)
+    for number, count in enumerate((10, 3000, 5000, 150_000)):
+        (folder / "below" / f"{number}.bin").write_bytes(numbers(100 + number, count).tobytes())
+    with lineal.open(store) as client:
+        acknowledge.saved(client, client.save(lineal.Directory(folder), "folder"))
+        with open(folder / "below" / "3.bin", "ab") as file:
+            file.write(numbers(110, 1000).tobytes())
+        (folder / "1.bin").write_bytes(numbers(111, 4000).tobytes())
+        acknowledge.saved(client, client.save(lineal.Directory(folder), "folder"))
+
+
 @step
 def many(seed: int) -> tuple[np.ndarray, np.ndarray, dict, str]:
     """Several outputs at once, large and small."""
@@ -226,6 +240,7 @@ WORKLOADS: dict[str, tuple[Phase, Phase]] = {
     "save_medium": (empty, save_medium),
     "save_successors": (one_large, save_successors),
     "save_streams": (empty, save_streams),
+    "save_directory": (empty, save_directory),
     "run": (empty, run),
     "run_in_processes": (empty, run_in_processes),
     "recover": (half_run, recover),
