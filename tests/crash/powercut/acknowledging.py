@@ -29,6 +29,11 @@ class Acknowledge:
         for version in versions:
             self(saved=version.name, content=str(version.content))
 
+    def released(self, collection: lineal.Collection) -> None:
+        """Note what a collection has released."""
+        for verdict in collection.released:
+            self(released=str(verdict.content), upto=str(collection.upto))
+
 
 Phase = Callable[[Path, Acknowledge], None]
 

@@ -10,8 +10,9 @@ import lineal
 from lineal.cas import BlobKind, BlobPart, Digest, Manifest, digest_of
 from lineal.errors import LinealError
 from lineal.events.catalogue import ArtifactSaved, Output
+from lineal.events.liveness import DECODED, Liveness
 from lineal.events.projections import PROJECTIONS
-from lineal.store import Store
+from lineal.store import Store, now_us
 
 Rows = dict[str, list[tuple[bytes, bytes]]]
 
@@ -60,8 +61,17 @@ def _lost_facts(client: lineal.Client, owed: Owed) -> Iterator[str]:
             case {"run": run}:
                 if client.run(run).status != "completed":
                     yield f"run {run} was acknowledged and is {client.run(run).status}"
+            case {"released": content, "upto": upto}:
+                if _liveness(client).released_upto(Digest.parse(content)) < int(upto):
+                    yield f"{content} was released and is held again"
             case _:
                 raise ValueError(f"nothing is known of {fact}")
+
+
+def _liveness(client: lineal.Client) -> Liveness:
+    liveness = Liveness()
+    liveness.fold(client.store.log.envelopes(0, DECODED))
+    return liveness
 
 
 def _facts_without_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:
@@ -74,10 +84,8 @@ def _facts_without_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:
             whole[entry.digest] = entry.kind
         except LinealError as error:
             yield f"a blob of the catalog: {error.what}"
-    for recorded in client.store.log.scan():
-        for ref in recorded.refs:
-            if ref not in whole:
-                yield f"event {recorded.seq} names {ref}, which is not there"
+    for digest in _liveness(client).held(now_us()) - whole.keys():
+        yield f"an event or a pin holds {digest.hex()}, which is not there"
     for digest, kind in whole.items():
         if kind is BlobKind.MANIFEST:
             for part in Manifest.decode(blobs.read(digest)).named():

@@ -12,9 +12,10 @@ from typing import Any
 import lmdb
 
 from lineal import directory
-from lineal.cas import BlobFiles, BlobStore
+from lineal.cas import BlobFiles, BlobStore, Changes, sweep
 from lineal.cas.pack import PackWriter
 from lineal.cas.place import Volume
+from lineal.cas.progress import Stage
 from lineal.events.committer import Committer
 
 
@@ -145,6 +146,19 @@ def migrated_after_format() -> None:
     directory.write_durably = write
 
 
+def files_removed_with_their_rows() -> None:
+    """Remove files in the transaction that takes out the last rows that name them."""
+    real = sweep._forget
+
+    def forget(blobs: BlobStore, changes: Changes, *arguments: Any) -> list[Volume]:
+        freed = real(blobs, changes, *arguments)
+        changes.flush()
+        sweep._remove(blobs, changes, freed, sweep.Swept(), Stage("collecting"))
+        return []
+
+    sweep._forget = forget
+
+
 WEAKNESSES: dict[str, Callable[[], None]] = {
     weakness.__name__: weakness
     for weakness in (
@@ -160,6 +174,7 @@ WEAKNESSES: dict[str, Callable[[], None]] = {
         found_files_trusted,
         names_by_others_trusted,
         migrated_after_format,
+        files_removed_with_their_rows,
         acknowledged_before_commit,
     )
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from powercut.acknowledging import Acknowledge, Phase, numbers
+from powercut.collecting import COLLECTING
 from powercut.format_1 import make_format_1
 
 import lineal
@@ -249,4 +250,5 @@ WORKLOADS: dict[str, tuple[Phase, Phase]] = {
     "rebuild": (filled, rebuild),
     "migrate": (of_format_1, migrate),
     "two_processes": (empty, two_processes),
+    **COLLECTING,
 }
