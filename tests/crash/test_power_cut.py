@@ -31,6 +31,8 @@ WEAKENED = [
     ("save_directory", "packs_not_synced"),
     ("migrate", "migrated_after_format"),
     ("collect", "files_removed_with_their_rows"),
+    ("compact", "files_removed_with_the_move"),
+    ("compact", "pack_names_not_synced"),
     ("collect", "last_page_not_synced"),
     ("collect", "acknowledged_before_commit"),
     ("dedupe", "found_files_trusted"),

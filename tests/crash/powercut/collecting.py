@@ -53,7 +53,25 @@ def collect_while_saving(store: Path, acknowledge: Acknowledge) -> None:
         assert status == 0
 
 
+def mostly_dead(store: Path, acknowledge: Acknowledge) -> None:
+    """Begin with a pack of which the newest version needs little."""
+    many = {f"{number}": numbers(120 + number, 5000) for number in range(6)}
+    with lineal.open(store) as client:
+        acknowledge.saved(client, client.save(many, "shrinks"))
+        acknowledge.saved(client, client.save({"first": many["0"], "last": many["5"]}, "shrinks"))
+
+
+def compact(store: Path, acknowledge: Acknowledge) -> None:
+    """Collect, so that the pack is mostly dead and its rest moves to another; then go on."""
+    with lineal.open(store) as client:
+        collection = client.collect(Retention(keep_last=1), grace_s=0)
+        assert collection.compacted == 1
+        acknowledge.released(collection)
+        acknowledge.saved(client, client.save({"first": numbers(120, 5000), "more": numbers(130, 5000)}, "shrinks"))
+
+
 COLLECTING: dict[str, tuple[Phase, Phase]] = {
     "collect": (many_versions, collect),
+    "compact": (mostly_dead, compact),
     "collect_while_saving": (many_versions, collect_while_saving),
 }

@@ -13,6 +13,7 @@ import lmdb
 
 from lineal import directory
 from lineal.cas import BlobFiles, BlobStore, Changes, sweep
+from lineal.cas.compact import Waste
 from lineal.cas.pack import PackWriter
 from lineal.cas.place import Volume
 from lineal.cas.progress import Stage
@@ -159,6 +160,19 @@ def files_removed_with_their_rows() -> None:
     sweep._forget = forget
 
 
+def files_removed_with_the_move() -> None:
+    """Remove a compacted file in the transaction that moves the rows away from it."""
+    real = sweep.move
+
+    def move(blobs: BlobStore, changes: Changes, waste: Waste, new: Volume) -> bool:
+        is_moved = real(blobs, changes, waste, new)
+        changes.flush()
+        blobs.files.remove(waste.volume)
+        return is_moved
+
+    sweep.move = move
+
+
 WEAKNESSES: dict[str, Callable[[], None]] = {
     weakness.__name__: weakness
     for weakness in (
@@ -175,6 +189,7 @@ WEAKNESSES: dict[str, Callable[[], None]] = {
         names_by_others_trusted,
         migrated_after_format,
         files_removed_with_their_rows,
+        files_removed_with_the_move,
         acknowledged_before_commit,
     )
 }
