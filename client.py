@@ -12,18 +12,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .cas.environment import DATA_FILE
 from .cas.progress import Progress as Progress
 from .cas.progress import reporting as reporting
-from .cas.store import Entry
 from .collection import GRACE, Collection, collect, pin, release_contents, unpin
-from .directory import find_store
-from .errors import BlobCorrupt, BlobMissing, StoreClosed
+from .directory import LOG, find_store
+from .errors import StoreClosed
 from .events.catalogue import ArtifactSaved, Output
 from .events.log import Head
 from .history import ArtifactVersionView, History, Retention, RunView, check_name, newest_content
 from .materializers import Previous
 from .materializers import save as save_value
+from .repair import Repair
+from .repair import repair as repair_store
 from .store import InForce, Store, entered, entered_store, open_store
+from .verification import Verification, require_structure
+from .verification import verify as verify_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +97,19 @@ class Client(History):
         """Return when everything submitted is durable."""
         self.store.flush()
 
-    def verify(self) -> list[tuple[Entry, BlobCorrupt | BlobMissing]]:
-        """Read every byte of the log and of all blobs; give the blobs that are damaged or gone.
+    def verify(self, *, quick: bool = False) -> Verification:
+        """Read every byte of the store and say what is damaged, and what that hurts; see `verification.verify`.
 
-        Raises:
-            LogCorrupt: The log itself was changed.
+        Quick: sizes, the catalog, manifests and the end of the log only.
         """
-        store = self._reader.store
-        store.log.verify()
-        damaged: list[tuple[Entry, BlobCorrupt | BlobMissing]] = []
-        for entry in store.blobs.entries():
-            try:
-                store.blobs.verify(entry.digest)
-            except (BlobCorrupt, BlobMissing) as error:
-                damaged.append((entry, error))
-        return damaged
+        return verify_store(self._reader.store, is_quick=quick)
+
+    def repair(self, *, dry_run: bool = False) -> Repair:
+        """Put right what is damaged, move away what can't be, and say how to make the rest again; see `repair.repair`.
+
+        A dry run changes nothing.
+        """
+        return repair_store(self.store, is_trial=dry_run)
 
     def usage(self) -> Usage:
         """What the store takes, and what it would take without deduplication. Cost: reads the whole log and catalog."""
@@ -211,6 +213,7 @@ def open(
     read_only: bool = False,
     create: bool = True,
     allow_pickle: bool = True,
+    check_structure: bool = False,
 ) -> Client:
     """Open a store.
 
@@ -219,11 +222,16 @@ def open(
         read_only: Write nothing to the directory.
         create: Make the store if there is none.
         allow_pickle: Load values whose format executes code.
+        check_structure: Look at every page of the database first, as is wise before a store that may be damaged is
+            used: a page with a flipped bit can end the process that maps it. Cost: a second for 100 MB of log.
 
     Raises:
         StoreNotFound, NotAStore, FormatTooNew, LogCorrupt, Conflict: As `lineal.store.open_store` says.
     """
-    store = open_store(find_store(path), read_only=read_only, create=create)
+    found = find_store(path)
+    if check_structure:
+        require_structure(found / LOG / DATA_FILE)
+    store = open_store(found, read_only=read_only, create=create)
     return Client(InForce(store, read_only, allow_pickle))
 
 

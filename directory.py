@@ -33,11 +33,11 @@ DIRECTORY_NAME = ".lineal"
 ENVIRONMENT_VARIABLE = "LINEAL_STORE"
 FORMAT_VERSION = 2
 FORMAT_FILE, LOG = "FORMAT", "log"
-_OWN_NAMES = frozenset({LOG, "blobs", "packs", "tmp", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"})
+_OWN_NAMES = frozenset({LOG, "blobs", "packs", "tmp", "quarantine", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"})
 _UPGRADED_KEY = b"catalog/2"
 _MAP_SIZE_BYTES = 256 << 30
-_NEW_LOG_BYTES = 1024 * 1024
-"""More than a log takes that has no events but its first."""
+NEW_STORE_BYTES = 1024 * 1024
+"""More than a store takes, or its log, that has no events but its first."""
 _DATABASES = (*DATABASES, EVENTS, META, *(projection.name for projection in PROJECTIONS))
 
 
@@ -154,7 +154,7 @@ def _clear_unfinished_log(log: Path) -> None:
         environment = Environment(log, _DATABASES, map_size_bytes=_MAP_SIZE_BYTES, read_only=False)
     except LogCorrupt:
         size_bytes = (log / DATA_FILE).stat().st_size if (log / DATA_FILE).exists() else 0
-        has_facts = size_bytes > _NEW_LOG_BYTES
+        has_facts = size_bytes > NEW_STORE_BYTES
     else:
         has_facts = Log(environment).head().seq > 1
         environment.close()

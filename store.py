@@ -14,11 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .cas import Blob, BlobFiles, BlobStore, Changes
+from .cas import Blob, BlobFiles, BlobStore, Changes, Environment
+from .cas.durable import disk_errors
 from .cas.process import ProcessStamp
 from .directory import (
     FORMAT_FILE,
     LOG,
+    NEW_STORE_BYTES,
     create_store,
     find_store,
     migrate_store,
@@ -79,6 +81,11 @@ class Store:
     def id(self) -> StoreId:
         """The store's identity, which moves with it."""
         return self.format.store
+
+    @property
+    def environment(self) -> Environment:
+        """The database, for those who verify or mend it."""
+        return self._env
 
     def append(self, events: Sequence[Event], blobs: Sequence[Blob] = (), *, after: Sequence[Ticket] = ()) -> Ticket:
         """Submit events with the receipts of the blobs they name; all are committed, or none.
@@ -215,7 +222,8 @@ class _Append:
         for ticket in self._after:
             if ticket.error is not None:
                 raise ticket.error
-        self._store.blobs.check(writer.changes, self._blobs, [ref for event in self._events for ref in event.refs])
+        with disk_errors(self._store.path):
+            self._store.blobs.check(writer.changes, self._blobs, [ref for event in self._events for ref in event.refs])
 
     def write(self, writer: _Writer) -> None:
         store = self._store
@@ -258,7 +266,7 @@ def open_store(path: Path, *, read_only: bool = False, create: bool = True) -> S
         LogCorrupt: Its log is damaged.
         Conflict: This process has it open read-only already and now wants to write.
     """
-    with _opened_lock:
+    with _opened_lock, disk_errors(path, NEW_STORE_BYTES):
         if not (path / FORMAT_FILE).exists():
             if read_only or not create:
                 raise not_found(path)

@@ -6,7 +6,6 @@ their own; and of a large one that succeeds another, only what is new goes to th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from types import TracebackType
 from ..errors import BlobCorrupt, BlobMissing
 from .blob import Blob
 from .digest import Buffer, Digest, digest_of
+from .durable import disk_errors
 from .files import MAP_FROM_BYTES, BlobFiles, Scratch
 from .ingest import digest_of_file, ingest_file, ingest_stream, opened
 from .manifest import INLINE_MAX_BYTES, BlobPart
@@ -83,12 +83,13 @@ class Batch:
             self._take(digest, size_bytes, kind, Inline(small))
             return digest
         digest = digest_of(data)
-        if self._is_taken(digest, size_bytes, kind):
-            return digest
-        if size_bytes < MAP_FROM_BYTES:
-            self._put_medium(digest, bytes(data) if self._is_first() else data, kind)
-        elif not self._succeed(digest, BufferSource(data), kind, item_bytes, after):
-            self._put_scratch(self._files.write(digest, data, self._stage), digest, size_bytes, kind)
+        with disk_errors(self._files.root, size_bytes):
+            if self._is_taken(digest, size_bytes, kind):
+                return digest
+            if size_bytes < MAP_FROM_BYTES:
+                self._put_medium(digest, bytes(data) if self._is_first() else data, kind)
+            elif not self._succeed(digest, BufferSource(data), kind, item_bytes, after):
+                self._put_scratch(self._files.write(digest, data, self._stage), digest, size_bytes, kind)
         return digest
 
     def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
@@ -111,19 +112,29 @@ class Batch:
 
     def _put_ingested(self, scratch: Scratch, digest: Digest, size_bytes: int, after: Digest | None) -> BlobPart:
         try:
-            if size_bytes < MAP_FROM_BYTES:
-                self.put(os.pread(scratch.fd, size_bytes, 0))
-            elif not self._is_taken(digest, size_bytes, BlobKind.BYTES):
-                source = FileSource(scratch.fd, size_bytes)
-                if not self._succeed(digest, source, BlobKind.BYTES, 1, after):
-                    scratch.volume = Volume(VolumeKind.BLOB, digest, size_bytes)
-                    self._put_scratch(scratch, digest, size_bytes, BlobKind.BYTES)
-                    return BlobPart(digest, size_bytes)
+            with disk_errors(self._files.root, size_bytes):
+                is_kept = self._keep_ingested(scratch, digest, size_bytes, after)
         except BaseException:
             scratch.discard()
             raise
-        scratch.discard()
+        if not is_kept:
+            scratch.discard()
         return BlobPart(digest, size_bytes)
+
+    def _keep_ingested(self, scratch: Scratch, digest: Digest, size_bytes: int, after: Digest | None) -> bool:
+        """Take ingested bytes; tell whether their scratch file is to become the blob's."""
+        if size_bytes < MAP_FROM_BYTES:
+            data = bytearray(size_bytes)
+            FileSource(scratch.fd, size_bytes).read_into(0, memoryview(data))
+            self.put(data)
+            return False
+        if self._is_taken(digest, size_bytes, BlobKind.BYTES):
+            return False
+        if self._succeed(digest, FileSource(scratch.fd, size_bytes), BlobKind.BYTES, 1, after):
+            return False
+        scratch.volume = Volume(VolumeKind.BLOB, digest, size_bytes)
+        self._put_scratch(scratch, digest, size_bytes, BlobKind.BYTES)
+        return True
 
     def _is_taken(self, digest: Digest, size_bytes: int, kind: BlobKind) -> bool:
         """Whether the bytes are in this batch or in the store; if so, there is a receipt."""
@@ -230,6 +241,10 @@ class Batch:
 
         What the receipts name stays there until the store hears that the commit's outcome is known.
         """
+        with disk_errors(self._files.root):
+            return self._published()
+
+    def _published(self) -> tuple[Blob, ...]:
         if self._lone is not None:
             (digest, data), self._lone = self._lone, None
             pending = self._pending.pop(digest)

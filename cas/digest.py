@@ -6,6 +6,7 @@ A digest is plain BLAKE3-256 of the uncompressed bytes, so the ``b3sum`` tool ag
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import BinaryIO, Self
 
 from blake3 import blake3
@@ -60,11 +61,13 @@ def digest_of(data: Buffer) -> Digest:
     return Digest(blake3(data, max_threads=threads).digest())
 
 
-def digest_of_stream(stream: BinaryIO) -> Digest:
-    """Digest a stream to its end in constant memory."""
+def digest_of_stream(stream: BinaryIO, advance: Callable[[int], None] | None = None) -> Digest:
+    """Digest a stream to its end in constant memory; ``advance`` hears of each piece's size."""
     hasher = blake3()
     buffer = bytearray(_READ_BYTES)
     window = memoryview(buffer)
     while count := stream.readinto(buffer):  # type: ignore[attr-defined]
         hasher.update(window[:count])
+        if advance is not None:
+            advance(count)
     return Digest(hasher.digest())

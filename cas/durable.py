@@ -16,13 +16,15 @@ from ..errors import StoreBroken, StoreFull
 from .digest import Buffer
 from .progress import STEP_BYTES, Stage
 
+NAME_BYTES = 4096
+"""About what another name in a directory takes."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PREALLOCATE_FROM_BYTES = 1024 * 1024
 
 
 @contextmanager
-def disk_errors(where: Path | str, needed_bytes: int) -> Iterator[None]:
-    """Turn a full or failing disk into `StoreFull` or `StoreBroken`; other errors pass."""
+def disk_errors(where: Path | str, needed_bytes: int = NAME_BYTES) -> Iterator[None]:
+    """Turn a full or failing disk into `StoreFull` or `StoreBroken`; other errors pass, and so do these, if nested."""
     try:
         yield
     except OSError as error:
@@ -30,8 +32,8 @@ def disk_errors(where: Path | str, needed_bytes: int) -> Iterator[None]:
             raise full(where, needed_bytes) from error
         if error.errno == errno.EIO:
             raise StoreBroken(
-                f"the disk failed to write {needed_bytes:,} bytes",
-                where=where,
+                "the disk failed",
+                where=error.filename or where,
                 hint="Check the disk, then open the store again; nothing acknowledged was lost.",
             ) from error
         raise

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import lmdb
 
@@ -26,10 +26,13 @@ DATA_FILE = "data.mdb"
 _MAX_READERS = 512
 _MAX_DATABASES = 64
 _SMALLEST_MAP_BYTES = 1 << 30
+_COMMIT_BYTES = 64 * 1024
+"""About what the pages of the smallest commit take."""
 _LOW_SPACE_BYTES = 16 * 1024 * 1024
 _META_BYTES = 65536 * 2
 """Two pages of the largest size there is."""
 _PAGE_SIZE_OFFSET = 40
+_HEAD_TRIES = 5
 _META_MAGIC = 0xBEEFC0DE
 _FULL_TEXTS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 _DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
@@ -197,8 +200,19 @@ class Environment:
                 self._open()
                 self._is_inherited = False
 
+    @property
+    def data_file(self) -> Path:
+        """The file that LMDB maps."""
+        return self._directory / DATA_FILE
+
+    @property
+    def map_size_bytes(self) -> int:
+        """How large the file may become."""
+        return self._map_size_bytes
+
     def translated(self, error: lmdb.Error, needed_bytes: int) -> LinealError:
         """LMDB's error as one of ours: full, corrupt, closed, or broken until reopened."""
+        needed_bytes = max(needed_bytes, _COMMIT_BYTES)
         if self._closed:
             return StoreClosed("the store was closed meanwhile", where=self._directory, hint="Open it again.")
         if isinstance(error, lmdb.MapFullError):
@@ -300,22 +314,27 @@ def _open_largest(directory: Path, map_size_bytes: int, read_only: bool) -> lmdb
 
 
 def check_file(path: Path) -> None:
-    """Check that an LMDB file is as long as its newest meta page says, without mapping it.
+    """Check that an LMDB file is as long as its newest meta page says, and which one that is, without mapping it.
 
-    The meta page's place and fields are those of LMDB's data format 1 (``mdb.c``, MDB_meta).
+    The meta pages' place and fields are those of LMDB's data format 1 (``mdb.c``, MDB_meta). Commits write them in
+    turn, so their transactions are one apart; a number with a flipped bit would bring back what an old commit left.
     A missing file passes.
 
     Raises:
-        LogCorrupt: It is shorter, or no LMDB file at all.
+        LogCorrupt: It is shorter, or its meta pages don't fit each other, or it is no LMDB file at all.
     """
-    try:
-        with open(path, "rb", buffering=0) as file:
-            head = file.read(_META_BYTES)
-            size_bytes = os.fstat(file.fileno()).st_size
-    except FileNotFoundError:
-        return
-    page_bytes = struct.unpack_from("<I", head, _PAGE_SIZE_OFFSET)[0] if len(head) > _PAGE_SIZE_OFFSET + 4 else 0
-    needed_bytes = max(_needed_bytes(head, 0), _needed_bytes(head, page_bytes))[1]
+    for _ in range(_HEAD_TRIES):  # A commit may fall between the reading of one page and the other.
+        found = _heads(path)
+        if found is None:
+            return
+        (first, first_bytes), (second, second_bytes), page_bytes, size_bytes = found
+        if abs(first - second) <= 1 or not (first_bytes and second_bytes):
+            break
+    else:
+        raise LogCorrupt(
+            "the log's database has lost the order of its commits", where=path, hint="Restore it from a copy."
+        )
+    needed_bytes = max((first, first_bytes), (second, second_bytes))[1]
     if size_bytes < 2 * page_bytes or needed_bytes == 0:
         raise LogCorrupt("the log's database has lost its first pages", where=path, hint="Restore it from a copy.")
     if size_bytes < needed_bytes:
@@ -324,6 +343,33 @@ def check_file(path: Path) -> None:
             where=path,
             hint="Restore it from a copy; do not write to it.",
         )
+
+
+def last_commit(path: Path) -> int:
+    """Number of the last transaction that an LMDB file has, read without mapping it; 0 if it is none."""
+    found = _heads(path)
+    return 0 if found is None else max(found.first[0], found.second[0])
+
+
+class _Heads(NamedTuple):
+    """What the meta pages of an LMDB file say: the transaction of each, and the file size it needs."""
+
+    first: tuple[int, int]
+    second: tuple[int, int]
+    page_bytes: int
+    size_bytes: int
+    """Of the file as it is."""
+
+
+def _heads(path: Path) -> _Heads | None:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(_META_BYTES)
+            size_bytes = os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return None
+    page_bytes = struct.unpack_from("<I", head, _PAGE_SIZE_OFFSET)[0] if len(head) > _PAGE_SIZE_OFFSET + 4 else 0
+    return _Heads(_needed_bytes(head, 0), _needed_bytes(head, page_bytes), page_bytes, size_bytes)
 
 
 def _needed_bytes(head: bytes, offset: int) -> tuple[int, int]:

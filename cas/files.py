@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import BlobCorrupt, BlobMissing, StoreBroken
+from ..errors import BlobCorrupt, BlobMissing, InvalidDigest, StoreBroken
 from .digest import Buffer, Digest, digest_of, digest_of_stream
 from .durable import disk_errors, sync_directory, write_all
 from .holds import Holds
@@ -20,13 +20,14 @@ from .mapping import map_privately
 from .place import Extent, Volume, VolumeKind
 from .process import ProcessStamp
 from .progress import Stage
+from .source import FileSource
 
 MAP_FROM_BYTES = 1024 * 1024
 """From this size on, mapping beats reading."""
 
 _DIGEST_NAME = re.compile(r"[0-9a-f]{64}")
-_LOST_HINT = "Run the step that made it again with caching off: that puts it back."
-_DAMAGED_HINT = "Move that file away and run the step that made it again with caching off: that puts it back."
+_LOST_HINT = "Run `lineal repair`; else run the step that made it again with caching off: that puts it back."
+_DAMAGED_HINT = "Run `lineal repair`: it says how to make it again."
 
 
 class Scratch:
@@ -45,7 +46,8 @@ class Scratch:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # Then whoever opens the store once this process is dead clears it.
+            self.path.unlink(missing_ok=True)
 
 
 class BlobFiles:
@@ -58,6 +60,8 @@ class BlobFiles:
         self._scratch = root / "tmp"
         self._numbers = itertools.count()
         self._holds = Holds(self._scratch)
+        self._suspects: set[Path] = set()
+        """Names that a failed sync may have left without their bytes."""
 
     @property
     def root(self) -> Path:
@@ -103,8 +107,9 @@ class BlobFiles:
             return False
 
     def hold(self, volume: Volume) -> bool:
-        """Keep a volume's bytes until `release`, even if it loses its name; tell whether it is there."""
-        return self.has_volume(volume) and self._holds.hold(volume, self.volume_path(volume))
+        """Keep a volume's bytes until `release`, even if it loses its name; tell whether it is there and durable."""
+        path = self.volume_path(volume)
+        return path not in self._suspects and self.has_volume(volume) and self._holds.hold(volume, path)
 
     def release(self, volumes: Iterable[Volume]) -> None:
         """End one hold on each."""
@@ -135,17 +140,17 @@ class BlobFiles:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as error:
-            raise missing(volume.digest, path) from error
+            raise missing(volume.digest, path, _noun(volume)) from error
         found_bytes = os.fstat(fd).st_size
         if found_bytes != volume.size_bytes:
             os.close(fd)
-            raise corrupt(volume.digest, path, _size_text(found_bytes, volume.size_bytes))
+            raise corrupt(volume.digest, path, _size_text(found_bytes, volume.size_bytes), _noun(volume))
         return fd
 
     def scratch(self) -> Scratch:
         """A new scratch file, empty."""
         path = self._scratch / f"{ProcessStamp.current().token}.{os.urandom(4).hex()}{next(self._numbers)}"
-        with disk_errors(path, 0):
+        with disk_errors(path):
             try:
                 return Scratch(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
             except FileNotFoundError as error:
@@ -168,32 +173,41 @@ class BlobFiles:
 
         The scratch files are held, too, before they get names that a collector could take from them again.
         A file found in place proves nothing about durability (its writer may not have synced yet), so it is synced too.
-        After a failed fsync nothing is retried: the scratch files are dropped and the caller must put again.
+        After a failed fsync nothing is retried: the kernel may take the bytes for written. The scratch files are
+        dropped, and what has a name already is not relied on: whoever puts it again writes it again.
         """
         scratches = list(scratches)
-        directories: set[Path] = set()
+        known = list(known)
+        names = [self.volume_path(scratch.volume) for scratch in scratches if scratch.volume is not None]
+        names += [self.volume_path(volume) for volume in known]
         held: list[Volume] = []
         try:
-            with disk_errors(self._blobs, 0):
-                for scratch in scratches:
-                    os.fsync(scratch.fd)
-                for scratch in scratches:
-                    assert scratch.volume is not None
-                    self._holds.hold(scratch.volume, scratch.path)
-                    held.append(scratch.volume)
-                    target = self.volume_path(scratch.volume)
-                    os.replace(scratch.path, target)
-                    directories.add(target.parent)
-                for volume in known:
-                    directories.add(self._sync(volume))
-                for directory in directories:
-                    sync_directory(directory)
+            with disk_errors(self._blobs):
+                self._make_durable(scratches, known, held)
         except BaseException:
+            self._suspects.update(names)
             self.release(held)
             raise
         finally:
             for scratch in scratches:
                 scratch.discard()
+        self._suspects.difference_update(names)
+
+    def _make_durable(self, scratches: Sequence[Scratch], known: Iterable[Volume], held: list[Volume]) -> None:
+        directories: set[Path] = set()
+        for scratch in scratches:
+            os.fsync(scratch.fd)
+        for scratch in scratches:
+            assert scratch.volume is not None
+            self._holds.hold(scratch.volume, scratch.path)
+            held.append(scratch.volume)
+            target = self.volume_path(scratch.volume)
+            os.replace(scratch.path, target)
+            directories.add(target.parent)
+        for volume in known:
+            directories.add(self._sync(volume))
+        for directory in directories:
+            sync_directory(directory)
 
     def _sync(self, volume: Volume) -> Path:
         path = self.volume_path(volume)
@@ -210,44 +224,72 @@ class BlobFiles:
 
     def read(self, digest: Digest) -> bytes:
         """The whole blob, verified."""
+        fd = self._open(digest)
         try:
-            data = self.path(digest).read_bytes()
+            data = _contents(fd, os.fstat(fd).st_size)
+        finally:
+            os.close(fd)
+        self._verify(digest, digest_of(data))
+        return bytes(data)
+
+    def _open(self, digest: Digest) -> int:
+        try:
+            return os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as error:
             raise missing(digest, self.path(digest)) from error
-        self._verify(digest, digest_of(data))
-        return data
 
     def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
         """Writable private memory: small blobs are read and verified, large ones mapped after a check of the size."""
-        try:
-            fd = os.open(self.path(digest), os.O_RDONLY)
-        except FileNotFoundError as error:
-            raise missing(digest, self.path(digest)) from error
+        fd = self._open(digest)
         try:
             found_bytes = os.fstat(fd).st_size
             if found_bytes != size_bytes:
                 raise corrupt(digest, self.path(digest), _size_text(found_bytes, size_bytes))
             if size_bytes >= MAP_FROM_BYTES:
                 return map_privately(fd, 0, size_bytes)[start:stop]
-            with os.fdopen(os.dup(fd), "rb", buffering=0) as file:
-                data = bytearray(size_bytes)
-                file.readinto(data)
+            data = _contents(fd, size_bytes)
         finally:
             os.close(fd)
         self._verify(digest, digest_of(data))
         return memoryview(data)[start:stop]
 
     def verify(self, digest: Digest, size_bytes: int) -> None:
-        """Read every byte, in constant memory. Raises `BlobMissing` or `BlobCorrupt`."""
+        """Read every byte of a blob's own file, in constant memory. Raises `BlobMissing` or `BlobCorrupt`."""
+        self.verify_volume(Volume(VolumeKind.BLOB, digest, size_bytes))
+
+    def verify_volume(self, volume: Volume, stage: Stage | None = None) -> None:
+        """Read every byte of a volume, in constant memory.
+
+        Raises:
+            BlobMissing: It is gone.
+            BlobCorrupt: Its size or digest is another, or the disk can't read it.
+        """
+        path = self.volume_path(volume)
         try:
-            with open(self.path(digest), "rb", buffering=0) as file:
-                found_bytes = os.fstat(file.fileno()).st_size
-                found = digest_of_stream(file)
-        except FileNotFoundError as error:
-            raise missing(digest, self.path(digest)) from error
-        if found_bytes != size_bytes:
-            raise corrupt(digest, self.path(digest), _size_text(found_bytes, size_bytes))
-        self._verify(digest, found)
+            with os.fdopen(self.open_volume(volume), "rb", buffering=0) as file:
+                found = digest_of_stream(file, None if stage is None else stage.advance)
+        except OSError as error:
+            raise corrupt(volume.digest, path, f"it can't be read: {error.strerror}", _noun(volume)) from error
+        if found != volume.digest:
+            raise corrupt(volume.digest, path, f"its bytes have the digest {str(found)[:12]}…", _noun(volume))
+
+    def named_files(self) -> Iterator[tuple[Path, Volume | None, int]]:
+        """Every file among blobs and packs with its size, and the volume that its name says it is, if it is one."""
+        shards = (self._blobs / f"{shard:02x}" for shard in range(256))
+        for kind, directory in ((VolumeKind.PACK, self._packs), *((VolumeKind.BLOB, shard) for shard in shards)):
+            for path in sorted(directory.iterdir()) if directory.exists() else ():
+                try:
+                    size_bytes = path.stat().st_size
+                except FileNotFoundError:
+                    continue  # A collector was faster.
+                yield path, self._volume_of(kind, path, size_bytes), size_bytes
+
+    def _volume_of(self, kind: VolumeKind, path: Path, size_bytes: int) -> Volume | None:
+        try:
+            volume = Volume(kind, Digest.parse(path.name), size_bytes)
+        except InvalidDigest:
+            return None
+        return volume if self.volume_path(volume) == path else None
 
     def volumes(self) -> Iterator[Volume]:
         """Every physical file that is there, blobs' own and packs, with its size; other files are passed over."""
@@ -289,14 +331,24 @@ class BlobFiles:
             raise corrupt(digest, self.path(digest), f"its bytes have the digest {str(found)[:12]}…")
 
 
-def missing(digest: Digest, path: Path) -> BlobMissing:
-    """The error of a blob whose file is gone."""
-    return BlobMissing(f"blob {str(digest)[:12]}… is gone", where=path, hint=_LOST_HINT, digest=digest)
+def missing(digest: Digest, path: Path, noun: str = "blob") -> BlobMissing:
+    """The error of a blob, or a pack, whose file is gone."""
+    return BlobMissing(f"{noun} {str(digest)[:12]}… is gone", where=path, hint=_LOST_HINT, digest=digest)
 
 
-def corrupt(digest: Digest, path: Path, found: str) -> BlobCorrupt:
-    """The error of a blob whose bytes are not its own."""
-    return BlobCorrupt(f"blob {str(digest)[:12]}… is damaged: {found}", where=path, hint=_DAMAGED_HINT, digest=digest)
+def corrupt(digest: Digest, path: Path, found: str, noun: str = "blob") -> BlobCorrupt:
+    """The error of a blob, or a pack, whose bytes are not its own."""
+    return BlobCorrupt(f"{noun} {str(digest)[:12]}… is damaged: {found}", where=path, hint=_DAMAGED_HINT, digest=digest)
+
+
+def _noun(volume: Volume) -> str:
+    return "pack" if volume.kind is VolumeKind.PACK else "blob"
+
+
+def _contents(fd: int, size_bytes: int) -> bytearray:
+    data = bytearray(size_bytes)
+    FileSource(fd, size_bytes).read_into(0, memoryview(data))
+    return data
 
 
 def _size_text(found_bytes: int, size_bytes: int) -> str:

@@ -12,6 +12,7 @@ import errno
 import os
 import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from .place import Volume
@@ -53,7 +54,8 @@ class Holds:
             if self._counts[volume] == 0:
                 del self._counts[volume]
                 self._inodes.pop(volume, None)
-                self._name(volume).unlink(missing_ok=True)
+                with suppress(OSError):  # Then it is cleared with the scratch of a dead process.
+                    self._name(volume).unlink(missing_ok=True)
 
     def rescue(self, volume: Volume, path: Path) -> bool:
         """Give a volume that this or another process holds back its name; the caller makes the name durable.

@@ -26,6 +26,7 @@ _FIELDS = struct.Struct("<BBQ")
 _CHECKSUM = struct.Struct("<I")
 _HEADER_BYTES = _FIELDS.size + _CHECKSUM.size
 _WHOLE, _INLINE, _CUT = 0, 1, 2
+_OFFSET_MAX = 1 << 62
 
 
 class BlobKind(IntEnum):
@@ -131,15 +132,32 @@ def decode_row(digest: bytes, data: bytes | memoryview) -> Row:
         BlobCorrupt: It is damaged; the bytes of an inline blob are not looked at.
     """
     try:
-        code, kind, size_bytes = _FIELDS.unpack_from(data)
         (checksum,) = _CHECKSUM.unpack_from(data, _FIELDS.size)
-        payload = bytes(data[_HEADER_BYTES:])
-        covered = b"" if code == _INLINE else payload
+        covered = b"" if data[0] == _INLINE else data[_HEADER_BYTES:]
         if checksum == crc32(covered, crc32(data[: _FIELDS.size], crc32(digest))):
-            return Row(BlobKind(kind), size_bytes, _decode_place(code, payload))
-    except (struct.error, ValueError, TypeError, IndexError, msgpack.UnpackException) as error:
+            return decode_fields(digest, data)
+    except (struct.error, IndexError) as error:
         raise damaged_row(digest) from error
     raise damaged_row(digest)
+
+
+def decode_fields(digest: bytes, data: bytes | memoryview) -> Row:
+    """Read a row back whatever its checksum, for those who then check the blob's bytes. Raises `BlobCorrupt`."""
+    try:
+        code, kind, size_bytes = _FIELDS.unpack_from(data)
+        return Row(BlobKind(kind), size_bytes, _decode_place(code, bytes(data[_HEADER_BYTES:])))
+    except (struct.error, ValueError, TypeError, IndexError, msgpack.UnpackException) as error:
+        raise damaged_row(digest) from error
+
+
+def bytes_in(data: bytes) -> bytes:
+    """What a row would hold if its blob were inline, whatever it says of itself."""
+    return data[_HEADER_BYTES:]
+
+
+def is_whole(data: bytes | memoryview | None) -> bool:
+    """Whether a row, as far as its first byte can be trusted, says that the blob is a file of its own."""
+    return data is not None and data[:1] == bytes([_WHOLE])
 
 
 def damaged_row(digest: bytes) -> BlobCorrupt:
@@ -157,6 +175,8 @@ def _decode_place(code: int, payload: bytes) -> Place:
     if code == _WHOLE:
         return WHOLE
     volumes, numbers = msgpack.unpackb(payload)
+    if not all(type(number) is int and 0 <= number <= _OFFSET_MAX for number in numbers):
+        raise ValueError("an offset or a size is none")
     known = [Volume(VolumeKind(kind), Digest(digest), size_bytes) for kind, digest, size_bytes in volumes]
     triples = zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
     return Cut(tuple(Extent(known[index], offset, size_bytes) for index, offset, size_bytes in triples))

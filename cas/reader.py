@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..errors import BlobCorrupt, BlobMissing
 from .digest import Digest, digest_of
+from .durable import disk_errors
 from .extents import ExtentReader, assemble, is_mapped
 from .files import BlobFiles, corrupt
 from .place import Cut, Inline, Row, Volume, Whole
@@ -25,6 +26,10 @@ class PlacedBlobs:
 
     def read(self, digest: Digest) -> bytes:
         """The whole blob, verified against its digest."""
+        with disk_errors(self._files.root):
+            return self._read(digest)
+
+    def _read(self, digest: Digest) -> bytes:
         row = self._row(digest)
         if row is None or isinstance(row.place, Whole):
             return self._files.read(digest)
@@ -34,6 +39,10 @@ class PlacedBlobs:
 
     def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
         """The blob, or a part of it, as writable private memory, mapped copy-on-write where large."""
+        with disk_errors(self._files.root):
+            return self._view(digest, size_bytes, start, stop)
+
+    def _view(self, digest: Digest, size_bytes: int, start: int, stop: int | None) -> memoryview:
         row = self._row(digest)
         if row is None or isinstance(row.place, Whole):
             return self._files.view(digest, size_bytes, start, stop)
@@ -55,7 +64,7 @@ class PlacedBlobs:
                 raise
             if isinstance(moved.place, Cut):
                 return self._assembled(digest, moved, start, stop)
-            return self.view(digest, row.size_bytes, start, stop)
+            return self._view(digest, row.size_bytes, start, stop)
         is_copied_whole = stop - start == row.size_bytes and not is_mapped(row.place)
         if is_copied_whole and digest_of(data) != digest:
             raise corrupt(digest, self._files.root, "its extents have other bytes")
@@ -66,14 +75,17 @@ class PlacedBlobs:
             raise BlobCorrupt(
                 f"blob {str(digest)[:12]}… is damaged inside the log's database",
                 where=self._files.root,
-                hint="Restore the store from a copy, or run the step that made it with caching off.",
+                hint="Run `lineal repair`: it says how to make it again.",
                 digest=digest,
             )
         return data
 
     def find(self, digest: Digest) -> Row | None:
         """What is known of a blob, if its bytes are there as far as can be told without reading them."""
-        row = self._row(digest)
+        try:
+            row = self._row(digest)
+        except BlobCorrupt:
+            return None  # Whoever puts the blob again mends its row.
         return row if row is not None and self.is_intact(digest, row, {}) else None
 
     def is_intact(self, digest: Digest, row: Row, seen: dict[Volume, bool]) -> bool:
@@ -94,7 +106,10 @@ class PlacedBlobs:
         elif isinstance(row.place, Inline):
             self._checked(digest, row.place.data)
         else:
-            with ExtentReader(self._files, row.place.extents) as reader:
-                found = digest_of_source(reader)
+            try:
+                with ExtentReader(self._files, row.place.extents) as reader:
+                    found = digest_of_source(reader)
+            except OSError as error:
+                raise corrupt(digest, self._files.root, f"it can't be read: {error.strerror}") from error
             if found != digest or reader.size_bytes != row.size_bytes:
                 raise corrupt(digest, self._files.root, f"its extents have the digest {str(found)[:12]}…")

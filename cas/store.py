@@ -14,11 +14,25 @@ from functools import partial
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
 from .batch import Batch
 from .blob import Blob, BlobReader, read_manifest, walk
-from .digest import Digest
+from .digest import DIGEST_BYTES, Digest
 from .environment import Changes, Environment
 from .files import BlobFiles, missing
 from .manifest import INLINE_MAX_BYTES, ManifestPart
-from .place import BlobKind, Cut, Inline, Place, Row, Volume, Whole, decode_row, encode_row, volume_key, volumes_of
+from .place import (
+    BlobKind,
+    Cut,
+    Inline,
+    Place,
+    Row,
+    Volume,
+    VolumeKind,
+    Whole,
+    decode_row,
+    encode_row,
+    is_whole,
+    volume_key,
+    volumes_of,
+)
 from .reader import PlacedBlobs
 
 CATALOG = "blobs"
@@ -236,6 +250,27 @@ class BlobStore:
                 page.append((bytes(cursor.key()), bytes(cursor.value())))
                 found = cursor.next()
         return page
+
+    def committed(self, places: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
+        """The undecoded values at these keys of these databases, as one moment saw them; None where there is none."""
+        with self._env.begin() as txn:
+            found = [txn.get(key, db=self._env.databases[database]) for database, key in places]
+        return [None if value is None else bytes(value) for value in found]
+
+    def blobs_in(self, volume: Volume) -> list[Digest]:
+        """The blobs that have bytes in a volume: the one whose file it is, and those with extents in it."""
+        blobs: list[Digest] = []
+        prefix = volume_key(volume)
+        with self._env.begin() as txn:
+            if volume.kind is VolumeKind.BLOB and is_whole(txn.get(volume.digest, db=self._env.databases[CATALOG])):
+                blobs.append(volume.digest)
+            with txn.cursor(self._env.databases[VOLUMES]) as cursor:
+                found = cursor.set_range(prefix)
+                while found and (key := bytes(cursor.key())).startswith(prefix):
+                    if len(key) == len(prefix) + DIGEST_BYTES:
+                        blobs.append(Digest(key[len(prefix) :]))
+                    found = cursor.next()
+        return blobs
 
     def verify(self, digest: Digest) -> None:
         """Read every byte of a blob. Raises `BlobMissing` or `BlobCorrupt`."""

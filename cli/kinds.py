@@ -229,29 +229,61 @@ class Store(TypedDict):
 
 
 class Damage(TypedDict):
-    """A blob that is damaged or gone."""
+    """One thing that is not as it was written."""
 
     kind: Literal["damage"]
-    v: Literal[1]
-    digest: str
-    size_bytes: int
+    v: Literal[2]
+    to: str
+    """database, log, index, blob or file."""
+    digest: str | None
+    """Of a blob."""
+    size_bytes: int | None
     is_missing: bool
     what: str
     where: str | None
-    artifacts: list[str]
-    """The artifact versions that it is a part of, as ``name@3``."""
+    hurts: list[str]
+    """What the blob is a part of: artifact versions as ``name@3``, and things of runs."""
+    remedies: list[str]
+    """What makes each of them whole again."""
+
+
+class Orphan(TypedDict):
+    """A file that nothing names, or not yet."""
+
+    kind: Literal["orphan"]
+    v: Literal[1]
+    path: str
+    size_bytes: int
 
 
 class Verification(TypedDict):
-    """The result of reading every byte."""
+    """The result of verifying a store."""
 
     kind: Literal["verification"]
-    v: Literal[1]
+    v: Literal[2]
     path: str
+    is_quick: bool
     is_sound: bool
     head_seq: int
     head_chain: str
+    """Empty where the log is damaged: then the head is the last sound event."""
+    blobs: int
     damaged: list[Damage]
+    orphans: list[Orphan]
+
+
+class Repair(TypedDict):
+    """What a repair has done, or would do."""
+
+    kind: Literal["repair"]
+    v: Literal[1]
+    path: str
+    is_dry_run: bool
+    mended: list[dict[str, Any]]
+    """What of each, and the digest where it is a blob."""
+    quarantined: list[str]
+    """Where damaged files and rows were moved to."""
+    lost: list[Damage]
 
 
 class Decision(TypedDict):

@@ -25,6 +25,7 @@ VERBS = {
     "unpin": ("take a pin away", ".unpin"),
     "pins": ("list pins, by label", ".pins"),
     "recompute": ("run the step that makes an evicted artifact version again", ".recompute"),
+    "repair": ("mend what is damaged, and say how to make the rest again", ".repair"),
     "rebuild": ("replay the log into new indexes", ".rebuild"),
 }
 """Each verb's help and module. The module has ``EXAMPLE``, ``add_arguments`` and ``execute``."""

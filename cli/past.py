@@ -27,16 +27,16 @@ def count(text: str) -> int:
     return number
 
 
-def opened(options: argparse.Namespace) -> Client:
+def opened(options: argparse.Namespace, *, check_structure: bool = False) -> Client:
     """The store of the command line, which must exist, for reading.
 
     It is opened like any other, so that a run whose process died reads as interrupted; where it can't be
     written to, as on a read-only mount, it is read as it is.
     """
     try:
-        return open_client(options.store, create=False)
+        return open_client(options.store, create=False, check_structure=check_structure)
     except StoreClosed:
-        return open_client(options.store, create=False, read_only=True)
+        return open_client(options.store, create=False, read_only=True, check_structure=check_structure)
 
 
 def opened_to_write(options: argparse.Namespace) -> Client:

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from ..client import Client
-from ..errors import BlobMissing, Corrupt
-from .kinds import Damage, Verification
+from .. import verification
+from .kinds import Damage, Orphan, Verification
 from .layout import Fields, Section, Table
 from .outcome import ExitCode
 from .output import Output
@@ -16,83 +15,109 @@ from .past import opened
 from .units import ID_DIGITS, NOTHING, size_text
 
 EXAMPLE = "lineal verify"
-_COLUMNS = ("blob", "size", "part of", "what is wrong", "where")
+_COLUMNS = ("damaged", "size", "hurts", "what is wrong", "where")
+_HURTS_SHOWN = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's own options: none."""
+    """Add the verb's own options."""
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="look at the catalog, sizes, manifests and the log's end only",
+    )
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
-    """Read every byte."""
-    with opened(options) as client:
-        record = _record(client)
-        output.document(record, _sections)
+    """Read every byte, or what is quick to look at."""
+    with opened(options, check_structure=True) as client:
+        record = _record(str(client.path), client.verify(quick=options.quick))
+    output.document(record, _sections)
     return ExitCode.OK if record["is_sound"] else ExitCode.DAMAGED
 
 
-def _record(client: Client) -> Verification:
-    found = client.verify()
-    users = _users(client, {entry.digest for entry, _ in found}) if found else {}
-    damaged: list[Damage] = [
-        {
-            "kind": "damage",
-            "v": 1,
-            "digest": str(entry.digest),
-            "size_bytes": entry.size_bytes,
-            "is_missing": isinstance(error, BlobMissing),
-            "what": error.what,
-            "where": error.where,
-            "artifacts": users.get(entry.digest, []),
-        }
-        for entry, error in found
-    ]
-    head = client.head
+def _record(path: str, found: verification.Verification) -> Verification:
     return {
         "kind": "verification",
-        "v": 1,
-        "path": str(client.path),
-        "is_sound": not damaged,
-        "head_seq": head.seq,
-        "head_chain": head.chain.hex(),
-        "damaged": damaged,
+        "v": 2,
+        "path": path,
+        "is_quick": found.is_quick,
+        "is_sound": found.is_sound,
+        "head_seq": found.head.seq,
+        "head_chain": found.head.chain.hex(),
+        "blobs": found.blobs,
+        "damaged": [damage_record(damage) for damage in found.damages],
+        "orphans": [_orphan(orphan) for orphan in found.orphans],
     }
 
 
-def _users(client: Client, damaged: set[Any]) -> dict[Any, list[str]]:
-    """The artifact versions that damaged blobs are a part of, as far as their manifests can be read."""
-    users: dict[Any, list[str]] = {}
-    for artifact in client.artifacts():
-        for version in artifact.versions:
-            blobs: set[Any] = set()
-            try:
-                for digest in version.blobs():
-                    blobs.add(digest)
-            except (BlobMissing, Corrupt) as error:
-                blobs.add(error.details.get("digest"))  # A manifest itself is what is damaged.
-            for digest in blobs & damaged:
-                users.setdefault(digest, []).append(str(version))
-    return users
+def damage_record(damage: verification.Damage) -> Damage:
+    """What is said of one damage."""
+    return {
+        "kind": "damage",
+        "v": 2,
+        "to": damage.kind,
+        "digest": None if damage.digest is None else str(damage.digest),
+        "size_bytes": damage.size_bytes,
+        "is_missing": damage.is_missing,
+        "what": damage.what,
+        "where": damage.where,
+        "hurts": list(damage.hurts),
+        "remedies": [use.remedy for use in damage.uses],
+    }
 
 
-def _sections(verification: Verification) -> Iterator[Section]:
-    damaged = verification["damaged"]
-    yield Fields(
-        "",
-        [
-            ("store", verification["path"]),
-            ("log", f"{verification['head_seq']} events, sound; chain {verification['head_chain']}"),
-            ("blobs", f"{len(damaged)} damaged or gone" if damaged else "all sound"),
-        ],
-    )
-    yield Table("", _COLUMNS, map(_row, damaged))
+def _orphan(orphan: Any) -> Orphan:
+    return {"kind": "orphan", "v": 1, "path": str(orphan.path), "size_bytes": orphan.size_bytes}
 
 
-def _row(damage: Damage) -> tuple[str, ...]:
+def _sections(record: Verification) -> Iterator[Section]:
+    damaged, orphans = record["damaged"], record["orphans"]
+    fields = [
+        ("store", record["path"]),
+        ("read", "catalog, sizes, manifests and the log's end" if record["is_quick"] else "every byte"),
+        ("log", _log_text(record)),
+        ("blobs", _blobs_text(record)),
+    ]
+    if orphans:
+        size = size_text(sum(orphan["size_bytes"] for orphan in orphans))
+        fields.append(("unnamed", f"{len(orphans)} files that nothing names, {size}: no damage"))
+    if damaged:
+        fields.append(("next", "`lineal repair` mends what can be mended and says how to make the rest again"))
+    yield Fields("", fields)
+    yield Table("", _COLUMNS, (_row(damage, record["path"]) for damage in damaged))
+
+
+def _log_text(record: Verification) -> str:
+    if any(damage["to"] == "database" for damage in record["damaged"]):
+        return "unreadable"
+    sound = f"{record['head_seq']} events, sound"
+    return f"{sound}; chain {record['head_chain']}" if record["head_chain"] else f"{sound}; damaged after them"
+
+
+def _blobs_text(record: Verification) -> str:
+    hurt = sum(damage["to"] == "blob" for damage in record["damaged"])
+    return f"{hurt} damaged or gone, of {record['blobs']}" if hurt else f"all {record['blobs']} sound"
+
+
+def _row(damage: Damage, store: str) -> tuple[str, ...]:
+    size_bytes = damage["size_bytes"]
     return (
-        damage["digest"][:ID_DIGITS],
-        size_text(damage["size_bytes"]),
-        ", ".join(damage["artifacts"]) or NOTHING,
+        damage["to"] if damage["digest"] is None else f"{damage['to']} {damage['digest'][:ID_DIGITS]}",
+        NOTHING if size_bytes is None else size_text(size_bytes),
+        hurts_text(damage),
         damage["what"],
-        damage["where"] or NOTHING,
+        NOTHING if damage["where"] is None else inside(damage["where"], store),
     )
+
+
+def inside(place: str, store: str) -> str:
+    """A path inside the store, as seen from there."""
+    return place.removeprefix(f"{store}/")
+
+
+def hurts_text(damage: Damage) -> str:
+    """The first things that a damage hurts, and how many more there are."""
+    hurts = damage["hurts"]
+    more = f" and {len(hurts) - _HURTS_SHOWN} more" if len(hurts) > _HURTS_SHOWN else ""
+    return ", ".join(hurts[:_HURTS_SHOWN]) + more or NOTHING

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgpack
 
 from ..cas.digest import digest_of
+from ..errors import LogCorrupt
 
 if TYPE_CHECKING:
     import lmdb
@@ -163,7 +164,10 @@ def _seek_back(cursor: lmdb.Cursor, place: bytes) -> bool:
 
 def _stamped(place: bytes, value: bytes) -> Stamped:
     seq = int.from_bytes(place[-_STAMP_BYTES : -_STAMP_BYTES + 8], "big")
-    return Stamped(seq, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"))
+    try:
+        return Stamped(seq, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"))
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise LogCorrupt(f"a row of an index can't be read: {error}", hint="Run `lineal rebuild`.") from error
 
 
 def _step(stamp: bytes, by: int) -> bytes:

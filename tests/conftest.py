@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
 
 import lineal
+from lineal import pipeline, step
 from lineal.store import Store, open_store
 
 # How long an example takes says more of the machine than of the code.
@@ -42,3 +45,52 @@ def _no_stray_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a store that is found, rather than opened by path, inside the test's own directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LINEAL_STORE", raising=False)
+
+
+@step
+def numbers(size: int) -> np.ndarray:
+    """A step that prints, and gives a large value."""
+    print("making", size, "x" * 20_000)
+    return np.random.default_rng(size).integers(0, 1 << 60, size)
+
+
+@step
+def longer(numbers: np.ndarray) -> np.ndarray:
+    """A step whose output succeeds nothing."""
+    return np.concatenate([numbers, numbers[:10]])
+
+
+@pipeline
+def furnishing(size: int = 160_000) -> None:
+    """Two steps."""
+    longer(numbers(size))
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with blobs in every kind of place and with runs of every kind. Not to be written to: copy it.
+
+    ``small@1`` is in the catalog, ``packed@1`` shares a pack, ``alone@1`` is a medium file of its own, ``large@1`` is a
+    large one, and ``large@2`` is cut: most of it lies in the file of ``large@1``.
+    """
+    path = tmp_path_factory.mktemp("furnished") / "store"
+    rng = np.random.default_rng(7)
+    with lineal.open(path) as store:
+        furnishing()
+        furnishing()
+        store.save({"a": [1, 2, 3]}, "small")
+        store.save([rng.integers(0, 1 << 60, 5_000 + number) for number in range(4)], "packed")
+        store.save(rng.bytes(50_000), "alone")
+        large = rng.integers(0, 1 << 60, 300_000)
+        store.save(large, "large")
+        store.flush()
+        store.save(np.concatenate([large[:150_000], large[:3], large[150_000:]]), "large")
+        for number in range(50):
+            store.save({"number": number, "text": "x" * number * 20}, f"many-{number % 5}")
+    return path
+
+
+@pytest.fixture
+def furnished_copy(furnished: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be damaged."""
+    return Path(shutil.copytree(furnished, tmp_path / "furnished"))

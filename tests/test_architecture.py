@@ -46,12 +46,15 @@ ROOMS = {
     "collection": Room(
         "errors cas events store history", never="argparse cloudpickle numpy pandas pickle pyarrow rich"
     ),
+    "verification": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
+    "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
     "pipeline": Room("errors cas events store materializers history", never="argparse curses http rich"),
     "client": Room(
-        "errors collection cas events directory store materializers history pipeline", never="argparse html http rich"
+        "errors cas events directory store materializers history collection verification repair pipeline",
+        never="argparse html http rich",
     ),
     "post_execution": Room("errors history client", never="argparse html http rich"),
-    "cli": Room("errors client history pipeline", never="blake3 cloudpickle lmdb msgpack pickle"),
+    "cli": Room("errors client history verification repair pipeline", never="blake3 cloudpickle lmdb msgpack pickle"),
     "__main__": Room("cli", never="argparse rich"),
     "dashboard": Room("errors history", never="blake3 cloudpickle lmdb msgpack pickle"),
     PACKAGE: Room("errors cas.progress materializers history pipeline client", never="argparse html http rich"),

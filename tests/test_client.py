@@ -14,7 +14,7 @@ import pytest
 
 import lineal
 from lineal import Client, pipeline, step
-from lineal.errors import BlobCorrupt, BlobMissing, InvalidName, LogCorrupt, StoreClosed, StoreNotFound, UnsavableValue
+from lineal.errors import BlobCorrupt, BlobMissing, InvalidName, StoreClosed, StoreNotFound, UnsavableValue
 from lineal.events.log import EVENTS
 
 
@@ -49,7 +49,7 @@ def test_values_come_back_with_their_type_and_can_be_changed_without_changing_wh
     pd.testing.assert_frame_equal(client.load("frame"), frame)
     assert client.load("text") == "ünïcode"
     assert client.load("nested") == {"a": [1, (2, 3)]}
-    assert client.verify() == []
+    assert client.verify().is_sound
 
 
 def test_a_saved_value_is_durable_after_flush_and_after_leaving_the_block(store_path: Path) -> None:
@@ -101,9 +101,8 @@ def test_damage_to_a_blob_is_found_and_named(client: Client, damage: str) -> Non
         os.truncate(path, 100)
     else:
         path.unlink()
-    ((entry, error),) = client.verify()
-    assert entry.digest == part.digest
-    assert isinstance(error, BlobMissing if damage == "remove" else BlobCorrupt)
+    (found,) = client.verify().damages
+    assert (found.digest, found.is_missing, found.hurts) == (part.digest, damage == "remove", ("x@1",))
     if damage != "flip":
         with pytest.raises((BlobMissing, BlobCorrupt)):
             version.load()
@@ -119,8 +118,11 @@ def test_a_changed_event_is_found_by_verify(client: Client) -> None:
         value = bytearray(txn.get(key, db=environment.databases[EVENTS]))
         value[40] ^= 1
         txn.put(key, bytes(value), db=environment.databases[EVENTS])
-    with pytest.raises(LogCorrupt, match="event 2"):
-        client.verify()
+    verification = client.verify()
+    assert [(damage.kind, damage.what) for damage in verification.damages] == [
+        ("log", "the log was changed at event 2")
+    ]
+    assert (verification.is_sound, verification.head.seq) == (False, 1)
 
 
 def test_rebuild_changes_nothing_that_can_be_seen(client: Client) -> None:
@@ -173,9 +175,12 @@ def test_the_repair_that_an_error_hints_at_repairs(client: Client) -> None:
     data = bytearray(path.read_bytes())
     data[5] ^= 1
     path.write_bytes(data)
-    with pytest.raises(BlobCorrupt, match="Move that file away and run the step that made it again"):
+    with pytest.raises(BlobCorrupt, match="Run `lineal repair`"):
         version.load()
-    path.rename(path.with_suffix(".damaged"))
+    (lost,) = client.repair().lost
+    assert [use.remedy for use in lost.uses] == [f"Run `lineal recompute {version}`."]
+    with pytest.raises(BlobMissing, match="Step 'make' of run making-1 made it"):
+        version.load()
     making.with_options(cache=False)()
     assert version.load()[-1] == 19_999
-    assert client.verify() == []
+    assert client.verify().is_sound

@@ -92,7 +92,7 @@ def test_a_flipped_byte_is_5_and_names_the_blob_and_the_artifact(command: Comman
     assert ended.code == 5
     assert "1 damaged or gone" in ended.out
     damage = ended.out.splitlines()[-1]
-    assert damage.startswith(blob.name[:8])
+    assert damage.startswith(f"blob {blob.name[:8]}")
     assert "raw@1" in damage
     assert command("verify").code == 0
 

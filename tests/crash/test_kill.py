@@ -74,7 +74,7 @@ def kill_writers(path: Path, script: Path, rounds: int, seed: int, checked_every
 def check(path: Path, acknowledged: set[str]) -> None:
     """All that was acknowledged is there, whole; nothing reads as running; replay agrees; no scratch is left."""
     with lineal.open(path) as store:
-        assert store.verify() == []
+        assert store.verify().is_sound
         statuses = {str(run.id): run.status for run in store.runs()}
         assert set(statuses.values()) <= {"completed", "interrupted"}
         assert {statuses.get(run) for run in acknowledged} <= {"completed"}

@@ -1,0 +1,148 @@
+"""Harm: what of a store's history damaged blobs are a part of, told from the log alone: indexes may be damaged too.
+
+It reads every event, and every manifest that has not been read yet; call it only where there is damage.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Set
+from typing import NamedTuple
+
+from ..cas import BlobKind, BlobStore, Digest, ManifestPart, read_manifest
+from ..errors import BlobMissing, Corrupt
+from ..events.catalogue import (
+    ArtifactSaved,
+    Event,
+    Input,
+    RunStarted,
+    StepCompleted,
+    StepFailed,
+    StepReused,
+    StepStarted,
+)
+from ..events.codec import Recorded
+from ..events.ids import RunId
+
+
+class Use(NamedTuple):
+    """Something that a blob is a part of."""
+
+    what: str
+    """An artifact version as ``name@3``, or a thing of a run or step run, as in ``log of training-1/train``."""
+    remedy: str
+    """What makes it whole again; or that nothing does."""
+
+
+_RERUN = "Run it again with caching off."
+_GONE = "What it printed is lost."
+
+
+class Named(NamedTuple):
+    """A blob that an event names."""
+
+    digest: Digest
+    kind: BlobKind
+    use: Use
+
+
+def harm(blobs: BlobStore, events: Iterable[Recorded], damaged: Set[Digest]) -> dict[Digest, list[Use]]:
+    """What each of these blobs is a part of, through manifests and the manifests in them, in the log's order."""
+    closure = _Closure(blobs, damaged)
+    uses: defaultdict[Digest, dict[Use, None]] = defaultdict(dict)
+    for named in named_blobs(events):
+        hurt = closure.of(named.digest) if named.kind is BlobKind.MANIFEST else damaged & {named.digest}
+        for digest in hurt:
+            uses[digest][named.use] = None
+    return {digest: list(found) for digest, found in uses.items()}
+
+
+def named_blobs(events: Iterable[Recorded]) -> Iterator[Named]:
+    """Everything that events name, once for each use. Memory: a little for each run and artifact version."""
+    names = _Names()
+    for recorded in events:
+        yield from names.named(recorded.event)
+
+
+class _Names:
+    """Folds the log to the names of runs and artifact versions."""
+
+    def __init__(self) -> None:
+        self._runs: dict[bytes, str] = {}
+        self._pipelines: Counter[str] = Counter()
+        self._versions: defaultdict[str, dict[Digest, int]] = defaultdict(dict)
+
+    def named(self, event: Event) -> Iterator[Named]:
+        for output in event.made:
+            versions = self._versions[output.artifact]
+            if output.content not in versions:
+                reference = f"{output.artifact}@{versions.setdefault(output.content, len(versions) + 1)}"
+                by_hand = "It was saved by hand: save it again."
+                remedy = by_hand if isinstance(event, ArtifactSaved) else f"Run `lineal recompute {reference}`."
+                yield Named(output.content, BlobKind.MANIFEST, Use(reference, remedy))
+        match event:
+            case RunStarted():
+                yield from self._run(event)
+            case StepStarted():
+                title = self._step(event.run, event.step)
+                yield from _literals(event.inputs, title)
+                if event.code is not None:
+                    yield Named(event.code, BlobKind.BYTES, Use(f"code of {title}", _RERUN))
+            case StepCompleted() | StepFailed():
+                title = self._step(event.run, event.step)
+                yield from _literals(event.inputs, title)
+                yield Named(event.code, BlobKind.BYTES, Use(f"code of {title}", _RERUN))
+                if event.log is not None:
+                    yield Named(event.log, BlobKind.BYTES, Use(f"log of {title}", _GONE))
+            case StepReused():
+                title = self._step(event.run, event.step)
+                yield from _literals(event.inputs, title)
+                yield Named(event.code, BlobKind.BYTES, Use(f"code of {title}", _RERUN))
+
+    def _run(self, event: RunStarted) -> Iterator[Named]:
+        self._pipelines[event.pipeline] += 1
+        name = self._runs[event.run] = event.name or f"{event.pipeline}-{self._pipelines[event.pipeline]}"
+        yield Named(event.structure, BlobKind.BYTES, Use(f"structure of {name}", _RERUN))
+        yield Named(event.environment, BlobKind.BYTES, Use(f"environment of {name}", _RERUN))
+        yield from _literals(event.parameters, name)
+
+    def _step(self, run: RunId, step: str) -> str:
+        return f"{self._runs.get(run) or str(RunId(run))[:12]}/{step}"
+
+
+def _literals(inputs: Iterable[Input], title: str) -> Iterator[Named]:
+    for taken in inputs:
+        if taken.artifact is None:
+            use = Use(f"{taken.name} of {title}", "Run it again with the same value.")
+            yield Named(taken.content, BlobKind.MANIFEST, use)
+
+
+class _Closure:
+    """Which damaged blobs are under a manifest; each manifest is read once."""
+
+    def __init__(self, blobs: BlobStore, damaged: Set[Digest]) -> None:
+        self._blobs = blobs
+        self._damaged = damaged
+        self._known: dict[Digest, frozenset[Digest]] = {}
+
+    def of(self, content: Digest) -> frozenset[Digest]:
+        known = self._known.get(content)
+        if known is None:
+            self._known[content] = _NOTHING  # A manifest can't hold itself; should one seem to, this ends it.
+            known = self._known[content] = frozenset(self._found(content)) or _NOTHING
+        return known
+
+    def _found(self, content: Digest) -> Iterator[Digest]:
+        if content in self._damaged:
+            yield content
+        try:
+            for part in read_manifest(self._blobs, content).named():
+                if isinstance(part, ManifestPart):
+                    yield from self.of(part.digest)
+                elif part.digest in self._damaged:
+                    yield part.digest
+        except (BlobMissing, Corrupt):
+            return  # It is among the damaged itself.
+
+
+_NOTHING: frozenset[Digest] = frozenset()
