@@ -6,17 +6,16 @@ that each look anew at what was appended since. `cas.sweep` says in which order,
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from .cas import Changes, Digest, read_manifest, walk
+from .cas.locks import only_collector
 from .cas.place import BlobKind
 from .cas.sweep import Swept, compact, foreseen, sweep
-from .errors import Conflict, PinNotFound
+from .errors import PinNotFound
 from .events.catalogue import ContentsReleased, Event, PinAdded, PinRemoved, RunStarted
 from .events.codec import Envelope
 from .events.liveness import DECODED, Liveness
@@ -30,7 +29,6 @@ from .store import Store, now_us
 GRACE = timedelta(hours=1)
 _CONTENTS_MAX = 1000
 """How many contents one event releases; a thousand take about 35 kB."""
-_LOCKED = "packs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def collect(store: Store, retention: Retention | None, *, is_dry_run: bool, grac
     """
     at_us = now_us()
     before_us = at_us - grace // timedelta(microseconds=1)
-    with _only_collector(store):
+    with only_collector(store.path):
         store.head()
         liveness = Liveness()
         liveness.fold(store.log.envelopes(0, DECODED))
@@ -142,22 +140,6 @@ class _Guard:
         # Workers of a run have the rows that it gave them, and no database to look them up once more.
         self.spared(changes)
         return not self._has_started
-
-
-@contextmanager
-def _only_collector(store: Store) -> Iterator[None]:
-    """Keep others from collecting; the kernel lets go of the lock where the process dies."""
-    fd = os.open(store.path / _LOCKED, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(
-                "another collection of this store is under way", where=store.path, hint="Wait until it has ended."
-            ) from error
-        yield
-    finally:
-        os.close(fd)
 
 
 def _releases(decided: Plan) -> list[ContentsReleased]:

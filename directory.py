@@ -6,12 +6,9 @@ No absolute path is kept inside, so a store may be moved, copied while idle, or 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +18,7 @@ from .cas import DATABASES, BlobFiles, Changes, Environment
 from .cas.durable import sync_directory, write_durably
 from .cas.environment import DATA_FILE
 from .cas.format_1 import upgrade_catalog
+from .cas.locks import only_creator
 from .errors import FormatTooNew, FormatTooOld, LogCorrupt, NotAStore, StoreNotFound
 from .events.catalogue import StoreCreated
 from .events.codec import encode
@@ -90,7 +88,7 @@ def create_store(path: Path, time_us: int) -> None:
     if path.exists() and not path.is_dir():
         raise NotAStore("a store is a directory, and this is a file", where=path, hint="Give another path.")
     _make_directory(path)
-    with _creation_lock(path):
+    with only_creator(path):
         if (path / FORMAT_FILE).exists():
             return
         foreign = sorted(entry.name for entry in path.iterdir() if not _is_own(entry.name))
@@ -119,7 +117,7 @@ def migrate_store(path: Path) -> None:
     """
     if _read_fields(path)["version"] >= FORMAT_VERSION:
         return
-    with _creation_lock(path):
+    with only_creator(path):
         fields = _read_fields(path)
         if fields["version"] >= FORMAT_VERSION:
             return
@@ -183,16 +181,6 @@ def _create_log(path: Path, format_: Format, time_us: int) -> None:
 
 def _is_own(name: str) -> bool:
     return name in _OWN_NAMES or name.startswith(f".{FORMAT_FILE}.")
-
-
-@contextmanager
-def _creation_lock(path: Path) -> Iterator[None]:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 def _format_text(format_: Format) -> bytes:

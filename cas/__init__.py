@@ -13,6 +13,7 @@ from .place import BlobKind, Cut, Extent, Inline, Place, Row, Volume, VolumeKind
 from .progress import Progress, reporting
 from .reader import PlacedBlobs
 from .restore import restore
+from .standalone import ContentStore
 from .store import CATALOG, DATABASES, VOLUMES, BlobStore
 from .tree import FileEntry, LinkEntry, Tree
 
@@ -31,6 +32,7 @@ __all__ = [
     "Buffer",
     "Changes",
     "Content",
+    "ContentStore",
     "Cut",
     "Digest",
     "Environment",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from ..errors import BlobCorrupt, BlobMissing
 from .blob import Blob
@@ -53,12 +54,13 @@ class Batch:
         self._scratches: list[Scratch] = []
         self._known: list[Volume] = []
         self._held: set[Volume] = set()
+        self._is_published = False
         self._stage = Stage("saving")
         self._packs: list[PackWriter] = []
         self._lone: tuple[Digest, bytes] | None = None
         """The first medium blob: it gets a file of its own, should no other extent come."""
 
-    def __enter__(self) -> Batch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -68,8 +70,9 @@ class Batch:
             scratch.discard()
         self._scratches.clear()
         self._packs.clear()
-        if error is not None:
+        if error is not None or not self._is_published:
             self._files.release(self._held)
+            self._held.clear()
 
     def put(
         self, data: Buffer, kind: BlobKind = BlobKind.BYTES, *, item_bytes: int = 1, after: Digest | None = None
@@ -242,7 +245,9 @@ class Batch:
         What the receipts name stays there until the store hears that the commit's outcome is known.
         """
         with disk_errors(self._files.root):
-            return self._published()
+            receipts = self._published()
+        self._is_published = True
+        return receipts
 
     def _published(self) -> tuple[Blob, ...]:
         if self._lone is not None:

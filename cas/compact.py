@@ -6,7 +6,8 @@ a later one. Who has the old one open or mapped keeps it, and a reader that come
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import NamedTuple
 
@@ -15,9 +16,12 @@ from .digest import Digest
 from .environment import Changes
 from .extents import ExtentReader
 from .pack import ALIGNMENT_BYTES, PackWriter
-from .place import Cut, Extent, Row, Volume, VolumeKind, Whole, merged, volume_key
+from .place import WHOLE, Cut, Extent, Row, Volume, VolumeKind, Whole, merged, volume_key
 from .source import digest_of_source
 from .store import VOLUMES, BlobStore
+
+Exclusively = Callable[[], AbstractContextManager[Changes]]
+"""Opens a write transaction that is durable once the block has ended."""
 
 _LEAST_DEAD_BYTES = 64 * 1024
 _KEY_BYTES = len(volume_key(Volume(VolumeKind.PACK, Digest(bytes(32)), 0)))
@@ -150,3 +154,28 @@ def _moved(extent: Extent, waste: Waste, new: Volume) -> Extent | None:
         if start <= offset and offset + size_bytes <= stop:
             return Extent(new, new_start + offset - start, size_bytes)
     return None
+
+
+def make_whole(blobs: BlobStore, digest: Digest, exclusively: Exclusively) -> bool:
+    """Give a cut blob a file of its own, so that it can be mapped; tell whether it was cut.
+
+    What it was cut into stays for whom else needs it, else until the next collection.
+
+    Raises:
+        BlobMissing, BlobCorrupt: It can't be put together.
+    """
+    row, files = blobs.find(digest), blobs.files
+    if row is None or not isinstance(row.place, Cut):
+        return False
+    volume = files.whole(digest, row.size_bytes).volume
+    with ExtentReader(files, row.place.extents) as source:
+        files.publish([files.copy(volume, source)], ())
+    try:
+        with exclusively() as changes:
+            now = blobs.row_in(changes, digest)
+            if now is None or not (files.has_volume(volume) or files.rescue(volume)):
+                return False  # It was collected meanwhile.
+            blobs.write_row(changes, digest, now._replace(place=WHOLE), now)
+    finally:
+        files.release([volume])
+    return True

@@ -12,15 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from blake3 import blake3
+
 from ..errors import BlobCorrupt, BlobMissing, InvalidDigest, StoreBroken
 from .digest import Buffer, Digest, digest_of, digest_of_stream
-from .durable import disk_errors, sync_directory, write_all
+from .durable import allocate, disk_errors, sync_directory, write_all
 from .holds import Holds
 from .mapping import map_privately
 from .place import Extent, Volume, VolumeKind
 from .process import ProcessStamp
 from .progress import Stage
-from .source import FileSource
+from .source import FileSource, Source, blocks
 
 MAP_FROM_BYTES = 1024 * 1024
 """From this size on, mapping beats reading."""
@@ -163,6 +165,24 @@ class BlobFiles:
         try:
             with disk_errors(scratch.path, memoryview(data).nbytes):
                 write_all(scratch.fd, data, stage=stage)
+        except BaseException:
+            scratch.discard()
+            raise
+        return scratch
+
+    def copy(self, volume: Volume, source: Source) -> Scratch:
+        """Write the bytes of a volume from a source to a scratch file. Raises `BlobCorrupt` if they are others."""
+        scratch = self.scratch()
+        scratch.volume = volume
+        hasher = blake3()
+        try:
+            with disk_errors(scratch.path, volume.size_bytes):
+                allocate(scratch.fd, volume.size_bytes)
+                for block in blocks(source):
+                    hasher.update(block)
+                    write_all(scratch.fd, block, preallocate=False)
+            if hasher.digest() != volume.digest:
+                raise corrupt(volume.digest, self.volume_path(volume), "its bytes have another digest", _noun(volume))
         except BaseException:
             scratch.discard()
             raise

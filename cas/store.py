@@ -66,7 +66,7 @@ class BlobStore:
         """Use an environment that was opened with `DATABASES`."""
         self._env = environment
         self._files = files
-        self._placed = PlacedBlobs(files, self._row)
+        self._placed = PlacedBlobs(files, self.row)
         self._pending: dict[Digest, tuple[Row, int]] = {}
 
     @property
@@ -76,7 +76,7 @@ class BlobStore:
 
     def batch(self) -> Batch:
         """Start to put blobs."""
-        return Batch(self._files, self._placed.find)
+        return Batch(self._files, self.find)
 
     def read(self, digest: Digest) -> bytes:
         """The whole blob, verified against its digest."""
@@ -86,13 +86,18 @@ class BlobStore:
         """The blob, or a part of it, as writable private memory, mapped copy-on-write where large."""
         return self._placed.view(digest, size_bytes, start, stop)
 
-    def _row(self, digest: Digest) -> Row | None:
+    def row(self, digest: Digest) -> Row | None:
+        """What is known of a blob, that which is on its way included."""
         pending = self._pending.get(digest)
         if pending is not None:
             return pending[0]
         with self._env.begin() as txn:
             data = txn.get(digest, db=self._env.databases[CATALOG])
         return None if data is None else decode_row(digest, data)
+
+    def find(self, digest: Digest) -> Row | None:
+        """The same, if the blob's bytes are there as far as can be told without reading them."""
+        return self._placed.find(digest)
 
     def row_in(self, changes: Changes, digest: Digest) -> Row | None:
         """A blob's row as a transaction sees it."""
@@ -122,7 +127,7 @@ class BlobStore:
         return rows
 
     def _add_row(self, rows: dict[Digest, Row], digest: Digest) -> None:
-        row = self._row(digest)
+        row = self.row(digest)
         if row is not None:
             rows[digest] = row
 
@@ -140,7 +145,7 @@ class BlobStore:
     def _is_there(self, digest: Digest, size_bytes: int, seen: dict[Volume, bool]) -> bool:
         if size_bytes > INLINE_MAX_BYTES and self._files.has(digest, size_bytes):
             return True
-        row = self._row(digest)
+        row = self.row(digest)
         return row is not None and row.size_bytes == size_bytes and self._placed.is_intact(digest, row, seen)
 
     def announce(self, blobs: Iterable[Blob], ticket: int) -> None:
@@ -274,7 +279,7 @@ class BlobStore:
 
     def verify(self, digest: Digest) -> None:
         """Read every byte of a blob. Raises `BlobMissing` or `BlobCorrupt`."""
-        row = self._row(digest)
+        row = self.row(digest)
         if row is None:
             raise self._missing(digest)
         self._placed.verify(digest, row)

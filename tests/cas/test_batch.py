@@ -214,6 +214,9 @@ def test_an_abandoned_batch_holds_nothing(store: Store) -> None:
     with pytest.raises(ValueError, match="given up"):
         give_up()
     assert list((store.path / "tmp").iterdir()) == []
+    with store.blobs.batch() as batch:
+        batch.put(data)
+    assert list((store.path / "tmp").iterdir()) == []
 
 
 def test_a_predecessor_that_lost_bytes_costs_its_successor_nothing_but_space(store: Store) -> None:
