@@ -129,6 +129,7 @@ class BlobMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
+        self.give_up(is_published=False)
         self.batch.__exit__(None, None, None)
         self.store.close()
         self.store = open_store(self.folder / "store")
