@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import statistics
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+MEMORY_FILE = Path("/proc/self/status")
+MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def report(title: str, timings: Mapping[str, Timing], notes: Mapping[str, str] |
     print(f"\n{title}")
     for name, timing in timings.items():
         note = (notes or {}).get(name, "")
-        print(f"  {name:<44}{timing}{'   ' + note if note else ''}")
+        print(f"  {name:<44}{timing}{'   ' + note if note else ''}", flush=True)
 
 
 def ratio(timings: Mapping[str, Timing], subject: str, limit: str) -> str:
@@ -74,7 +82,66 @@ def machine() -> str:
     return f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {system}; {packages}"
 
 
-def in_child(script: str, *arguments: str) -> str:
-    """What a fresh process prints that runs this script."""
-    done = subprocess.run([sys.executable, "-P", "-c", script, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+def in_child(function: Callable[..., Result], *arguments: object) -> Result:
+    """What a function of a module gives in a fresh process: nothing of this one's memory is there."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def extra_memory_bytes(action: Callable[[], object]) -> int:
+    """How far this process's resident memory rises above where it is while something is done.
+
+    Reads the kernel's high-water mark, which is set back first: what getrusage tells is inherited from the parent.
+    """
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _memory_bytes("VmRSS")
+    action()
+    return _memory_bytes("VmHWM") - before
+
+
+def _memory_bytes(field: str) -> int:
+    for line in MEMORY_FILE.read_text(encoding="ascii").splitlines():
+        name, _, rest = line.partition(":")
+        if name == field:
+            return int(rest.split()[0]) * 1024
+    raise KeyError(field)
+
+
+def disk_bytes(folder: Path) -> int:
+    """What all files below take on the disk, in whole blocks; directories are not counted."""
+    sizes = 0
+    for parent, _, names in os.walk(folder):
+        sizes += sum(os.lstat(os.path.join(parent, name)).st_blocks for name in names) * 512
+    return sizes
+
+
+def sync_files(folder: Path) -> None:
+    """Write back all files below, so that none is while something else is measured.
+
+    Each by itself: the machine may have other work, whose files are not waited for.
+    """
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            fd = os.open(os.path.join(parent, name), os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+
+def rate(size_bytes: float, times: Sequence[float]) -> str:
+    """MB/s: the median, and the worst in brackets."""
+    median, worst = size_bytes / statistics.median(times) / 1e6, size_bytes / max(times) / 1e6
+    return f"{median:,.0f} ({worst:,.0f})"
+
+
+def show_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under their heads, the first column to the left."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    print(f"\n{title}")
+    for row in (head, *rows):
+        cells = [
+            f"{row[0]:<{widths[0]}}",
+            *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        print("  " + "   ".join(cells).rstrip(), flush=True)
