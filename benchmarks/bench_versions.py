@@ -16,19 +16,30 @@ from typing import Any
 import numpy as np
 from edits import EDITS, Edit, as_saved, touch, write_plainly
 from keepers import Keeper, keepers, not_installed
-from measure import MIB, disk_bytes, extra_memory_bytes, in_child, rate, seconds, show_table, sync_files
+from measure import MIB, cpu_seconds, disk_bytes, extra_memory_bytes, in_child, rate, seconds, show_table, sync_files
 
 import lineal
 
 SIZE_BYTES, QUICK_BYTES = 200_000_000, 20_000_000
-VERSIONS, VERSIONS_ELSEWHERE = 20, 5
-HEAD = ("", "versions", "disk / first + changed", "later / changed", "beyond", "save MB/s", "load, touch", "load")
+VERSIONS, VERSIONS_ELSEWHERE = 20, 3
+HEAD = (
+    "",
+    "versions",
+    "disk / first + changed",
+    "later / changed",
+    "beyond",
+    "save MB/s",
+    "of CPU",
+    "load, touch",
+    "load",
+)
 
 
 class Lineal:
     """The store."""
 
     name = "lineal"
+    is_program = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,20 +61,24 @@ class Kept:
     disk_bytes: list[int] = field(default_factory=list)
     """After each version."""
     save_s: list[float] = field(default_factory=list)
+    save_cpu_s: list[float] = field(default_factory=list)
     load_s: list[float] = field(default_factory=list)
     touch_s: list[float] = field(default_factory=list)
     """Loading, and looking at every byte."""
 
     def save(self, value: Any, exported: Path) -> None:
         """Have one more version kept."""
+        begun = cpu_seconds()
         self.save_s.append(seconds(lambda: self.keeper.save(value, exported)))
+        self.save_cpu_s.append(cpu_seconds() - begun)
         sync_files(self.keeper.folder)
         self.disk_bytes.append(disk_bytes(self.keeper.folder))
 
     def load(self, version: int) -> None:
-        """Have a version given back, twice."""
+        """Have a version given back, and once more to look at it."""
         self.load_s.append(seconds(lambda: self.keeper.load(version)))
-        self.touch_s.append(seconds(lambda: _touch(self.keeper.load(version))))
+        if not self.keeper.is_program:
+            self.touch_s.append(seconds(lambda: touch(self.keeper.load(version))))
 
     def row(self, size_bytes: int, changed_bytes: Sequence[int]) -> tuple[str, ...]:
         """The figures beside their names."""
@@ -77,26 +92,23 @@ class Kept:
             f"{later / changed:.3g} ×" if changed else "",
             f"{(later - changed) / (count - 1) / 1e3:,.0f} kB each",
             rate(size_bytes, self.save_s[1:]),
-            rate(size_bytes, self.touch_s),
+            rate(size_bytes, self.save_cpu_s[1:]).split()[0],
+            rate(size_bytes, self.touch_s) if self.touch_s else "",
             rate(size_bytes, self.load_s),
         )
-
-
-def _touch(value: Any) -> None:
-    if value is not None:
-        touch(value)
 
 
 def measure(edit: Edit, size_bytes: int) -> None:
     """Print what one kind of edit costs."""
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        value, changed_bytes = edit.first(size_bytes, random, folder / "original"), [size_bytes]
+        folder, originals = Path(name), Path(name) / "originals"
+        originals.mkdir()
+        value, changed_bytes = edit.first(size_bytes, random, originals / "value"), [size_bytes]
         if as_saved(value) is None:
             print(f"\n{edit.name}: this store has no such values")
             return
-        exported = value if isinstance(value, Path) else folder / "exported"
+        exported = value if isinstance(value, Path) else originals / "exported"
         store = Lineal(folder / "store")
         kept = [Kept(keeper) for keeper in (store, *keepers(folder, value))]
         for version in range(VERSIONS):
@@ -105,11 +117,13 @@ def measure(edit: Edit, size_bytes: int) -> None:
                 changed_bytes.append(changed)
             if version < VERSIONS_ELSEWHERE and exported is not value:
                 write_plainly(value, exported, durable=False)
+            sync_files(originals)
             for one in kept if version < VERSIONS_ELSEWHERE else kept[:1]:
                 one.save(value, exported)
         for version in range(VERSIONS):
-            for one in kept if version < VERSIONS_ELSEWHERE else kept[:1]:
-                one.load(version)
+            for one in kept:
+                if one.keeper is store or version == VERSIONS_ELSEWHERE - 1:
+                    one.load(version)
         store.store.close()
         extra_bytes = in_child(extra_memory, edit.name, size_bytes)
         changed = sum(changed_bytes[1:])

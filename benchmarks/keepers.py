@@ -17,6 +17,8 @@ class Keeper(Protocol):
 
     name: str
     folder: Path
+    is_program: bool
+    """Whether it gives its bytes to another program, which drops them."""
 
     def save(self, value: Any, exported: Path) -> None:
         """Keep the next version, which has also been written to a file or directory, the same each time."""
@@ -27,6 +29,8 @@ class Keeper(Protocol):
 
 class Plain:
     """A new file or directory a version, synced."""
+
+    is_program = False
 
     name = "np.save or plain write, and fsync"
 
@@ -48,6 +52,8 @@ class Plain:
 class Joblib:
     """``joblib.dump`` of each version, which syncs nothing."""
 
+    is_program = False
+
     def __init__(self, folder: Path, mmap_mode: str | None) -> None:
         self.name = "joblib (not durable)" + (", loaded with mmap" if mmap_mode else "")
         self.folder = folder
@@ -65,6 +71,8 @@ class Joblib:
 
 class Restic:
     """``restic backup`` to a local repository."""
+
+    is_program = True
 
     def __init__(self, folder: Path, compression: str) -> None:
         self.name = f"restic, {'no compression' if compression == 'off' else 'as it comes'}"
@@ -93,6 +101,8 @@ class Restic:
 
 class Borg:
     """``borg create`` in a local repository."""
+
+    is_program = True
 
     def __init__(self, folder: Path, compression: str) -> None:
         self.name = f"borg, {'no compression' if compression == 'none' else 'as it comes'}"

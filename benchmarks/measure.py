@@ -108,11 +108,14 @@ def _memory_bytes(field: str) -> int:
 
 
 def disk_bytes(folder: Path) -> int:
-    """What all files below take on the disk, in whole blocks; directories are not counted."""
-    sizes = 0
-    for parent, _, names in os.walk(folder):
-        sizes += sum(os.lstat(os.path.join(parent, name)).st_blocks for name in names) * 512
-    return sizes
+    """What all files below take on the disk, in whole blocks; a file of several names counts once."""
+    found = (os.lstat(os.path.join(parent, name)) for parent, _, names in os.walk(folder) for name in names)
+    return sum({(one.st_dev, one.st_ino): one.st_blocks * 512 for one in found}.values())
+
+
+def cpu_seconds() -> float:
+    """Seconds of CPU that this process and the children it has waited for have taken."""
+    return sum(os.times()[:4])
 
 
 def sync_files(folder: Path) -> None:
