@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import bench_array
+import bench_blobs
+import bench_frame
 import bench_start
 import bench_steps
+import bench_streams
 import bench_values
+import bench_versions
 from measure import machine
+
+BENCHMARKS = (
+    bench_steps,
+    bench_values,
+    bench_array,
+    bench_frame,
+    bench_streams,
+    bench_blobs,
+    bench_versions,
+    bench_start,
+)
 
 
 def main() -> None:
     """Print all comparisons."""
     print(machine())
-    for benchmark in (bench_steps, bench_values, bench_array, bench_start):
+    for benchmark in BENCHMARKS:
         benchmark.main()
 
 
