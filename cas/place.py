@@ -11,9 +11,12 @@ offset, size, …]]``; the bytes of an inline blob are covered by the digest.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 from zlib import crc32
 
@@ -73,26 +76,31 @@ class Whole:
     """The bytes are a file of their own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cut:
     """The bytes are these extents, one after the other."""
 
     extents: tuple[Extent, ...]
+
+    @cached_property
+    def _stops(self) -> list[int]:
+        """Where in the blob each extent ends."""
+        return list(accumulate(extent.size_bytes for extent in self.extents))
 
     def volumes(self) -> set[Volume]:
         """The files that hold them."""
         return {extent.volume for extent in self.extents}
 
     def within(self, start: int, stop: int) -> Iterator[Extent]:
-        """The extents of a part of the blob, in order."""
-        place = 0
-        for volume, offset, size_bytes in self.extents:
+        """The extents of a part of the blob, in order. Cost: only those are looked at."""
+        for index in range(bisect_right(self._stops, start), len(self.extents)):
+            volume, offset, size_bytes = self.extents[index]
+            place = self._stops[index] - size_bytes
+            if place >= stop:
+                return
             first, last = max(start - place, 0), min(stop - place, size_bytes)
             if first < last:
                 yield Extent(volume, offset + first, last - first)
-            place += size_bytes
-            if place >= stop:
-                return
 
 
 Place = Inline | Whole | Cut
