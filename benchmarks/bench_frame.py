@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import joblib
@@ -56,66 +57,83 @@ def _touch(frame: pd.DataFrame) -> None:
             column.sum()
 
 
+class Saves:
+    """The ways to save the frame, and to load it; most columns are new each turn."""
+
+    def __init__(self, folder: Path, store: lineal.Client) -> None:
+        self._folder = folder
+        self._store = store
+        self._frame = make_frame()
+        self._numbers = itertools.count()
+        self._dumped = folder / "frame.joblib"
+
+    def arrow_save(self) -> None:
+        """An Arrow IPC file, synced."""
+        table = pa.Table.from_pandas(self._frame)
+        self.file = self._folder / f"{next(self._numbers)}.arrow"
+        with self.file.open("wb") as stream:
+            with pa.ipc.new_file(stream, table.schema) as writer:
+                writer.write_table(table)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def arrow_load(self) -> pd.DataFrame:
+        """The same, mapped."""
+        return pa.ipc.open_file(pa.memory_map(str(self.file))).read_all().to_pandas(split_blocks=True)
+
+    def joblib_save(self) -> None:
+        """A file by joblib."""
+        joblib.dump(self._frame, self._dumped)
+
+    def joblib_load(self, mmap_mode: str | None = None) -> pd.DataFrame:
+        """The same, read or mapped."""
+        return joblib.load(self._dumped, mmap_mode=mmap_mode)
+
+    def save(self) -> None:
+        """Save durably, under a new name, so that there is no predecessor."""
+        self.newest = self._store.save(self._frame, f"frame-{next(self._numbers)}")
+        self._store.flush()
+
+    def renewed(self, action: Callable[[], object]) -> Callable[[], float]:
+        """Measure an action once the nine columns of numbers are other ones."""
+
+        def subject() -> float:
+            for label in self._frame.columns[:9]:
+                self._frame[label] += 1
+            sync_files(self._folder)
+            return seconds(action)
+
+        return subject
+
+
 def main() -> None:
     """Print the comparison."""
-    frame, numbers = make_frame(), itertools.count()
     with tempfile.TemporaryDirectory() as name, lineal.open(Path(name) / "store") as store:
-        folder = Path(name)
-
-        def arrow_save() -> None:
-            table = pa.Table.from_pandas(frame)
-            with (folder / f"{next(numbers)}.arrow").open("wb") as stream:
-                with pa.ipc.new_file(stream, table.schema) as writer:
-                    writer.write_table(table)
-                stream.flush()
-                os.fsync(stream.fileno())
-
-        def arrow_load() -> pd.DataFrame:
-            return pa.ipc.open_file(pa.memory_map(str(file))).read_all().to_pandas(split_blocks=True)
-
-        def save() -> None:
-            store.save(frame, f"frame-{next(numbers)}")
-            store.flush()
-
-        def new() -> None:
-            for label in frame.columns[:9]:
-                frame[label] += 1
-            sync_files(folder)
-
-        def timed_new(action: object) -> float:
-            new()
-            return seconds(action)  # type: ignore[arg-type]
-
+        saves = Saves(Path(name), store)
         saving = in_turns(
             {
-                "Arrow IPC file and fsync": lambda: timed_new(arrow_save),
-                "joblib.dump (not durable)": lambda: timed_new(lambda: joblib.dump(frame, folder / "frame.joblib")),
-                "save, nine columns new": lambda: timed_new(save),
-                "save, the same again": lambda: seconds(save),
+                "Arrow IPC file and fsync": saves.renewed(saves.arrow_save),
+                "joblib.dump (not durable)": saves.renewed(saves.joblib_save),
+                "save, nine columns new": saves.renewed(saves.save),
+                "save, the same again": lambda: seconds(saves.save),
             },
             TURNS,
         )
-        taken = disk_bytes(folder / "store")
-        file = next(folder.glob("*.arrow"))
-        newest = store.artifact(f"frame-{next(numbers) - 1}")
+        taken = disk_bytes(Path(name) / "store")
         loading = in_turns(
             {
-                "Arrow IPC, mapped, to pandas": lambda: seconds(arrow_load),
-                "load": lambda: seconds(newest.load),
-                "joblib.load": lambda: seconds(lambda: joblib.load(folder / "frame.joblib")),
-                "joblib.load(mmap_mode='r')": lambda: seconds(
-                    lambda: joblib.load(folder / "frame.joblib", mmap_mode="r")
-                ),
-                "Arrow IPC, and every column looked at": lambda: seconds(lambda: _touch(arrow_load())),
-                "load, and every column looked at": lambda: seconds(lambda: _touch(newest.load())),
+                "Arrow IPC, mapped, to pandas": lambda: seconds(saves.arrow_load),
+                "load": lambda: seconds(saves.newest.load),
+                "joblib.load": lambda: seconds(saves.joblib_load),
+                "joblib.load(mmap_mode='r')": lambda: seconds(lambda: saves.joblib_load("r")),
+                "Arrow IPC, and every column looked at": lambda: seconds(lambda: _touch(saves.arrow_load())),
+                "load, and every column looked at": lambda: seconds(lambda: _touch(saves.newest.load())),
             },
             TURNS,
         )
-        size_bytes = file.stat().st_size
-    extra_bytes = in_child(extra_memory)
-    notes = {
-        "save, nine columns new": ratio(saving, "save, nine columns new", "Arrow IPC file and fsync") + "   budget 2"
-    }
+        size_bytes = saves.file.stat().st_size
+    extra_bytes, fresh = in_child(extra_memory), "save, nine columns new"
+    notes = {fresh: ratio(saving, fresh, "Arrow IPC file and fsync") + "   budget 2"}
     report(f"A frame of 2M × 12, {size_bytes / 1e6:.0f} MB as Arrow: saving, durable", saving, notes)
     print(f"  peak memory beyond the frame                 {extra_bytes / MIB:>8.1f} MiB   budget 64 MiB")
     print(f"  bytes on disk after {TURNS} frames                  {taken / size_bytes:>8.3f} × an Arrow file")
