@@ -61,7 +61,15 @@ class LinkEntry:
 class Tree:
     """A stored directory. It reads manifests as it needs them and keeps the last few hundred. Threads may share it."""
 
-    def __init__(self, manifest: Manifest, reader: BlobReader, *, name: str = "", nodes: _Nodes | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        reader: BlobReader,
+        *,
+        name: str = "",
+        nodes: _Nodes | None = None,
+        root: _Node | None = None,
+    ) -> None:
         """Look at a directory through its manifest.
 
         Raises:
@@ -71,7 +79,7 @@ class Tree:
         """As an entry of the directory that it was reached through; empty for the outermost."""
         self.manifest = manifest
         self.reader = reader
-        self._root = _Node(manifest)
+        self._root = root or _Node(manifest)
         self._nodes = nodes or _Nodes(reader)
 
     @property
@@ -169,14 +177,14 @@ class Tree:
             return LinkEntry(name, part)
         if isinstance(part, bytes | BlobPart):
             return FileEntry(name, Content(part, self.reader), letter == EXECUTABLE)
-        manifest = part if isinstance(part, Manifest) else self._nodes.manifest(part)
-        return Tree(manifest, self.reader, name=name, nodes=self._nodes)
+        node = _Node(part) if isinstance(part, Manifest) else self._nodes.read(part)
+        return Tree(node.manifest, self.reader, name=name, nodes=self._nodes, root=node)
 
 
 class _Node:
     """One checked manifest of a directory."""
 
-    __slots__ = ("keys", "letters", "parts")
+    __slots__ = ("keys", "letters", "manifest", "parts")
 
     def __init__(self, manifest: Manifest) -> None:
         if manifest.format != DIRECTORY_FORMAT:
@@ -186,6 +194,7 @@ class _Node:
             raise _corrupt("the head of a directory does not have one letter a part")
         if NODE in letters and set(letters) != {NODE}:
             raise _corrupt("a manifest of a directory holds both entries and nodes")
+        self.manifest = manifest
         self.letters = letters
         self.parts = tuple(part for _, part in manifest.parts)
         self.keys: list[bytes] = []
@@ -211,14 +220,11 @@ class _Nodes:
         self.read = lru_cache(_REMEMBERED_NODES)(self._read)
 
     def _read(self, part: ManifestPart) -> _Node:
-        return _Node(self.manifest(part))
-
-    def manifest(self, part: ManifestPart) -> Manifest:
         # Sizes are true from the outermost manifest down, so that it alone tells how large a restored tree gets.
         manifest = read_manifest(self._reader, Digest(part.digest))
         if manifest.size_bytes != part.size_bytes:
             raise _corrupt(f"a directory of {manifest.size_bytes:,} bytes is said to have {part.size_bytes:,}")
-        return manifest
+        return _Node(manifest)
 
 
 def encoded_name(name: str) -> bytes:
