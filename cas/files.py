@@ -60,6 +60,7 @@ class BlobFiles:
         self._blobs = root / "blobs"
         self._packs = root / "packs"
         self._scratch = root / "tmp"
+        self._blobs_text, self._packs_text = str(self._blobs), str(self._packs)
         self._numbers = itertools.count()
         self._holds = Holds(self._scratch)
         self._suspects: set[Path] = set()
@@ -81,21 +82,28 @@ class BlobFiles:
 
     def path(self, digest: Digest) -> Path:
         """Where this blob is, if it is a file."""
+        return Path(self._path_text(digest))
+
+    def _path_text(self, digest: Digest) -> str:
+        # Made by hand: a save of thousands of files asks for several a file, and joining paths would take longer.
         name = digest.hex()
-        return self._blobs / name[:2] / name
+        return f"{self._blobs_text}/{name[:2]}/{name}"
 
     def has(self, digest: Digest, size_bytes: int) -> bool:
         """Whether a file of this digest and size is there: a stat, no look at the bytes."""
         try:
-            return os.stat(self.path(digest)).st_size == size_bytes
+            return os.stat(self._path_text(digest)).st_size == size_bytes
         except FileNotFoundError:
             return False
 
     def volume_path(self, volume: Volume) -> Path:
         """Where a volume is."""
+        return Path(self._volume_text(volume))
+
+    def _volume_text(self, volume: Volume) -> str:
         if volume.kind is VolumeKind.BLOB:
-            return self.path(volume.digest)
-        return self._packs / volume.digest.hex()
+            return self._path_text(volume.digest)
+        return f"{self._packs_text}/{volume.digest.hex()}"
 
     def whole(self, digest: Digest, size_bytes: int) -> Extent:
         """A blob that is a file of its own, as its only extent."""
@@ -104,7 +112,7 @@ class BlobFiles:
     def has_volume(self, volume: Volume) -> bool:
         """Whether a volume is there with its size: a stat, no look at the bytes."""
         try:
-            return os.stat(self.volume_path(volume)).st_size == volume.size_bytes
+            return os.stat(self._volume_text(volume)).st_size == volume.size_bytes
         except FileNotFoundError:
             return False
 
