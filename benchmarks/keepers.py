@@ -136,10 +136,12 @@ def keepers(folder: Path, value: Any) -> list[Keeper]:
     found: list[Keeper] = [Plain(folder / "plain")]
     if not isinstance(value, Path):
         found += [Joblib(folder / "joblib", None), Joblib(folder / "joblib-mmap", "r")]
+    # What is random can't be compressed; then one way is enough.
+    is_text = isinstance(value, str | Path)
     if shutil.which("restic"):
-        found += [Restic(folder / "restic", "auto"), Restic(folder / "restic-off", "off")]
+        found += [Restic(folder / way, way) for way in ("auto", *(["off"] if is_text else []))]
     if shutil.which("borg"):
-        found += [Borg(folder / "borg", "lz4"), Borg(folder / "borg-none", "none")]
+        found += [Borg(folder / way, way) for way in ("lz4", *(["none"] if is_text else []))]
     return found
 
 
