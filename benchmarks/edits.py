@@ -174,8 +174,9 @@ def write_plainly(value: Any, path: Path, *, durable: bool) -> None:
     """Write a value the plainest way there is: the arrays one after the other, texts and files as they are."""
     if isinstance(value, Path) and value.is_dir():
         shutil.copytree(value, path)
-        for file in path.rglob("*") if durable else ():
-            _sync(file)
+        if durable:
+            # All at once: file by file it takes many times as long.
+            os.sync()
         return
     with path.open("wb") as stream:
         if isinstance(value, str):
@@ -208,11 +209,3 @@ def _arrays_of(value: Any) -> list[Any]:
     if isinstance(value, pd.DataFrame):
         return [value[label].to_numpy() for label in value.columns]
     return list(value.values()) if isinstance(value, dict) else [value]
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

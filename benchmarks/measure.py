@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 
 MEMORY_FILE = Path("/proc/self/status")
 MIB = 1024 * 1024
+_synced: dict[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -119,17 +120,21 @@ def cpu_seconds() -> float:
 
 
 def sync_files(folder: Path) -> None:
-    """Write back all files below, so that none is while something else is measured.
+    """Write back all files below that have changed since the last call, so that none is while others are measured.
 
     Each by itself: the machine may have other work, whose files are not waited for.
     """
     for parent, _, names in os.walk(folder):
-        for name in names:
-            fd = os.open(os.path.join(parent, name), os.O_RDONLY)
+        for path in (os.path.join(parent, name) for name in names):
+            changed_ns = os.stat(path, follow_symlinks=False).st_mtime_ns
+            if _synced.get(path) == changed_ns:
+                continue
+            fd = os.open(path, os.O_RDONLY)
             try:
                 os.fsync(fd)
             finally:
                 os.close(fd)
+            _synced[path] = changed_ns
 
 
 def rate(size_bytes: float, times: Sequence[float]) -> str:
