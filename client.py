@@ -15,7 +15,7 @@ from typing import Any
 from .cas.environment import DATA_FILE
 from .cas.progress import Progress as Progress
 from .cas.progress import reporting as reporting
-from .collection import GRACE, Collection, collect, pin, release_contents, unpin
+from .collection import GRACE, Collection, collect, pin, release_contents, repack, unpin
 from .directory import LOG, find_store
 from .errors import StoreClosed
 from .events.catalogue import ArtifactSaved, Output
@@ -166,6 +166,15 @@ class Client(History):
             BlobMissing, Corrupt: What a held value needs can't be told, as its manifest is damaged.
         """
         return collect(self.store, retention, is_dry_run=dry_run, grace=timedelta(seconds=grace_s))
+
+    def repack(self, reference: str) -> int:
+        """Give a version's large buffers files of their own, so that loading maps them; tell how many had none.
+
+        It takes the room that sharing with other versions had saved.
+        """
+        version = self.artifact(reference)
+        with version.explained():
+            return repack(self.store, version.content)
 
     def recompute(self, reference: str) -> ArtifactVersionView:
         """Make an evicted version again by running its step, and first what that takes, and verify its digest.

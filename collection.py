@@ -11,7 +11,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .cas import Changes, Digest, read_manifest, walk
+from .cas import BlobPart, Changes, Digest, ManifestPart, read_manifest, walk
+from .cas.compact import make_whole
+from .cas.files import MAP_FROM_BYTES
 from .cas.locks import only_collector
 from .cas.place import BlobKind
 from .cas.sweep import Swept, compact, foreseen, sweep
@@ -107,6 +109,17 @@ def unpin(store: Store, label: str) -> None:
     if found is None or found.row[1] is None:
         raise PinNotFound(f"no pin has the label {label!r}", hint="List them with `lineal pins`.")
     store.append([PinRemoved(label)]).wait()
+
+
+def repack(store: Store, content: Digest) -> int:
+    """Give the large blobs of a value files of their own; tell how many had none."""
+    store.flush()
+    large = {part.digest for part in walk(store.blobs, read_manifest(store.blobs, content)) if _is_mappable(part)}
+    return sum(make_whole(store.blobs, digest, store.exclusively) for digest in sorted(large))
+
+
+def _is_mappable(part: BlobPart | ManifestPart) -> bool:
+    return isinstance(part, BlobPart) and part.size_bytes >= MAP_FROM_BYTES
 
 
 class _Guard:

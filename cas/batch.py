@@ -152,6 +152,8 @@ class Batch:
         row = self._find(digest)
         if row is None or not self._hold(volumes_of(digest, size_bytes, row.place)):
             return False
+        if self._find(digest) != row:
+            return False  # A collector was faster; what is there again may have a name that is not durable.
         self._take(digest, size_bytes, kind, row.place)
         return True
 
@@ -215,6 +217,8 @@ class Batch:
             return False  # The predecessor was collected, or has lost bytes; who reads it is told.
         if succession is None or not self._hold(volumes_within(succession)):
             return False
+        if after is None or self._predecessor(after) != old:
+            return False  # As in `_is_taken`.
         self._pending[digest] = _Pending(new.size_bytes, kind, pieces_of(succession, new, self._pack))
         self._stage.advance(new.size_bytes)
         return True

@@ -324,6 +324,16 @@ class HoldingEvent(TypedDict):
     step: str | None
 
 
+class Repacking(TypedDict):
+    """Large buffers that were given files of their own."""
+
+    kind: Literal["repacking"]
+    v: Literal[1]
+    artifact_version: ArtifactVersion
+    repacked: int
+    """How many; those that had one are not counted."""
+
+
 class Pin(TypedDict):
     """A label that keeps a content."""
 

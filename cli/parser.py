@@ -26,6 +26,7 @@ VERBS = {
     "pins": ("list pins, by label", ".pins"),
     "recompute": ("run the step that makes an evicted artifact version again", ".recompute"),
     "repair": ("mend what is damaged, and say how to make the rest again", ".repair"),
+    "repack": ("give a version's large buffers files of their own, to be mapped", ".repack"),
     "rebuild": ("replay the log into new indexes", ".rebuild"),
 }
 """Each verb's help and module. The module has ``EXAMPLE``, ``add_arguments`` and ``execute``."""

@@ -11,6 +11,7 @@ from .kinds import Damage, Repair
 from .layout import Fields, Section, Table
 from .outcome import ExitCode
 from .output import Output
+from .progress import shown_progress
 from .units import ID_DIGITS, NOTHING
 from .verify import damage_record, hurts_text, inside
 
@@ -25,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Mend what can be mended."""
     with open_client(options.store, create=False, check_structure=True) as client:
-        record = _record(str(client.path), client.repair(dry_run=options.dry_run))
+        with shown_progress():
+            repaired = client.repair(dry_run=options.dry_run)
+        record = _record(str(client.path), repaired)
     output.document(record, _sections)
     return ExitCode.DAMAGED if record["lost"] else ExitCode.OK
 

@@ -12,6 +12,7 @@ from .layout import Fields, Section, Table
 from .outcome import ExitCode
 from .output import Output
 from .past import opened
+from .progress import shown_progress
 from .units import ID_DIGITS, NOTHING, size_text
 
 EXAMPLE = "lineal verify"
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Read every byte, or what is quick to look at."""
     with opened(options, check_structure=True) as client:
-        record = _record(str(client.path), client.verify(quick=options.quick))
+        with shown_progress():
+            found = client.verify(quick=options.quick)
+        record = _record(str(client.path), found)
     output.document(record, _sections)
     return ExitCode.OK if record["is_sound"] else ExitCode.DAMAGED
 

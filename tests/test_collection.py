@@ -392,3 +392,17 @@ def test_a_directory_goes_but_for_what_a_later_version_of_it_shares(client: Clie
     client.release("folder")
     collect(client)
     assert files(client) == set()
+
+
+def test_repacking_makes_any_version_one_that_is_mapped(client: Client) -> None:
+    first = np.random.default_rng(0).random(300_000)
+    client.save({"x": first}, "data")
+    second = np.concatenate([first[:1000], [1.0, 2.0], first[1000:]])
+    client.save({"x": second}, "data")
+    assert client.repack("data@1") == 0
+    assert client.repack("data@2") == 1
+    assert client.repack("data@2") == 0
+    loaded = client.load("data@2")["x"]
+    assert (loaded == second).all()
+    assert client.verify().is_sound
+    assert (client.load("data@1")["x"] == first).all()

@@ -111,6 +111,7 @@ def test_what_writes_has_the_documented_fields(command: Command, copied: Any) ->
         (["gc", "--keep-last", "1", "--grace", "0s"], "collection"),
         (["show", "digits-model@1"], "artifact-version-detail"),
         (["recompute", "digits-model@2"], "recomputation"),
+        (["repack", "digits-model@2"], "repacking"),
     ):
         record = json.loads(command(*argv, "--store", str(copied), "--json").out)
         assert faults(record, KINDS[kind], kind) == []
