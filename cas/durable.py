@@ -19,6 +19,8 @@ from .progress import STEP_BYTES, Stage
 NAME_BYTES = 4096
 """About what another name in a directory takes."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EROFS})
+"""What a file system answers that has no hard links."""
 _PREALLOCATE_FROM_BYTES = 1024 * 1024
 
 
@@ -75,6 +77,26 @@ def sync_directory(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def move_durably(path: Path, target: Path) -> None:
+    """Move a file to a name that is free, so that a crash leaves it under one of its names, or under both.
+
+    A rename alone may reach the disk in the directory that loses the name first. It is all there is where the file
+    system has no hard links.
+    """
+    try:
+        os.link(path, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        os.rename(path, target)
+        sync_directory(target.parent)
+    else:
+        sync_directory(target.parent)
+        if path.samefile(target):  # Another file may have been given the name meanwhile.
+            path.unlink()
+    sync_directory(path.parent)
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -8,17 +8,15 @@ are cleared as such. Where the file system has no hard links, the collector's gr
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from .durable import NO_LINKS
 from .place import Volume
 from .process import ProcessStamp
-
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EROFS})
 
 
 class Holds:
@@ -83,7 +81,7 @@ class Holds:
         except FileExistsError:
             return True
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             return source.exists()
         return True

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import BlobCorrupt, BlobMissing, ManifestCorrupt
 from .digest import Digest, digest_of
-from .durable import disk_errors, sync_directory, write_durably
+from .durable import disk_errors, move_durably, sync_directory, write_durably
 from .environment import Changes, Environment
 from .extents import ExtentReader
 from .files import BlobFiles
@@ -31,6 +31,7 @@ from .place import (
     bytes_in,
     decode_fields,
     decode_row,
+    volumes_of,
 )
 from .reader import PlacedBlobs
 from .source import digest_of_source
@@ -199,6 +200,8 @@ class _Mender:
     def execute(self) -> None:
         """Do what was decided."""
         self._write_copies()
+        rows = self._rows.items()
+        self._files.secure({volume for digest, row in rows for volume in volumes_of(digest, row.size_bytes, row.place)})
         lost_rows = self._quarantine_rows()
         with self._environment.begin(write=True) as txn:
             changes = Changes(self._environment, txn)
@@ -288,11 +291,9 @@ class _Mender:
         target = self._quarantine_path(name)
         with disk_errors(target):
             try:
-                os.rename(path, target)
-            except FileNotFoundError:
+                move_durably(path, target)
+            except (FileNotFoundError, FileExistsError):
                 return  # A collector or another repair was faster.
-            sync_directory(target.parent)
-            sync_directory(path.parent)
         self.mending.quarantined.append(target)
 
 

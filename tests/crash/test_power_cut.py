@@ -33,6 +33,8 @@ WEAKENED = [
     ("collect", "files_removed_with_their_rows"),
     ("compact", "files_removed_with_the_move"),
     ("compact", "pack_names_not_synced"),
+    ("repair", "bad_files_renamed"),
+    ("repair", "pack_names_not_synced"),
     ("collect", "last_page_not_synced"),
     ("collect", "acknowledged_before_commit"),
     ("dedupe", "found_files_trusted"),

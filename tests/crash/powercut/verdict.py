@@ -28,6 +28,12 @@ class Owed:
     again: Sequence[bytes] | None = None
     """Blobs to put once more, after replaying the projections; left out, both are."""
 
+    @property
+    def damaged(self) -> set[str]:
+        """The digests of what was damaged before, by no power cut, and nothing has healed yet."""
+        healed = {fact.get("healed") for fact in self.facts}
+        return {fact["damaged"] for fact in self.facts if "damaged" in fact} - healed
+
 
 def faults(path: Path, owed: Owed) -> list[str]:
     """Open the store that is at a path, or was about to be, and give every promise that it breaks."""
@@ -37,7 +43,7 @@ def faults(path: Path, owed: Owed) -> list[str]:
         with lineal.open(path) as client:
             found = [fault for check in _CHECKS for fault in check(client, owed)]
             if owed.again is not None and not found:
-                found = [*_unlike_replay(client), *_unlike_when_put_again(client, owed.again)]
+                found = [*_unlike_replay(client), *_unlike_when_put_again(client, owed)]
             return found or list(_unfit_to_go_on(client))
     except Exception as error:  # noqa: BLE001 — whatever it is, it must not happen
         return [f"{type(error).__name__}: {error}"]
@@ -64,8 +70,19 @@ def _lost_facts(client: lineal.Client, owed: Owed) -> Iterator[str]:
             case {"released": content, "upto": upto}:
                 if _liveness(client).released_upto(Digest.parse(content)) < int(upto):
                     yield f"{content} was released and is held again"
+            case {"copy": digest}:
+                if not any(str(digest_of(file.read_bytes())) == digest for file in _files(client)):
+                    yield f"the only copy of {digest} is gone"
+            case {"damaged": _} | {"healed": _}:
+                pass
             case _:
                 raise ValueError(f"nothing is known of {fact}")
+
+
+def _files(client: lineal.Client) -> Iterator[Path]:
+    """The files in which bytes of blobs may be."""
+    for folder in ("packs", "quarantine", "blobs"):
+        yield from (path for path in (client.path / folder).rglob("*") if path.is_file())
 
 
 def _liveness(client: lineal.Client) -> Liveness:
@@ -83,7 +100,10 @@ def _facts_without_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:
                 yield f"blob {entry.digest} of the catalog reads as another"
             whole[entry.digest] = entry.kind
         except LinealError as error:
-            yield f"a blob of the catalog: {error.what}"
+            if str(entry.digest) in owed.damaged:
+                whole[entry.digest] = entry.kind
+            else:
+                yield f"a blob of the catalog: {error.what}"
     for digest in _liveness(client).held(now_us()) - whole.keys():
         yield f"an event or a pin holds {digest.hex()}, which is not there"
     for digest, kind in whole.items():
@@ -95,7 +115,8 @@ def _facts_without_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:
 
 def _files_of_other_bytes(client: lineal.Client, owed: Owed) -> Iterator[str]:
     for path in (client.path / named for named in owed.named):
-        if path.exists() and str(digest_of(path.read_bytes())) != path.name:
+        is_known = path.name in owed.damaged
+        if path.exists() and not is_known and str(digest_of(path.read_bytes())) != path.name:
             yield f"{path.name} holds other bytes than its name says"
 
 
@@ -139,9 +160,10 @@ def all_rows(store: Store) -> Rows:
     return found
 
 
-def _unlike_when_put_again(client: lineal.Client, again: Sequence[bytes]) -> Iterator[str]:
+def _unlike_when_put_again(client: lineal.Client, owed: Owed) -> Iterator[str]:
     """No file may be taken for a blob that it doesn't hold."""
     store = client.store
+    again = [data for data in owed.again or () if str(digest_of(data)) not in owed.damaged]
     with store.blobs.batch() as batch:
         parts = tuple((str(number), BlobPart(batch.put(data), len(data))) for number, data in enumerate(again))
         manifest = Manifest("again/1", "again", None, parts)

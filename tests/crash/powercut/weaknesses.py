@@ -12,7 +12,7 @@ from typing import Any
 import lmdb
 
 from lineal import directory
-from lineal.cas import BlobFiles, BlobStore, Changes, sweep
+from lineal.cas import BlobFiles, BlobStore, Changes, mending, sweep
 from lineal.cas.compact import Waste
 from lineal.cas.pack import PackWriter
 from lineal.cas.place import Volume
@@ -173,6 +173,11 @@ def files_removed_with_the_move() -> None:
     sweep.move = move
 
 
+def bad_files_renamed() -> None:
+    """Move bad files away by a rename, whose two halves may reach the disk in either order."""
+    mending.move_durably = lambda path, target: path.rename(target)
+
+
 WEAKNESSES: dict[str, Callable[[], None]] = {
     weakness.__name__: weakness
     for weakness in (
@@ -190,6 +195,7 @@ WEAKNESSES: dict[str, Callable[[], None]] = {
         migrated_after_format,
         files_removed_with_their_rows,
         files_removed_with_the_move,
+        bad_files_renamed,
         acknowledged_before_commit,
     )
 }

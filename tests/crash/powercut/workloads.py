@@ -223,6 +223,31 @@ def migrate(store: Path, acknowledge: Acknowledge) -> None:
         acknowledge.saved(client, client.save(numbers(80, 5000), "after"))
 
 
+def damaged(store: Path, acknowledge: Acknowledge) -> None:
+    """Begin with a pack one of whose blobs has a flipped byte."""
+    buffers = [numbers(140 + number, 5000) for number in range(3)]
+    with lineal.open(store) as client:
+        acknowledge.saved(client, client.save(dict(zip("abc", buffers, strict=True)), "value"))
+    (pack,) = (store / "packs").iterdir()
+    data = bytearray(pack.read_bytes())
+    data[data.index(buffers[1].tobytes()) + 100] ^= 1
+    pack.chmod(0o644)
+    pack.write_bytes(data)
+    acknowledge(damaged=pack.name)
+    acknowledge(damaged=str(digest_of(buffers[1].tobytes())))
+    acknowledge(copy=str(digest_of(data)))
+
+
+def repair(store: Path, acknowledge: Acknowledge) -> None:
+    """Copy what is sound out of a damaged pack, move that away, and put what was lost again."""
+    buffers = [numbers(140 + number, 5000) for number in range(3)]
+    with lineal.open(store) as client:
+        repaired = client.repair()
+        assert (len(repaired.mended), len(repaired.quarantined), len(repaired.lost)) == (2, 1, 1)
+        acknowledge.saved(client, client.save(dict(zip("abc", buffers, strict=True)), "value"))
+        acknowledge(healed=str(digest_of(buffers[1].tobytes())))
+
+
 def two_processes(store: Path, acknowledge: Acknowledge) -> None:
     """Save from a forked child and from its parent, in turn."""
     with lineal.open(store) as client:
@@ -249,6 +274,7 @@ WORKLOADS: dict[str, tuple[Phase, Phase]] = {
     "put_by_others": (filled, put_by_others),
     "rebuild": (filled, rebuild),
     "migrate": (of_format_1, migrate),
+    "repair": (damaged, repair),
     "two_processes": (empty, two_processes),
     **COLLECTING,
 }
