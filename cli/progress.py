@@ -1,12 +1,16 @@
-"""Progress on a terminal: one line on stderr while something takes long, gone when it is done."""
+"""Progress on a terminal: one line on stderr once something takes long, gone when it is done."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..client import Progress, reporting
+
+PATIENCE_S = 0.5
+"""What takes no longer than this is not worth a line."""
 
 
 @contextmanager
@@ -26,13 +30,19 @@ def shown_progress() -> Iterator[None]:
         DownloadColumn(),
         TransferSpeedColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks = {}
+    bars = Bars(*columns, console=Console(stderr=True), transient=True)
+    tasks = {}
+    begun_s = time.monotonic()
 
-        def show(progress: Progress) -> None:
-            if progress.stage not in tasks:
-                tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total_bytes)
-            bars.update(tasks[progress.stage], completed=progress.done_bytes, total=progress.total_bytes)
+    def show(progress: Progress) -> None:
+        if progress.stage not in tasks:
+            tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total_bytes)
+        bars.update(tasks[progress.stage], completed=progress.done_bytes, total=progress.total_bytes)
+        if time.monotonic() - begun_s > PATIENCE_S:
+            bars.start()
 
+    try:
         with reporting(show):
             yield
+    finally:
+        bars.stop()

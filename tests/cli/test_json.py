@@ -118,7 +118,17 @@ def test_what_writes_has_the_documented_fields(command: Command, copied: Any) ->
 
 
 def test_every_kind_is_tested() -> None:
-    others = {"rebuild", "repair", "damage", "orphan", "step", "pipeline-version", "unpin", "recomputation"}
+    others = {
+        "rebuild",
+        "repair",
+        "damage",
+        "orphan",
+        "step",
+        "pipeline-version",
+        "unpin",
+        "recomputation",
+        "repacking",
+    }
     assert {kind for _, kind, *_ in LISTS + DOCUMENTS} | others == set(KINDS)
 
 

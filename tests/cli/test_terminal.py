@@ -17,13 +17,23 @@ import lineal
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def on_terminal(*argv: str, store: Path, columns: int = 100, **environment: str) -> str:
+IMPATIENT = """
+import sys
+import lineal.cli, lineal.cli.progress
+lineal.cli.progress.PATIENCE_S = 0
+sys.exit(lineal.cli.main(sys.argv[1:]))
+"""
+
+
+def on_terminal(
+    *argv: str, store: Path, columns: int = 100, program: tuple[str, str] = ("-m", "lineal"), **environment: str
+) -> str:
     """What a command writes to a pseudo-terminal of its own."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (40, columns))
     inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "TERM")}
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "lineal", *argv, "--store", str(store)],
+        [sys.executable, "-P", *program, *argv, "--store", str(store)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -127,10 +137,10 @@ def test_a_pipe_gets_no_escapes(trained: Path) -> None:
         assert b"\x1b" not in done.stdout
 
 
-def test_a_collection_shows_its_progress_and_leaves_only_its_result(copied: Path) -> None:
+def test_a_long_collection_shows_its_progress_and_leaves_only_its_result(copied: Path) -> None:
     with lineal.open(copied) as store:
         store.release("raw")
-    written = on_terminal("gc", "--grace", "0s", store=copied)
+    written = on_terminal("gc", "--grace", "0s", store=copied, program=("-c", IMPATIENT))
     assert "collecting" in written
     last = COLOURS.sub("", written).splitlines()[-1]
     assert " ".join(last.split()) == "freed 250.1 KiB in 2 blobs and 1 file"
