@@ -12,7 +12,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     script = tmp_path / "study.py"
     script.write_text("\n".join([*blocks, "print(samples.shape)"]))
     done = subprocess.run([sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -21,9 +21,12 @@ def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path:
     assert lines[0] == "['cached', 'cached']"
     assert lines[1].startswith("{'mean': 0.0") or lines[1].startswith("{'mean': -0.0")
     assert lines[2].startswith("summary@1  dict  ")
-    assert lines[-3].strip() in {"├─ n = 100000", "└─ seed = 0"}
-    assert lines[-2] == "['study-1']"
-    assert lines[-1] == "(100000,)"
+    assert lines[-7].strip() in {"├─ n = 100000", "└─ seed = 0"}
+    assert lines[-6] == "['study-1']"
+    assert int(lines[-5]) < 1000
+    assert lines[-4] == "b'pixels'"
+    assert lines[-3] == "()"
+    assert lines[-2:] == ["True", "(100000,)"]
 
 
 def test_the_readmes_targets_exist() -> None:
