@@ -27,6 +27,7 @@ from .source import FileSource, Source, blocks
 MAP_FROM_BYTES = 1024 * 1024
 """From this size on, mapping beats reading."""
 
+_RESCUES_MAX = 100
 _DIGEST_NAME = re.compile(r"[0-9a-f]{64}")
 _LOST_HINT = "Run `lineal repair`; else run the step that made it again with caching off: that puts it back."
 _DAMAGED_HINT = "Run `lineal repair`: it says how to make it again."
@@ -239,16 +240,20 @@ class BlobFiles:
 
     def _sync(self, volume: Volume) -> Path:
         path = self.volume_path(volume)
-        self._holds.rescue(volume, path)
-        try:
-            fd = os.open(path, os.O_RDONLY)
-        except FileNotFoundError as error:
-            raise missing(volume.digest, path) from error
+        fd = self._open_held(volume, path)
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
         return path.parent
+
+    def _open_held(self, volume: Volume, path: Path) -> int:
+        """Open a held volume, however often a collector takes its name away meanwhile."""
+        for _ in range(_RESCUES_MAX):
+            self._holds.rescue(volume, path)
+            with suppress(FileNotFoundError):
+                return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        raise missing(volume.digest, path)
 
     def read(self, digest: Digest) -> bytes:
         """The whole blob, verified."""

@@ -119,7 +119,7 @@ def test_changed_code_is_refused_before_anything_runs_and_what_differs_is_named(
     project.job(1)
     evict(client, "data", "left")
     path = Path(project.__file__)
-    path.write_text(path.read_text().replace("+ 2", "+ 3"))
+    path.write_text(path.read_text().replace("+ 2", "+ 333"))
     del sys.modules[project.__name__]
     head = client.head
     with pytest.raises(RecomputeFailed, match="the code of step 'split' is not what it was") as caught:
