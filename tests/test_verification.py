@@ -9,39 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from damage import change, flip, part_of
 
 import lineal
 from lineal import Client
-from lineal.cas import CATALOG, VOLUMES, BlobPart, Cut, Digest, Inline, Whole, digest_of, reporting
+from lineal.cas import CATALOG, VOLUMES, Cut, Digest, Inline, Whole, digest_of, reporting
 from lineal.events.rows import key
 from lineal.verification import Damage, DamageKind
-
-
-def flip(path: Path, offset: int) -> None:
-    """Change one bit of a file."""
-    path.chmod(0o644)
-    with path.open("r+b") as file:
-        file.seek(offset)
-        (byte,) = file.read(1)
-        file.seek(offset)
-        file.write(bytes([byte ^ 1]))
-
-
-def change(client: Client, database: str, row_key: bytes, value: bytes | None) -> None:
-    """Write a row past everything that keeps it right."""
-    environment = client.store.environment
-    with environment.begin(write=True) as txn:
-        if value is None:
-            assert txn.delete(row_key, db=environment.databases[database])
-        else:
-            txn.put(row_key, value, db=environment.databases[database])
-
-
-def part_of(client: Client, reference: str, number: int = 0) -> BlobPart:
-    """A blob under an artifact version."""
-    part = list(client.artifact(reference).manifest.named())[number]
-    assert isinstance(part, BlobPart)
-    return part
 
 
 def place_of(client: Client, digest: Digest) -> Any:
