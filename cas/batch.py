@@ -23,7 +23,7 @@ from .pack import PackWriter
 from .place import WHOLE, BlobKind, Cut, Extent, Inline, Place, Volume, VolumeKind, volumes_of
 from .progress import Stage
 from .reader import Finder
-from .source import BufferSource, FileSource, Source
+from .source import BufferSource, FileSource, Source, digest_of_source
 from .succession import Piece, digest_of_pieces, pieces_of, succeed, volumes_within
 
 _OPEN_MAX = 64
@@ -94,6 +94,22 @@ class Batch:
             elif not self._succeed(digest, BufferSource(data), kind, item_bytes, after):
                 self._put_scratch(self._files.write(digest, data, self._stage), digest, size_bytes, kind)
         return digest
+
+    def put_source(self, source: Source, *, after: Digest | None = None) -> BlobPart:
+        """Take bytes that can be read at any place, in constant memory; they must not change until this returns."""
+        size_bytes = source.size_bytes
+        if size_bytes < MAP_FROM_BYTES:
+            data = bytearray(size_bytes)
+            source.read_into(0, memoryview(data))
+            return BlobPart(self.put(data), size_bytes)
+        digest = digest_of_source(source)
+        with disk_errors(self._files.root, size_bytes):
+            if not self._is_taken(digest, size_bytes, BlobKind.BYTES) and not self._succeed(
+                digest, source, BlobKind.BYTES, 1, after
+            ):
+                scratch = self._files.copy(Volume(VolumeKind.BLOB, digest, size_bytes), source, self._stage)
+                self._put_scratch(scratch, digest, size_bytes, BlobKind.BYTES)
+        return BlobPart(digest, size_bytes)
 
     def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
         """Take bytes as they come, in constant memory: they are written first, and dropped where they are known."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from .digest import Buffer, Digest
 from .manifest import BlobPart, Manifest, ManifestPart
 from .place import BlobKind, Inline, Place
+from .source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ class BlobWriter(Protocol):
             item_bytes: Size of the elements that the bytes are made of, where they are.
             after: The blob that these bytes succeed.
         """
+
+    def put_source(self, source: Source, *, after: Digest | None = None) -> BlobPart:
+        """Take bytes that can be read at any place, in constant memory; they must not change until this returns."""
 
     def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
         """Take bytes as they come, in constant memory."""

@@ -35,7 +35,13 @@ _PAGE_SIZE_OFFSET = 40
 _HEAD_TRIES = 5
 _META_MAGIC = 0xBEEFC0DE
 _FULL_TEXTS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
-_DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
+_DAMAGE = (
+    lmdb.CorruptedError,
+    lmdb.IncompatibleError,
+    lmdb.InvalidError,
+    lmdb.PageNotFoundError,
+    lmdb.VersionMismatchError,
+)
 _reopening = threading.Lock()
 _REOPEN_HINT = "Open the store again; what was acknowledged is safe."
 

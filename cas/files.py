@@ -179,7 +179,7 @@ class BlobFiles:
             raise
         return scratch
 
-    def copy(self, volume: Volume, source: Source) -> Scratch:
+    def copy(self, volume: Volume, source: Source, stage: Stage | None = None) -> Scratch:
         """Write the bytes of a volume from a source to a scratch file. Raises `BlobCorrupt` if they are others."""
         scratch = self.scratch()
         scratch.volume = volume
@@ -189,7 +189,7 @@ class BlobFiles:
                 allocate(scratch.fd, volume.size_bytes)
                 for block in blocks(source):
                     hasher.update(block)
-                    write_all(scratch.fd, block, preallocate=False)
+                    write_all(scratch.fd, block, preallocate=False, stage=stage)
             if hasher.digest() != volume.digest:
                 raise corrupt(volume.digest, self.volume_path(volume), "its bytes have another digest", _noun(volume))
         except BaseException:

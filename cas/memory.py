@@ -11,6 +11,7 @@ from .digest import Buffer, Digest, digest_of
 from .ingest import opened, pieces_of
 from .manifest import BlobPart
 from .place import BlobKind
+from .source import Source, blocks
 
 
 class MemoryBlobs:
@@ -28,6 +29,10 @@ class MemoryBlobs:
         digest = digest_of(data)
         self._data.setdefault(digest, bytes(data))
         return digest
+
+    def put_source(self, source: Source, *, after: Digest | None = None) -> BlobPart:
+        """Keep the bytes."""
+        return self.put_stream(blocks(source))
 
     def put_stream(self, chunks: Iterable[Buffer], *, after: Digest | None = None) -> BlobPart:
         """Keep the bytes; each chunk is taken before the next is asked for, which may come in the same memory."""

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from ..cas.content import Content
 from ..cas.digest import Buffer
 from ..cas.manifest import Plain
+from ..cas.source import Source
 from ..cas.tree import FileEntry, Tree
 from ..errors import Invalid
 
@@ -126,6 +127,9 @@ class PartWriter(Protocol):
             data: C-contiguous; it is not copied where it becomes a blob.
             item_bytes: Size of the elements that the bytes are made of.
         """
+
+    def source(self, name: str, source: Source) -> None:
+        """Add raw bytes that can be read at any place, in constant memory, as a blob of their own."""
 
     def stream(self, name: str, chunks: Iterable[Buffer]) -> None:
         """Add raw bytes as they come, in constant memory, as a blob of their own."""

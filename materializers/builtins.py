@@ -18,6 +18,9 @@ from .tree import TreeEncoder, decode
 
 _TREE, _MARKED_TREE, _STR, _BYTES, _BYTEARRAY = range(5)
 _SHOWN_MAX_KEYS = 32
+_PIECEWISE_FROM_CHARACTERS = 16 * 1024 * 1024
+"""Texts from this length on are not encoded whole: that would take their size in memory once more."""
+_PIECE_CHARACTERS = 256 * 1024
 
 
 class PlainValues(Materializer[Any]):
@@ -69,8 +72,15 @@ class PlainValues(Materializer[Any]):
 def _save_sequence(value: Any, parts: PartWriter) -> int | None:
     """Write a large text or byte string as it is, so that its blob is nothing else."""
     data: bytes | bytearray
+    if type(value) is str and len(value) >= _PIECEWISE_FROM_CHARACTERS:
+        if value.isascii():
+            parts.source("data", AsciiSource(value))
+        else:
+            pieces = range(0, len(value), _PIECE_CHARACTERS)
+            parts.stream("data", (_encoded(value[start : start + _PIECE_CHARACTERS]) for start in pieces))
+        return _STR
     if type(value) is str and len(value) > INLINE_MAX_BYTES // 4:
-        data = value.encode("utf-8", "surrogatepass")
+        data = _encoded(value)
         layout = _STR
     elif type(value) is bytes or type(value) is bytearray:
         data = value
@@ -81,6 +91,25 @@ def _save_sequence(value: Any, parts: PartWriter) -> int | None:
         return None
     parts.buffer("data", data)
     return layout
+
+
+class AsciiSource:
+    """The bytes of a text whose characters are all ASCII, encoded where they are asked for."""
+
+    def __init__(self, text: str) -> None:
+        """Stand for this text."""
+        self._text = text
+        self.size_bytes = len(text)
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Encode a part of the text."""
+        for start in range(0, target.nbytes, _PIECE_CHARACTERS):
+            stop = min(start + _PIECE_CHARACTERS, target.nbytes)
+            target[start:stop] = self._text[offset + start : offset + stop].encode("ascii")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _load_sequence(layout: int, data: memoryview) -> str | bytes | bytearray:

@@ -16,6 +16,7 @@ from ..cas.digest import Buffer
 from ..cas.directory import copy_below, directory_manifest, file_part
 from ..cas.manifest import INLINE_MAX_BYTES, BlobPart, Manifest, ManifestPart, Part, Plain
 from ..cas.place import BlobKind
+from ..cas.source import Source
 from ..cas.tree import EXECUTABLE, FileEntry, Tree
 from ..errors import Invalid, UnsavableValue
 from .base import PICKLE_FORMAT, Materializer, TooDeep, type_name
@@ -63,6 +64,10 @@ class ManifestWriter:
         after = None if self._slot is None or size_bytes < COMPARED_MIN_BYTES else self._slot.blob(name)
         digest = self._blobs.put(view.cast("B"), item_bytes=item_bytes, after=after)
         self.parts.append((name, BlobPart(digest, size_bytes)))
+
+    def source(self, name: str, source: Source) -> None:
+        after = None if self._slot is None else self._slot.blob(name)
+        self.parts.append((name, self._blobs.put_source(source, after=after)))
 
     def stream(self, name: str, chunks: Iterable[Buffer]) -> None:
         after = None if self._slot is None else self._slot.blob(name)

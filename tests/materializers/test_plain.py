@@ -6,6 +6,8 @@ import enum
 import math
 import pathlib
 import struct
+import subprocess
+import sys
 import uuid
 import zoneinfo
 from collections.abc import Callable
@@ -19,7 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineal.cas import MemoryBlobs
+from lineal import Client
+from lineal.cas import MemoryBlobs, digest_of
 from lineal.materializers import load, runs_code, save
 
 RoundTrip = Callable[[Any], tuple[Any, Any]]
@@ -220,3 +223,33 @@ def test_metadata_says_what_is_small_and_worth_a_search() -> None:
 
 def content(value: Any) -> bytes:
     return save(value, MemoryBlobs()).manifest.digest
+
+
+@pytest.mark.parametrize("last", ["é", "a", "\ud800"], ids=["wide", "ascii", "surrogate"])
+def test_a_text_that_is_encoded_in_pieces_has_the_content_of_one_encoded_whole(client: Client, last: str) -> None:
+    text = "line of text\n" * 1_400_000 + last
+    manifest = client.save(text, "text").manifest
+    (part,) = manifest.named()
+    assert part.digest == digest_of(text.encode("utf-8", "surrogatepass"))
+    assert client.load("text") == text
+    client.save(text[:5000] + "inserted" + text[5000:], "text")
+    client.flush()
+    assert client.load("text") == text[:5000] + "inserted" + text[5000:]
+    assert sum(file.stat().st_size for file in (client.path / "packs").iterdir()) < 100
+
+
+def test_a_long_text_is_saved_without_a_second_copy_of_it(tmp_path: pathlib.Path) -> None:
+    script = """if True:
+        import resource, sys
+        import lineal
+        text = "0123456789abcdef" * (12 << 20)
+        with lineal.open(sys.argv[1]) as store:
+            store.save("warm" * 1_000_000, "warm")
+            store.flush()
+            before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            store.save(text, "text")
+            store.flush()
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib)
+    """
+    done = subprocess.run([sys.executable, "-P", "-c", script, tmp_path / "s"], capture_output=True, text=True)
+    assert int(done.stdout) < 64 * 1024, done.stderr
