@@ -7,16 +7,20 @@ import os
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate
 from types import TracebackType
 
+from blake3 import blake3
+
+from .digest import Digest, digest_of
 from .files import MAP_FROM_BYTES, BlobFiles, corrupt
 from .mapping import map_privately
 from .place import Cut, Extent, Volume
-from .progress import STEP_BYTES, Stage
+from .progress import Stage
 
 _OPEN_MAX = 64
-_READ_BYTES = 8 * 1024 * 1024
+_READ_BYTES = 4 * 1024 * 1024
 _HUGE_PAGES_FROM_BYTES = 4 * 1024 * 1024
 _WORD_BYTES = 8
 
@@ -73,19 +77,38 @@ class ExtentReader:
         return fd
 
 
-def assemble(files: BlobFiles, place: Cut, start: int, stop: int) -> memoryview:
-    """A part of a cut blob as writable private memory: mapped if it lies in one place, else read together."""
+def assemble(files: BlobFiles, place: Cut, start: int, stop: int) -> tuple[memoryview, Digest | None]:
+    """A part of a cut blob as writable private memory, mapped if it lies in one place, else read together.
+
+    What was read whole is digested on the way, on another core where it is large; what is mapped has no digest.
+    """
     extents = tuple(place.within(start, stop))
     if is_mapped(Cut(extents)):
-        return _mapped(files, extents[0])
+        return _mapped(files, extents[0]), None
     target = private_memory(stop - start)
-    stage = Stage("loading", stop - start)
+    is_whole = sum(extent.size_bytes for extent in place.extents) == target.nbytes
     with ExtentReader(files, extents) as reader:
-        for done in range(0, target.nbytes, STEP_BYTES):
-            step = target[done : done + STEP_BYTES]
+        if target.nbytes > _READ_BYTES:
+            return target, _fill_in_steps(target, reader, is_whole)
+        reader.read_into(0, target)
+    return target, digest_of(target) if is_whole else None
+
+
+def _fill_in_steps(target: memoryview, reader: ExtentReader, is_whole: bool) -> Digest | None:
+    stage = Stage("loading", target.nbytes)
+    hasher = blake3()
+    # A pool of its own: one that outlived the call would not survive a fork.
+    with ThreadPoolExecutor(1, "lineal-digest") as pool:
+        digested: list[Future[object]] = []
+        for done in range(0, target.nbytes, _READ_BYTES):
+            step = target[done : done + _READ_BYTES]
             reader.read_into(done, step)
             stage.advance(step.nbytes)
-    return target
+            if is_whole:
+                digested.append(pool.submit(hasher.update, step))
+        for future in digested:
+            future.result()
+    return Digest(hasher.digest()) if is_whole else None
 
 
 def is_mapped(place: Cut) -> bool:

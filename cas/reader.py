@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..errors import BlobCorrupt, BlobMissing
 from .digest import Digest, digest_of
 from .durable import disk_errors
-from .extents import ExtentReader, assemble, is_mapped
+from .extents import ExtentReader, assemble
 from .files import BlobFiles, corrupt
 from .place import Cut, Inline, Row, Volume, Whole
 from .source import digest_of_source
@@ -57,7 +57,7 @@ class PlacedBlobs:
         """A part of a cut blob; one that was moved to another volume meanwhile is looked up once more."""
         assert isinstance(row.place, Cut)
         try:
-            data = assemble(self._files, row.place, start, stop)
+            data, found = assemble(self._files, row.place, start, stop)
         except BlobMissing:
             moved = self._row(digest)
             if moved is None or moved.place == row.place:
@@ -65,8 +65,7 @@ class PlacedBlobs:
             if isinstance(moved.place, Cut):
                 return self._assembled(digest, moved, start, stop)
             return self._view(digest, row.size_bytes, start, stop)
-        is_copied_whole = stop - start == row.size_bytes and not is_mapped(row.place)
-        if is_copied_whole and digest_of(data) != digest:
+        if found is not None and found != digest:
             raise corrupt(digest, self._files.root, "its extents have other bytes")
         return data
 
