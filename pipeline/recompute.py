@@ -29,6 +29,7 @@ from .fingerprint import CodeManifest, CodeWalker, fingerprint
 from .graph import Gathered, Graph, Leaf, Node, Template, causes, key_digest
 from .outputs import Outputs, OutputSpec
 from .runner import Plan, Ready, Runner
+from .script import MAIN
 from .step import Step, StepOptions
 
 PIPELINE = "recompute"
@@ -149,7 +150,9 @@ def _found(function: str, version: ArtifactVersionView) -> Step[..., Any]:
             return Step(found, StepOptions())
     raise RecomputeFailed(
         f"{version} can't be made again: its step's function {function} can't be imported",
-        hint="Run it where that module can be imported; a function inside another one never can.",
+        hint=f"Give the script that ran: `lineal recompute {version} --script FILE`."
+        if names[0] == MAIN
+        else "Run it where that module can be imported; a function inside another one never can.",
     )
 
 

@@ -218,3 +218,47 @@ def one(n: int) -> int:
 @step
 def described(value: Any) -> Annotated[str, Artifact("described")]:
     return repr(value) + " " * 20_000
+
+
+SCRIPT = """
+from pathlib import Path
+from typing import Annotated
+import lineal
+from lineal import pipeline, step
+
+OFFSET = 40
+
+@step
+def answer() -> Annotated[list, "answer"]:
+    return [OFFSET + 2] * 10_000
+
+@pipeline
+def asking():
+    answer()
+
+if __name__ == "__main__":
+    Path("ran").open("a").write("x")
+    with lineal.open("store") as store:
+        asking()
+        store.release("answer")
+        store.collect(grace_s=0)
+"""
+
+
+def test_a_step_of_a_script_is_found_in_it_without_running_the_script_once_more(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    subprocess.run([sys.executable, "-P", "script.py"], cwd=tmp_path, check=True)
+    command = [sys.executable, "-P", "-m", "lineal", "recompute", "answer@1", "--store", "store"]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "--script" in refused.stderr
+    done = subprocess.run([*command, "--script", "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert "its digest is the same" in done.stdout, done.stderr
+    assert (tmp_path / "ran").read_text() == "x"
+    (tmp_path / "script.py").write_text(SCRIPT.replace("OFFSET = 40", "OFFSET = 41"))
+    with lineal.open(tmp_path / "store") as store:
+        assert store.load("answer@1") == [42] * 10_000
+        store.release("answer@1")
+        store.collect(grace_s=0)
+    changed = subprocess.run([*command, "--script", "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert "is not what it was" in changed.stderr
