@@ -96,7 +96,11 @@ class Store:
         """
         submission = _Append(self, events, blobs, after)
         self.blobs.announce(blobs, submission.number)
-        return self._committer.submit(submission)
+        try:
+            return self._committer.submit(submission)
+        except BaseException:
+            submission.settle()
+            raise
 
     def forget_failures(self, tickets: Sequence[Ticket]) -> None:
         """Leave out of later flushes what was raised already."""

@@ -166,9 +166,11 @@ class Batch:
             self._take(digest, size_bytes, kind, WHOLE)
             return True
         row = self._find(digest)
-        if row is None or not self._hold(volumes_of(digest, size_bytes, row.place)):
+        volumes = set() if row is None else volumes_of(digest, size_bytes, row.place)
+        was_held = volumes <= self._held
+        if row is None or not self._hold(volumes):
             return False
-        if self._find(digest) != row:
+        if not was_held and self._find(digest) != row:
             return False  # A collector was faster; what is there again may have a name that is not durable.
         self._take(digest, size_bytes, kind, row.place)
         return True

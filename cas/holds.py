@@ -37,10 +37,20 @@ class Holds:
             if self._counts[volume] == 0 and not self._link(path, self._name(volume)):
                 del self._counts[volume]
                 return False
-            if self._counts[volume] == 0 and (inode := _inode(self._name(volume))) is not None:
-                self._inodes[volume] = inode
+            if self._counts[volume] == 0:
+                self._remember(volume)
             self._counts[volume] += 1
             return True
+
+    def _remember(self, volume: Volume) -> None:
+        name = self._name(volume)
+        try:
+            inode = _inode(name)
+        except OSError:
+            name.unlink(missing_ok=True)
+            raise
+        if inode is not None:
+            self._inodes[volume] = inode
 
     def release(self, volume: Volume) -> None:
         """End one hold; what is not held is left alone."""

@@ -53,7 +53,9 @@ def ingest_file(
         found = os.fstat(fd)
         scratch = files.scratch()
         try:
-            if _clone(fd, found, scratch.fd):
+            with disk_errors(scratch.path, found.st_size):
+                is_cloned = _clone(fd, found, scratch.fd)
+            if is_cloned:
                 digest, size_bytes = _digest_of_pieces(pieces_of(scratch.fd, scratch.path), stage)
             else:
                 with disk_errors(scratch.path, found.st_size):
