@@ -15,6 +15,7 @@ from typing import Any
 from .cas.environment import DATA_FILE
 from .cas.progress import Progress as Progress
 from .cas.progress import reporting as reporting
+from .cas.store import stored_bytes
 from .collection import GRACE, Collection, collect, pin, release_contents, repack, unpin
 from .directory import LOG, find_store
 from .errors import StoreClosed
@@ -35,7 +36,7 @@ class Usage:
     """What a store holds."""
 
     stored_bytes: int
-    """All blobs, each once."""
+    """What blobs take: those in the catalog, and the files of the others, each once."""
     logical_bytes: int
     """All outputs of all step runs and all saves, each as if it were stored for itself."""
     blobs: int
@@ -78,10 +79,12 @@ class Client(History):
         A value that is there already, under whatever name, is stored no second time.
 
         Raises:
+            StoreFull, StoreBroken: This save, or an earlier one that was on its way, could not be written.
             InvalidName: The name can't name an artifact.
             UnsavableValue: A part of the value has no byte form.
         """
         store = self.store
+        store.raise_failed()
         check_name(name, "artifact")
         with store.blobs.batch() as batch:
             saved = save_value(value, batch, previous=Previous(partial(newest_content, store, name), store.blobs))
@@ -117,7 +120,7 @@ class Client(History):
         entries = list(store.blobs.entries())
         outputs = (output for recorded in self.events() for output in recorded.event.made)
         return Usage(
-            stored_bytes=sum(entry.size_bytes for entry in entries),
+            stored_bytes=stored_bytes(entries),
             logical_bytes=sum(output.size_bytes for output in outputs),
             blobs=len(entries),
             events=self.head.seq,

@@ -19,6 +19,7 @@ from .cas.durable import sync_directory, write_durably
 from .cas.environment import DATA_FILE
 from .cas.format_1 import upgrade_catalog
 from .cas.locks import only_creator
+from .cas.standalone import MAGIC as CONTENT_MAGIC
 from .errors import FormatTooNew, FormatTooOld, LogCorrupt, NotAStore, StoreNotFound
 from .events.catalogue import StoreCreated
 from .events.codec import encode
@@ -92,6 +93,8 @@ def create_store(path: Path, time_us: int) -> None:
         if (path / FORMAT_FILE).exists():
             return
         foreign = sorted(entry.name for entry in path.iterdir() if not _is_own(entry.name))
+        if foreign == [DIRECTORY_NAME]:
+            raise not_found(path)
         if foreign:
             raise NotAStore(
                 f"the directory is not empty and not a store; it holds {foreign[0]!r}",
@@ -218,6 +221,8 @@ def _read_fields(path: Path) -> dict[str, Any]:
     place = path / FORMAT_FILE
     try:
         fields: dict[str, Any] = json.loads(place.read_bytes())
+        if fields["magic"] == CONTENT_MAGIC:
+            raise NotAStore("this is a content store", where=path, hint="Open it with lineal.cas.ContentStore.")
         magic, version, required = fields["magic"], fields["version"], fields["required"]
         if magic == "lineal" and (version > FORMAT_VERSION or required):
             raise FormatTooNew(

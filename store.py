@@ -106,6 +106,10 @@ class Store:
         """Leave out of later flushes what was raised already."""
         self._committer.forget(tickets)
 
+    def raise_failed(self) -> None:
+        """Raise what made an earlier submission fail, if nobody has heard of it; waits for nothing."""
+        self._committer.raise_failed()
+
     def flush(self) -> None:
         """Return when all that was submitted is durable; raise what made a submission fail."""
         self._committer.flush()

@@ -46,7 +46,7 @@ def full(where: Path | str, needed_bytes: int) -> StoreFull:
     return StoreFull(
         f"no room left to write {needed_bytes:,} bytes",
         where=where,
-        hint="Free that much space or raise the limit, then run again; nothing acknowledged was lost.",
+        hint="Free that much space (`lineal gc` may help) or raise the limit; nothing acknowledged was lost.",
         needed_bytes=needed_bytes,
     )
 

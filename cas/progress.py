@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 STEP_BYTES = 32 * 1024 * 1024
 """Long writes and reads report at least this often."""
+_TOLD_BYTES = 4 * 1024 * 1024
+"""And listeners hear of no less, but of the beginning, and of the end where it is known."""
 
 
 class Progress(NamedTuple):
@@ -42,14 +44,14 @@ def reporting(listener: Listener) -> Iterator[None]:
 class Stage:
     """One thing that takes long. Threads may share it; where nobody listens it costs next to nothing."""
 
-    __slots__ = ("_done_bytes", "_listener", "_lock", "_name", "_total_bytes")
+    __slots__ = ("_done_bytes", "_heard_bytes", "_listener", "_lock", "_name", "_total_bytes")
 
     def __init__(self, name: str, total_bytes: int | None = None) -> None:
         """Begin; who listens now will hear of all of it."""
         self._listener = _listener.get()
         self._lock = threading.Lock()
         self._name = name
-        self._done_bytes = 0
+        self._done_bytes = self._heard_bytes = 0
         self._total_bytes = total_bytes
 
     @property
@@ -62,4 +64,7 @@ class Stage:
         if self._listener is not None:
             with self._lock:
                 self._done_bytes += by_bytes
-                self._listener(Progress(self._name, self._done_bytes, self._total_bytes))
+                is_much = self._done_bytes - self._heard_bytes >= _TOLD_BYTES
+                if is_much or not self._heard_bytes or self._done_bytes == self._total_bytes:
+                    self._heard_bytes = self._done_bytes
+                    self._listener(Progress(self._name, self._done_bytes, self._total_bytes))

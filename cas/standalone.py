@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import BlobCorrupt, BlobMissing, Conflict, FormatTooNew, Invalid, ManifestCorrupt, NotAStore
+from ..errors import BlobMissing, Conflict, Corrupt, FormatTooNew, Invalid, NotAStore
 from .batch import Batch
 from .blob import Blob, read_manifest, walk
 from .compact import make_whole
@@ -33,7 +33,7 @@ from .tree import Tree
 from .verification import Findings, verify_blobs
 
 FORMAT_VERSION = 1
-_FORMAT_FILE, _CATALOG, _MAGIC = "FORMAT", "catalog", "lineal.cas"
+_FORMAT_FILE, _CATALOG, MAGIC = "FORMAT", "catalog", "lineal.cas"
 _KEPT = "kept"
 _MAP_SIZE_BYTES = 256 << 30
 _LABEL_MAX_BYTES = 500
@@ -139,7 +139,10 @@ class ContentStore:
         return self.blobs.view(digest, row.size_bytes, start, stop)
 
     def tree(self, digest: Digest) -> Tree:
-        """A stored directory, to look into. Raises `ManifestCorrupt` if the digest is none of a directory."""
+        """A stored directory, to look into. Raises `Invalid` if the digest is none of a directory."""
+        row = self.blobs.row(digest)
+        if row is not None and row.kind is not BlobKind.MANIFEST:
+            raise Invalid("this is no directory", where=digest, hint="Give what put_directory returned.")
         return Tree(read_manifest(self.blobs, digest), self.blobs)
 
     def restore(self, digest: Digest, target: str | os.PathLike[str]) -> None:
@@ -202,7 +205,7 @@ class ContentStore:
     def _tree_or_none(self, digest: Digest) -> Tree | None:
         try:
             return self.tree(digest)
-        except (BlobMissing, BlobCorrupt, ManifestCorrupt):
+        except (BlobMissing, Corrupt, Invalid):
             return None
 
     def close(self) -> None:
@@ -291,7 +294,7 @@ def _create(path: Path) -> None:
                 _environment(path).close()
                 for directory in (path / _CATALOG, path, path.parent):
                     sync_directory(directory)
-                write_durably(place, json.dumps({"magic": _MAGIC, "version": FORMAT_VERSION}).encode())
+                write_durably(place, json.dumps({"magic": MAGIC, "version": FORMAT_VERSION}).encode())
     _expect_format(place)
 
 
@@ -305,7 +308,7 @@ def _expect_format(place: Path) -> None:
         magic, version = fields["magic"], int(fields["version"])
     except (ValueError, KeyError, TypeError) as error:
         raise NotAStore("its FORMAT file can't be read", where=place, hint="Restore it from a copy.") from error
-    if magic != _MAGIC:
+    if magic != MAGIC:
         raise NotAStore(
             "its FORMAT file is not one of a content store",
             where=place,

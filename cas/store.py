@@ -59,6 +59,17 @@ class Entry:
         return isinstance(self.place, Inline)
 
 
+def stored_bytes(entries: Iterable[Entry]) -> int:
+    """What blobs take together: in the catalog, and in files, of which each counts once."""
+    inline_bytes = 0
+    volumes: set[Volume] = set()
+    for entry in entries:
+        if entry.is_inline:
+            inline_bytes += entry.size_bytes
+        volumes |= volumes_of(entry.digest, entry.size_bytes, entry.place)
+    return inline_bytes + sum(volume.size_bytes for volume in volumes)
+
+
 class BlobStore:
     """Blobs by digest, in an environment and the files beside it. Threads may share it."""
 

@@ -223,7 +223,7 @@ class Store(TypedDict):
     logical_bytes: int
     """All outputs of all step runs and all saves, each as if it were stored for itself."""
     stored_bytes: int
-    """All blobs, each once."""
+    """What blobs take: those in the catalog, and the files of the others, each once."""
     disk_bytes: int
     """What the directory takes on disk, the log included."""
 

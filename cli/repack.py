@@ -41,5 +41,6 @@ def execute(options: argparse.Namespace, output: Output) -> int:
 
 def _sections(record: Repacking) -> list[Section]:
     count = record["repacked"]
-    outcome = f"{count} buffers have files of their own now" if count else "all large buffers had files of their own"
+    noun = "buffer has a file of its" if count == 1 else "buffers have files of their"
+    outcome = f"{count} {noun} own now" if count else "all large buffers had files of their own"
     return [Fields("", [("version", record["artifact_version"]["reference"]), ("outcome", outcome)])]

@@ -187,6 +187,16 @@ class Committer(Generic[W]):
             if ticket.error is not None:
                 raise ticket.error
 
+    def raise_failed(self) -> None:
+        """Raise the first failure nobody has heard of, if there is one; waits for nothing."""
+        with self._changed:
+            failed = [ticket for ticket in self._failed.values() if ticket.error is not None]
+            if failed:
+                del self._failed[failed[0].number]
+        for ticket in failed[:1]:
+            assert ticket.error is not None
+            raise ticket.error
+
     def await_ticket(self, ticket: Ticket) -> None:
         """Return when a ticket has its outcome; whoever waits for it has heard of it."""
         with self._changed:

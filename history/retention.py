@@ -189,7 +189,9 @@ class _Planner:
         if retention.keep_latest and version.rank == 0:
             return "the latest version"
         if retention.keep_last is not None and version.rank < retention.keep_last:
-            return f"among {_last_text(retention.keep_last)}"
+            return (
+                "the newest version" if retention.keep_last == 1 else f"among the last {retention.keep_last} versions"
+            )
         if self._is_literal(content):
             return "a step took it as a literal"
         return None
@@ -205,7 +207,11 @@ class _Planner:
             age = timedelta(microseconds=self._now_us - self._reader.event(version.used_seq).time_us)
             return f"not used for more than {age_text(retention.max_age)}" if age > retention.max_age else None
         if retention.keep_last is not None and retention.max_bytes is None:
-            return f"not among {_last_text(retention.keep_last)}"
+            return (
+                "not the newest version"
+                if retention.keep_last == 1
+                else f"not among the last {retention.keep_last} versions"
+            )
         return None
 
     def _release(self, waiting: list[VersionKey]) -> None:
@@ -270,7 +276,7 @@ class _Planner:
 
 
 def _last_text(number: int) -> str:
-    return f"the last {number} versions" if number != 1 else "the last 1 version"
+    return "the newest version" if number == 1 else f"among the last {number} versions"
 
 
 def age_text(age: timedelta) -> str:

@@ -54,16 +54,25 @@ def recompute(store: Store, version: ArtifactVersionView, *, allow_pickle: bool)
     Nothing runs before all of it is known to be possible, as far as can be told.
 
     Raises:
+        BlobCorrupt: It is there, but damaged.
         RecomputeFailed: It can't be made again, or what was made is another value, which is then recorded as such.
         StepFailed: A step raised.
     """
     reader = Reader(store, allow_pickle=allow_pickle)
     version = ArtifactVersionView(reader, version.name, version.content)
+    if version.is_available:
+        _require_sound(store, version)
     recipes = [_recipe(reader, missing) for missing in _missing(reader, version)]
     for recipe in recipes:
         if not recipe.version.is_available:
             _follow(store, reader, recipe)
     return version
+
+
+def _require_sound(store: Store, version: ArtifactVersionView) -> None:
+    """Raise `BlobCorrupt` if what is there is damaged: then it has to be moved away before it can be made again."""
+    for digest in version.blobs():
+        store.blobs.verify(digest)
 
 
 def _missing(reader: Reader, wanted: ArtifactVersionView) -> list[ArtifactVersionView]:

@@ -74,7 +74,7 @@ def test_a_policy_frees_the_bytes_of_what_it_releases_and_lineage_stays(client: 
     assert (made.is_evicted, made.is_available) == (True, False)
     assert [node.name for node in client.artifact("sum@1").lineage()] == ["sum", "made"]
     assert runs[0].steps["make"].status == "completed"
-    with pytest.raises(ArtifactEvicted, match=r"made@1 was evicted at event .*: not among the last 1 version"):
+    with pytest.raises(ArtifactEvicted, match=r"made@1 was evicted at event .*: not the newest version"):
         made.load()
     assert client.load("made@3")[0] == 3
     assert client.load("sum@3") == 900_000.0

@@ -47,13 +47,13 @@ def test_a_dry_run_says_what_would_go_and_stay_and_why_and_the_run_does_it(on_co
         ["would be kept", "6 artifact versions"],
         ["would be freed", "250.1 KiB in 2 blobs and 1 file"],
     ]
-    assert ["raw@1", "250.1 KiB", "not among the last 1 version"] in lines
+    assert ["raw@1", "250.1 KiB", "not the newest version"] in lines
     assert ["digits-model@1", "60 B", "pinned as champion"] in lines
     assert ["digits-model@2", "60 B", "the latest version"] in lines
     assert on_copy("log", "--json").out == before
     done = table(on_copy("gc", "--keep-last", "1", "--grace", "0s").out)
     assert done[1:4] == [[cell.removeprefix("would be ") for cell in line] for line in lines[1:4]]
-    assert done[-1] == ["raw@1", "250.1 KiB", "not among the last 1 version"]
+    assert done[-1] == ["raw@1", "250.1 KiB", "not the newest version"]
     assert table(on_copy("gc", "--grace", "0s").out)[1:] == [["freed", "0 B in 0 blobs and 0 files"]]
 
 

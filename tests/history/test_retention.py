@@ -62,10 +62,10 @@ def test_the_last_versions_of_each_artifact_stay_and_what_they_were_made_from(cl
     training(1, lr=5.0)
     found = planned(client, Retention(keep_last=1))
     assert released(found) == {
-        "data@2": "not among the last 1 version",
-        "model@1": "not among the last 1 version",
-        "model@2": "not among the last 1 version",
-        "model@3": "not among the last 1 version",
+        "data@2": "not the newest version",
+        "model@1": "not the newest version",
+        "model@2": "not the newest version",
+        "model@3": "not the newest version",
     }
     assert kept(found) == {
         "data@1": "model@4 was made from it",
