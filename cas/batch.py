@@ -66,13 +66,24 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._discard()
+        if error is not None or not self._is_published:
+            self.drop()
+
+    def _discard(self) -> None:
         for scratch in (*self._scratches, *(pack.scratch for pack in self._packs)):
             scratch.discard()
         self._scratches.clear()
         self._packs.clear()
-        if error is not None or not self._is_published:
-            self._files.release(self._held)
-            self._held.clear()
+
+    def drop(self) -> None:
+        """Forget all that was put, and leave nothing of it; what is put from then on is published as ever."""
+        self._discard()
+        for gathered in (self._receipts, self._pending, self._known):
+            gathered.clear()
+        self._lone = None
+        self._files.release(self._held)
+        self._held.clear()
 
     def put(
         self, data: Buffer, kind: BlobKind = BlobKind.BYTES, *, item_bytes: int = 1, after: Digest | None = None
@@ -222,8 +233,9 @@ class Batch:
             self._packs.append(PackWriter(self._files))
         pack = self._packs[-1]
         if self._lone is not None:
-            (digest, data), self._lone = self._lone, None
+            digest, data = self._lone
             self._pending[digest].pieces.append(Piece(pack, pack.add(data), len(data)))
+            self._lone = None  # Only now: a blob without pieces must not be taken for one that has its bytes.
         return pack
 
     def _succeed(self, digest: Digest, new: Source, kind: BlobKind, item_bytes: int, after: Digest | None) -> bool:
@@ -273,9 +285,10 @@ class Batch:
 
     def _published(self) -> tuple[Blob, ...]:
         if self._lone is not None:
-            (digest, data), self._lone = self._lone, None
-            pending = self._pending.pop(digest)
-            self._put_scratch(self._files.write(digest, data), digest, len(data), pending.kind)
+            digest, data = self._lone
+            scratch = self._files.write(digest, data)
+            self._lone = None
+            self._put_scratch(scratch, digest, len(data), self._pending.pop(digest).kind)
         for pack in self._packs:
             pack.seal()
         self._publish([*self._scratches, *(pack.scratch for pack in self._packs)])
@@ -284,7 +297,16 @@ class Batch:
             place = Cut(tuple(piece.extent() for piece in pending.pieces))
             self._receipts[digest] = Blob(digest, pending.size_bytes, pending.kind, place)
         self._pending.clear()
+        self._release_unneeded()
         return tuple(self._receipts.values())
+
+    def _release_unneeded(self) -> None:
+        """End the holds that no receipt needs, as those on a predecessor that changed: nobody else will."""
+        needed: set[Volume] = set()
+        for blob in self._receipts.values():
+            needed |= volumes_of(blob.digest, blob.size_bytes, blob.place)
+        self._files.release(self._held - needed)
+        self._held &= needed
 
     def _publish(self, scratches: list[Scratch]) -> None:
         """Make files durable; where that fails, nothing that rests on them was taken."""
@@ -297,6 +319,7 @@ class Batch:
         except BaseException:
             self._receipts = {key: one for key, one in self._receipts.items() if isinstance(one.place, Inline)}
             self._pending.clear()
+            self._lone = None
             for pack in self._packs:
                 pack.scratch.discard()
             self._packs.clear()

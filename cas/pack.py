@@ -6,6 +6,8 @@ written once, by one batch, and never appended to: there is no torn tail, and no
 
 from __future__ import annotations
 
+import os
+
 from blake3 import blake3
 
 from .digest import Buffer, Digest
@@ -51,7 +53,13 @@ class PackWriter:
 
     def _write(self, data: Buffer) -> None:
         with disk_errors(self.scratch.path, memoryview(data).nbytes):
-            write_all(self.scratch.fd, data, preallocate=False)
+            try:
+                write_all(self.scratch.fd, data, preallocate=False)
+            except BaseException:
+                # A full disk takes a part: the file must stay what was hashed, as more may come once there is room.
+                os.ftruncate(self.scratch.fd, self.size_bytes)
+                os.lseek(self.scratch.fd, self.size_bytes, os.SEEK_SET)
+                raise
         self._hasher.update(data)
         self.size_bytes += memoryview(data).nbytes
 

@@ -88,11 +88,13 @@ class PlacedBlobs:
         return row if row is not None and self.is_intact(digest, row, {}) else None
 
     def is_intact(self, digest: Digest, row: Row, seen: dict[Volume, bool]) -> bool:
-        """Whether the files of a row are there with their sizes; ``seen`` remembers those looked at."""
+        """Whether a row fits its blob, and its files are there with their sizes; ``seen`` remembers those looked at."""
         if isinstance(row.place, Inline):
             return len(row.place.data) == row.size_bytes
         if isinstance(row.place, Whole):
             return self._files.has(digest, row.size_bytes)
+        if sum(extent.size_bytes for extent in row.place.extents) != row.size_bytes:
+            return False
         volumes = row.place.volumes()
         for volume in volumes - seen.keys():
             seen[volume] = self._files.has_volume(volume)

@@ -96,6 +96,7 @@ def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest) -> Res
         except (Exception, SystemExit) as error:  # noqa: BLE001 — the user's own; the result carries it
             failure, exception = failure_of(error), error
             is_ours = isinstance(error, LinealError) and not is_users
+            batch.drop()  # Of outputs that nothing will name, nothing is kept, least of all on a full disk.
         frames = log.encoded()
         log_digest = None if frames is None else batch.put(frames)
         blobs = batch.publish()

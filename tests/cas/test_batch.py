@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lineal.cas import Batch, BlobKind, Cut, Digest, Inline, Whole, digest_of
+from lineal.cas import Batch, BlobKind, Cut, Digest, Inline, Row, Whole, digest_of
 from lineal.cas import batch as batches
 from lineal.cas.durable import sync_directory
 from lineal.cas.store import Entry
+from lineal.errors import StoreFull
 from lineal.store import Store
 
 MIB = 1024 * 1024
@@ -304,3 +308,54 @@ def test_a_predecessor_that_is_collected_at_this_moment_is_no_predecessor(store:
         digest = batch.put(data + b"more", after=one)
         store.append([], batch.publish()).wait()
     assert store.blobs.read(digest) == data + b"more"
+
+
+@contextmanager
+def room_for_files_of(size_bytes: int) -> Iterator[None]:
+    """Let no file grow larger, as on a full disk."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_a_pack_that_met_a_full_disk_goes_on_with_the_bytes_that_it_had(store: Store) -> None:
+    first, second, third = (os.urandom(size_bytes) for size_bytes in (600_000, 700_000, 50_000))
+    with store.blobs.batch() as batch:
+        kept = [batch.put(first)]
+        with room_for_files_of(500_000), pytest.raises(StoreFull):
+            batch.put(second)
+        kept += [batch.put(third), batch.put(second)]
+        store.append([], batch.publish()).wait()
+    assert [store.blobs.read(digest) for digest in kept] == [first, third, second]
+    (pack,) = packs(store)
+    assert digest_of(pack.read_bytes()).hex() == pack.name
+
+
+def test_a_row_without_the_bytes_of_its_blob_is_mended_by_whoever_puts_the_blob_again(store: Store) -> None:
+    data = os.urandom(900_000)
+    with store.exclusively() as changes:
+        store.blobs.write_row(changes, digest_of(data), Row(BlobKind.BYTES, len(data), Cut(())), None)
+    assert store.blobs.find(digest_of(data)) is None
+    (digest,) = commit(store, (data, None))
+    assert store.blobs.read(digest) == data
+
+
+def test_holds_that_no_receipt_needs_end_with_the_publication(store: Store) -> None:
+    old = os.urandom(2 * MIB)
+    (digest,) = commit(store, (old, None))
+    looks = 0
+
+    def find(wanted: Digest) -> Row | None:
+        nonlocal looks
+        looks += wanted == digest
+        return None if looks > 1 and wanted == digest else store.blobs.find(wanted)
+
+    with Batch(store.blobs.files, find) as batch:
+        batch.put(old[:MIB] + b"new" + old[MIB:], after=digest)
+        blobs = batch.publish()
+    store.append([], blobs).wait()
+    assert looks == 2
+    assert list((store.path / "tmp").iterdir()) == []

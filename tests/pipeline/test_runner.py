@@ -332,6 +332,32 @@ def test_a_full_disk_is_a_typed_error_and_the_store_goes_on(client: Client) -> N
     assert filling().status == "completed"
 
 
+def test_what_a_full_disk_cut_short_is_not_taken_for_stored(client: Client) -> None:
+    import resource
+
+    first, second = (np.random.default_rng(seed).bytes(900_000) for seed in (1, 2))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @step
+    def pair() -> tuple[bytes, bytes]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, hard))
+        return first, second
+
+    @pipeline
+    def filling() -> None:
+        pair()
+
+    try:
+        with pytest.raises(StoreFull):
+            filling()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert client.verify().damages == ()
+    client.save(first, "first")
+    client.flush()
+    assert client.load("first") == first
+
+
 def test_threads_of_a_pool_that_was_passed_in_execute_and_the_pool_stays_open(client: Client) -> None:
     with ThreadPoolExecutor(2) as pool:
         run = chain.with_options(executor=pool)(4)
