@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,16 @@ from pathlib import Path
 from .durable import NO_LINKS
 from .place import Volume
 from .process import ProcessStamp
+
+_all: weakref.WeakSet[Holds] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for holds in list(_all):
+        holds.be_inherited()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class Holds:
@@ -28,12 +39,17 @@ class Holds:
         self._counts: Counter[Volume] = Counter()
         self._inodes: dict[Volume, int] = {}
         self._lock = threading.Lock()
-        self._pid = os.getpid()
+        _all.add(self)
+
+    def be_inherited(self) -> None:
+        """Hear that this is a forked child now: what the parent holds, its lock too, is the parent's."""
+        self._lock = threading.Lock()
+        self._counts = Counter()
+        self._inodes = {}
 
     def hold(self, volume: Volume, path: Path) -> bool:
         """Hold a volume once more; tell whether it is there."""
         with self._lock:
-            self._forget_parents()
             if self._counts[volume] == 0 and not self._link(path, self._name(volume)):
                 del self._counts[volume]
                 return False
@@ -55,7 +71,6 @@ class Holds:
     def release(self, volume: Volume) -> None:
         """End one hold; what is not held is left alone."""
         with self._lock:
-            self._forget_parents()
             if volume not in self._counts:
                 return
             self._counts[volume] -= 1
@@ -80,7 +95,6 @@ class Holds:
         Invariant: an inode's number is not given to another file while the hold is a name of it.
         """
         with self._lock:
-            self._forget_parents()
             return volume in self._inodes and self._inodes[volume] == _inode(path)
 
     def _link(self, source: Path, target: Path) -> bool:
@@ -95,13 +109,6 @@ class Holds:
                 raise
             return source.exists()
         return True
-
-    def _forget_parents(self) -> None:
-        """In a forked child: what the parent holds is the parent's."""
-        if self._pid != os.getpid():
-            self._counts.clear()
-            self._inodes.clear()
-            self._pid = os.getpid()
 
     def _name(self, volume: Volume) -> Path:
         return self._scratch / f"{ProcessStamp.current().token}.{_suffix(volume)}"

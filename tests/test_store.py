@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -330,6 +331,49 @@ def test_events_after_a_failed_submission_are_refused_with_its_error(store: Stor
         with pytest.raises(BlobMissing):
             ticket.wait()
     assert store.head().seq == 1
+
+
+def test_a_store_whose_empty_directories_were_not_copied_goes_on(store_path: Path) -> None:
+    open_store(store_path).close()
+    for directory, _, _ in os.walk(store_path, topdown=False):
+        if not os.listdir(directory):
+            os.rmdir(directory)
+    open_store(store_path, read_only=True).close()
+    store = open_store(store_path)
+    data = os.urandom(2_000_000)
+    with store.blobs.batch() as batch:
+        digest = batch.put(data)
+        store.append([], batch.publish()).wait()
+    assert store.blobs.read(digest) == data
+    store.close()
+
+
+def test_a_child_that_is_forked_while_a_thread_holds_files_does_not_wait_for_it(store: Store) -> None:
+    with store.blobs.batch() as batch:
+        for number in range(10):
+            batch.put(bytes([number]) * 1_100_000)
+        store.append([], batch.publish()).wait()
+    volumes = list(store.blobs.files.volumes())
+    stopping = threading.Event()
+
+    def hold() -> None:
+        while not stopping.is_set():
+            for volume in volumes:
+                store.blobs.files.hold(volume)
+            store.blobs.files.release(volumes)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        for _ in range(20):
+            child = os.fork()
+            if not child:
+                signal.alarm(10)  # Ends a child that hangs.
+                os._exit(not store.blobs.files.hold(volumes[0]))
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stopping.set()
+        thread.join()
 
 
 def test_a_forked_child_goes_on_with_the_store(store: Store) -> None:
