@@ -172,6 +172,7 @@ class Store:
 
     def _recover(self) -> None:
         """Clear what dead processes left: scratch files, and runs that would read as running for ever."""
+        self.blobs.files.complete()
         self.blobs.files.clean_scratch()
         self._projector.rebuild(self._projector.outdated())
         rows = RowReader(self._env, Runs.name, None)

@@ -27,6 +27,7 @@ from .source import FileSource, Source, blocks
 MAP_FROM_BYTES = 1024 * 1024
 """From this size on, mapping beats reading."""
 
+_SHARDS = 256
 _RESCUES_MAX = 100
 _DIGEST_NAME = re.compile(r"[0-9a-f]{64}")
 _LOST_HINT = "Run `lineal repair`; else run the step that made it again with caching off: that puts it back."
@@ -76,10 +77,16 @@ class BlobFiles:
         """Make the directories, durably; those that exist stay."""
         for directory in (self._scratch, self._packs, self._blobs):
             directory.mkdir(exist_ok=True)
-        for shard in range(256):
+        for shard in range(_SHARDS):
             (self._blobs / f"{shard:02x}").mkdir(exist_ok=True)
         sync_directory(self._blobs)
         sync_directory(self.root)
+
+    def complete(self) -> None:
+        """Make directories again that were lost on the way: tools that copy a store may leave out empty ones."""
+        there = self._scratch.exists() and self._packs.exists() and self._blobs.exists()
+        if not there or len(os.listdir(self._blobs)) < _SHARDS:
+            self.create()
 
     def path(self, digest: Digest) -> Path:
         """Where this blob is, if it is a file."""
@@ -308,7 +315,7 @@ class BlobFiles:
 
     def named_files(self) -> Iterator[tuple[Path, Volume | None, int]]:
         """Every file among blobs and packs with its size, and the volume that its name says it is, if it is one."""
-        shards = (self._blobs / f"{shard:02x}" for shard in range(256))
+        shards = (self._blobs / f"{shard:02x}" for shard in range(_SHARDS))
         for kind, directory in ((VolumeKind.PACK, self._packs), *((VolumeKind.BLOB, shard) for shard in shards)):
             for path in sorted(directory.iterdir()) if directory.exists() else ():
                 try:
@@ -326,7 +333,7 @@ class BlobFiles:
 
     def volumes(self) -> Iterator[Volume]:
         """Every physical file that is there, blobs' own and packs, with its size; other files are passed over."""
-        shards = (self._blobs / f"{shard:02x}" for shard in range(256))
+        shards = (self._blobs / f"{shard:02x}" for shard in range(_SHARDS))
         for kind, directory in ((VolumeKind.PACK, self._packs), *((VolumeKind.BLOB, shard) for shard in shards)):
             with os.scandir(directory) as found:
                 for file in found:

@@ -71,6 +71,7 @@ class ContentStore:
             raise
         self.blobs = BlobStore(self._env, BlobFiles(self.path))
         """The blobs alone."""
+        self.blobs.files.complete()
         self.blobs.files.clean_scratch()
 
     def put(self, data: Buffer, *, after: Digest | None = None, label: str | None = None) -> Digest:
