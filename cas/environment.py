@@ -172,6 +172,7 @@ class Environment:
             self.databases: Mapping[str, Any] = {
                 name: self._env.open_db(name.encode(), create=not self.read_only) for name in self._names
             }
+            self._identity = self._found_identity()
         except lmdb.Error as error:
             raise self.translated(error, 0) from error
 
@@ -192,6 +193,10 @@ class Environment:
             raise StoreClosed(
                 "the store was opened read-only", where=self._directory, hint="Open it without read_only=True to write."
             )
+        if write and self._found_identity() != self._identity:
+            raise StoreBroken(
+                "the store was moved or removed while it was open", where=self._directory, hint=_REOPEN_HINT
+            )
         try:
             return self._env.begin(write=write)
         except lmdb.ReadersFullError:
@@ -205,6 +210,14 @@ class Environment:
                 self._env.close()
                 self._open()
                 self._is_inherited = False
+
+    def _found_identity(self) -> tuple[int, int] | None:
+        """Which file is at the database's path: writes go to the one that was opened, and blobs to the path."""
+        try:
+            state = os.stat(self.data_file)
+        except FileNotFoundError:
+            return None
+        return state.st_dev, state.st_ino
 
     @property
     def data_file(self) -> Path:

@@ -24,6 +24,7 @@ from lineal.errors import (
     FormatTooNew,
     LogCorrupt,
     NotAStore,
+    StoreBroken,
     StoreClosed,
     StoreFull,
     StoreNotFound,
@@ -345,6 +346,22 @@ def test_a_store_whose_empty_directories_were_not_copied_goes_on(store_path: Pat
         digest = batch.put(data)
         store.append([], batch.publish()).wait()
     assert store.blobs.read(digest) == data
+    store.close()
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_a_store_that_was_moved_while_it_was_open_takes_no_commit_that_its_path_would_not_have(
+    store_path: Path, is_replaced: bool
+) -> None:
+    store = open_store(store_path)
+    store_path.rename(store_path.with_name("moved"))
+    if is_replaced:
+        python("import sys, lineal; lineal.open(sys.argv[1]).close()", str(store_path)).communicate(timeout=60)
+    with pytest.raises(StoreBroken, match="moved or removed"):
+        store.append([facts.RunCompleted(RunId.new())]).wait()
+    store.close()
+    store = open_store(store_path.with_name("moved"))
+    assert store.head().seq == 1
     store.close()
 
 
