@@ -61,6 +61,9 @@ class PlacedBlobs:
         except BlobMissing:
             moved = self._row(digest)
             if moved is None or moved.place == row.place:
+                # A worker can't look the row up once more; but the blob may have been given a file of its own.
+                if self._files.has(digest, row.size_bytes):
+                    return self._files.view(digest, row.size_bytes, start, stop)
                 raise
             if isinstance(moved.place, Cut):
                 return self._assembled(digest, moved, start, stop)
