@@ -63,6 +63,8 @@ def collect(store: Store, retention: Retention | None, *, is_dry_run: bool, grac
     before_us = at_us - grace // timedelta(microseconds=1)
     with only_collector(store.path):
         store.head()
+        if not is_dry_run:
+            store.blobs.files.clean_scratch()  # A dead worker's holds keep the bytes of what goes.
         liveness = Liveness()
         liveness.fold(store.log.envelopes(0, DECODED))
         decided = Plan(liveness.upto, ())

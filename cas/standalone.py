@@ -174,6 +174,7 @@ class ContentStore:
             BlobMissing, Corrupt: A manifest that is kept can't be read, so that what it needs is not known.
         """
         with only_collector(self.path):
+            self.blobs.files.clean_scratch()  # A dead writer's holds keep the bytes of what goes.
             guard = _Guard(self)
             with guard.exclusively() as changes:
                 spared = set(guard.spared(changes))

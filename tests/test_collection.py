@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ import pytest
 
 import lineal
 from lineal import Artifact, Client, Retention, pipeline, step
-from lineal.cas import CATALOG
+from lineal.cas import CATALOG, BlobFiles, Cut, PlacedBlobs
 from lineal.collection import Collection
 from lineal.errors import ArtifactEvicted, BlobCorrupt, Conflict, NotFound, PinNotFound, StoreClosed
 from lineal.events import catalogue as facts
@@ -406,3 +407,36 @@ def test_repacking_makes_any_version_one_that_is_mapped(client: Client) -> None:
     assert (loaded == second).all()
     assert client.verify().is_sound
     assert (client.load("data@1")["x"] == first).all()
+
+
+def test_what_a_dead_process_held_is_freed_too(client: Client) -> None:
+    script = """
+        import os, sys
+        from lineal.cas import Batch, BlobFiles
+        from pathlib import Path
+        batch = Batch(BlobFiles(Path(sys.argv[1])))
+        batch.put(bytes(2_000_000))
+        batch.publish()
+        os._exit(0)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(client.path)], check=True, timeout=60)
+    assert len(list((client.path / "tmp").iterdir())) == 1
+    assert collect(client).files == 1
+    assert list((client.path / "tmp").iterdir()) == []
+
+
+def test_a_worker_with_old_rows_reads_what_was_repacked_and_collected_meanwhile(client: Client) -> None:
+    old = np.random.default_rng(1).bytes(4_000_000)
+    new = old[:2_000_000] + b"new" + old[2_000_000:]
+    for data in (old, new):
+        client.save(data, "data")
+    client.flush()
+    rows = client.store.blobs.rows_under([client.artifact("data@2").content])
+    (digest,) = (digest for digest, row in rows.items() if row.size_bytes == len(new))
+    assert isinstance(rows[digest].place, Cut)
+    assert client.repack("data@2") == 1
+    client.release("data@1")
+    collect(client)
+    worker = PlacedBlobs(BlobFiles(client.path), rows.get)
+    assert bytes(worker.view(digest, len(new))) == worker.read(digest) == new
+    assert bytes(worker.view(digest, len(new), 1_999_999, 2_000_004)) == new[1_999_999:2_000_004]
