@@ -54,7 +54,7 @@ class Ndarray(Materializer[np.ndarray[Any, Any]]):
         expected_bytes, found_bytes = math.prod(shape) * dtype.itemsize, parts.size_bytes("data")
         if found_bytes != expected_bytes:
             raise BlobCorrupt(f"an array of {expected_bytes:,} bytes has {found_bytes:,}", size_bytes=found_bytes)
-        return np.ndarray(shape, dtype, parts.buffer("data"), order=order)
+        return _aligned(np.ndarray(shape, dtype, parts.buffer("data"), order=order))
 
     def load_part(self, head: Any, parts: PartReader, selection: Selection) -> np.ndarray[Any, Any]:
         check_rows_alone(self, selection)
@@ -71,10 +71,15 @@ class Ndarray(Materializer[np.ndarray[Any, Any]]):
             raise BlobCorrupt(f"an array of {shape[0] * row_bytes:,} bytes has others", where=self.format)
         count = max(0, stop - start)
         data = parts.buffer("data", start * row_bytes, (start + count) * row_bytes)
-        return np.ndarray((count, *shape[1:]), dtype, data)
+        return _aligned(np.ndarray((count, *shape[1:]), dtype, data))
 
     def metadata(self, value: np.ndarray[Any, Any]) -> dict[str, Plain]:
         return {"shape": list(value.shape), "dtype": shown(value.dtype)}
+
+
+def _aligned(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array, copied where its elements are wider than what buffers are mapped at, as those of 16 bytes are."""
+    return array if array.flags.aligned else array.copy("K")
 
 
 def _checked(array: Any) -> np.ndarray[Any, Any]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from lineal import Client
 from lineal.cas import Batch, BlobFiles, Digest, Manifest, MemoryBlobs
 from lineal.errors import BlobCorrupt, Invalid, ManifestCorrupt
 from lineal.materializers import load, runs_code, save
@@ -299,3 +300,13 @@ def test_what_has_no_rows_or_columns_says_so() -> None:
         with pytest.raises(Invalid) as caught:
             load(save(value, blobs).manifest, blobs, **selection)
         assert caught.value.hint is not None
+
+
+def test_elements_of_sixteen_bytes_are_aligned_wherever_their_bytes_are_mapped(client: Client) -> None:
+    array = np.random.default_rng(0).random(400_000).astype(np.longdouble)
+    client.save(np.frombuffer(b"a header" + array.tobytes(), np.uint8), "shifted")
+    client.save(array, "shifted")
+    client.flush()
+    loaded = client.load("shifted")
+    assert loaded.flags.aligned
+    assert (loaded == array).all()
