@@ -365,6 +365,20 @@ def test_a_store_that_was_moved_while_it_was_open_takes_no_commit_that_its_path_
     store.close()
 
 
+def test_what_is_refused_before_it_is_queued_is_held_no_longer(store_path: Path) -> None:
+    store = open_store(store_path)
+    with store.blobs.batch() as batch:
+        digest = batch.put(b"small")
+        batch.put(os.urandom(2_000_000))
+        blobs = batch.publish()
+    store.close()
+    with pytest.raises(StoreClosed):
+        store.append([], blobs)
+    assert list((store_path / "tmp").iterdir()) == []
+    with pytest.raises(StoreClosed):
+        store.blobs.row(digest)
+
+
 def test_a_child_that_is_forked_while_a_thread_holds_files_does_not_wait_for_it(store: Store) -> None:
     with store.blobs.batch() as batch:
         for number in range(10):
