@@ -199,7 +199,7 @@ def test_files_of_others_are_left_alone(client: Client) -> None:
     assert stray.read_text() == "mine"
 
 
-def test_what_failed_steps_left_goes_but_not_their_logs(client: Client) -> None:
+def test_failed_steps_leave_nothing_but_their_logs(client: Client) -> None:
     @step
     def fail() -> tuple[np.ndarray, int]:
         print("before")
@@ -211,7 +211,8 @@ def test_what_failed_steps_left_goes_but_not_their_logs(client: Client) -> None:
 
     with pytest.raises(lineal.LinealError):
         failing()
-    assert collect(client).files == 1
+    assert files(client) == set()
+    assert collect(client).files == 0
     assert next(client.runs()).steps["fail"].log == "before\n"
 
 
