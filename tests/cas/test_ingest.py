@@ -160,14 +160,15 @@ def test_a_source_that_vanishes_is_still_read_to_its_end(files: BlobFiles, sourc
     assert digest == digest_of(before)
 
 
-def test_progress_tells_the_bytes_done_so_far(files: BlobFiles, source: Path) -> None:
+def test_progress_tells_of_the_beginning_and_of_the_end_where_it_is_known(files: BlobFiles, source: Path) -> None:
     told: list[int] = []
     with reporting(lambda progress: told.append(progress.done_bytes)):
-        ingest_file(files, source, Stage("saving"))[0].discard()
-        assert told == [MiB, 2 * MiB, 3 * MiB, 3 * MiB + 7]
+        ingest_file(files, source, Stage("saving", 3 * MiB + 7))[0].discard()
+        assert told == [MiB, 3 * MiB + 7]
         told.clear()
-        ingest_stream(files, [bytes(100_000), bytes(200_000)], Stage("saving"))[0].discard()
-    assert told == [100_000, 300_000]
+        ingest_stream(files, [bytes(100_000)] * 100, Stage("saving"))[0].discard()
+    assert len(told) == 3
+    assert told == sorted(told)
 
 
 def test_short_writes_and_reads_are_carried_on(files: BlobFiles, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
