@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import lmdb
 
 from ..errors import LinealError, LogCorrupt, StoreBroken, StoreClosed, StoreFull
-from .durable import full
+from .durable import disk_errors, full
 
 DATA_FILE = "data.mdb"
 _MAX_READERS = 512
@@ -214,7 +214,8 @@ class Environment:
     def _found_identity(self) -> tuple[int, int] | None:
         """Which file is at the database's path: writes go to the one that was opened, and blobs to the path."""
         try:
-            state = os.stat(self.data_file)
+            with disk_errors(self.data_file):
+                state = os.stat(self.data_file)
         except FileNotFoundError:
             return None
         return state.st_dev, state.st_ino
