@@ -172,9 +172,13 @@ class Environment:
             self.databases: Mapping[str, Any] = {
                 name: self._env.open_db(name.encode(), create=not self.read_only) for name in self._names
             }
-            self._identity = self._found_identity()
         except lmdb.Error as error:
             raise self.translated(error, 0) from error
+        try:
+            self._identity = self._found_identity()
+        except BaseException:
+            self._env.close()  # It is opened once a process: nobody could open it again.
+            raise
 
     def begin(self, *, write: bool = False, needed_bytes: int = 0) -> Transaction:
         """A transaction, to be entered with ``with``, and used only on this thread.
