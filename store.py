@@ -98,7 +98,7 @@ class Store:
         self.blobs.announce(blobs, submission.number)
         try:
             return self._committer.submit(submission)
-        except BaseException:
+        except LinealError:  # Before it was queued: afterwards the committer settles it.
             submission.settle()
             raise
 
