@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .cas.environment import DATA_FILE
 from .cas.progress import Progress as Progress
 from .cas.progress import reporting as reporting
 from .cas.store import stored_bytes
-from .collection import GRACE, Collection, collect, pin, release_contents, repack, unpin
 from .directory import LOG, find_store
 from .errors import StoreClosed
 from .events.catalogue import ArtifactSaved, Output
@@ -24,11 +23,14 @@ from .events.log import Head
 from .history import ArtifactVersionView, History, Retention, RunView, check_name, newest_content
 from .materializers import Previous
 from .materializers import save as save_value
-from .repair import Repair
-from .repair import repair as repair_store
 from .store import InForce, Store, entered, entered_store, open_store
-from .verification import Verification, require_structure
-from .verification import verify as verify_store
+
+if TYPE_CHECKING:
+    from .collection import Collection
+    from .repair import Repair
+    from .verification import Verification
+
+_GRACE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +107,18 @@ class Client(History):
 
         Quick: sizes, the catalog, manifests and the end of the log only.
         """
-        return verify_store(self._reader.store, is_quick=quick)
+        from .verification import verify
+
+        return verify(self._reader.store, is_quick=quick)
 
     def repair(self, *, dry_run: bool = False) -> Repair:
         """Put right what is damaged, move away what can't be, and say how to make the rest again; see `repair.repair`.
 
         A dry run changes nothing.
         """
-        return repair_store(self.store, is_trial=dry_run)
+        from .repair import repair
+
+        return repair(self.store, is_trial=dry_run)
 
     def usage(self) -> Usage:
         """What the store takes, and what it would take without deduplication. Cost: reads the whole log and catalog."""
@@ -139,11 +145,15 @@ class Client(History):
         version = self.artifact(reference)
         expires_us = None if expires is None else int(expires.timestamp() * 1_000_000)
         check_name(label, "pin")
+        from .collection import pin
+
         with version.explained():
             pin(self.store, label, version.content, expires_us)
 
     def unpin(self, label: str) -> None:
         """Take a pin away; durable on return. Raises `PinNotFound`."""
+        from .collection import unpin
+
         unpin(self.store, label)
 
     def release(self, reference: str) -> None:
@@ -152,10 +162,12 @@ class Client(History):
         It goes under every name that it has.
         """
         version = self.artifact(reference)
+        from .collection import release_contents
+
         release_contents(self.store, [version.content], "released by hand")
 
     def collect(
-        self, retention: Retention | None = None, *, dry_run: bool = False, grace_s: float = GRACE.total_seconds()
+        self, retention: Retention | None = None, *, dry_run: bool = False, grace_s: float = _GRACE_S
     ) -> Collection:
         """Release what a policy lets go, then free the bytes that nothing holds; safe beside writers and readers.
 
@@ -168,6 +180,8 @@ class Client(History):
             Conflict: Another collection is under way.
             BlobMissing, Corrupt: What a held value needs can't be told, as its manifest is damaged.
         """
+        from .collection import collect
+
         return collect(self.store, retention, is_dry_run=dry_run, grace=timedelta(seconds=grace_s))
 
     def repack(self, reference: str) -> int:
@@ -175,6 +189,8 @@ class Client(History):
 
         It takes the room that sharing with other versions had saved.
         """
+        from .collection import repack
+
         version = self.artifact(reference)
         with version.explained():
             return repack(self.store, version.content)
@@ -242,6 +258,8 @@ def open(
     """
     found = find_store(path)
     if check_structure:
+        from .verification import require_structure
+
         require_structure(found / LOG / DATA_FILE)
     store = open_store(found, read_only=read_only, create=create)
     return Client(InForce(store, read_only, allow_pickle))

@@ -28,7 +28,6 @@ from .history.reader import Reader
 from .history.retention import Plan, Retention, Verdict, plan, running_runs
 from .store import Store, now_us
 
-GRACE = timedelta(hours=1)
 _CONTENTS_MAX = 1000
 """How many contents one event releases; a thousand take about 35 kB."""
 

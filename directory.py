@@ -19,7 +19,6 @@ from .cas.durable import sync_directory, write_durably
 from .cas.environment import DATA_FILE
 from .cas.format_1 import upgrade_catalog
 from .cas.locks import only_creator
-from .cas.standalone import MAGIC as CONTENT_MAGIC
 from .errors import FormatTooNew, FormatTooOld, LogCorrupt, NotAStore, StoreNotFound
 from .events.catalogue import StoreCreated
 from .events.codec import encode
@@ -33,6 +32,7 @@ ENVIRONMENT_VARIABLE = "LINEAL_STORE"
 FORMAT_VERSION = 2
 FORMAT_FILE, LOG = "FORMAT", "log"
 _OWN_NAMES = frozenset({LOG, "blobs", "packs", "tmp", "quarantine", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"})
+_CONTENT_MAGIC = "lineal.cas"
 _UPGRADED_KEY = b"catalog/2"
 _MAP_SIZE_BYTES = 256 << 30
 NEW_STORE_BYTES = 1024 * 1024
@@ -221,7 +221,7 @@ def _read_fields(path: Path) -> dict[str, Any]:
     place = path / FORMAT_FILE
     try:
         fields: dict[str, Any] = json.loads(place.read_bytes())
-        if fields["magic"] == CONTENT_MAGIC:
+        if fields["magic"] == _CONTENT_MAGIC:
             raise NotAStore("this is a content store", where=path, hint="Open it with lineal.cas.ContentStore.")
         magic, version, required = fields["magic"], fields["version"], fields["required"]
         if magic == "lineal" and (version > FORMAT_VERSION or required):

@@ -1,5 +1,9 @@
 """Bytes by digest: the content-addressed store, which knows nothing of runs or Python values."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .batch import Batch
 from .blob import Blob, BlobReader, BlobWriter, read_manifest, walk
 from .content import Content
@@ -13,9 +17,11 @@ from .place import BlobKind, Cut, Extent, Inline, Place, Row, Volume, VolumeKind
 from .progress import Progress, reporting
 from .reader import PlacedBlobs
 from .restore import restore
-from .standalone import ContentStore
 from .store import CATALOG, DATABASES, VOLUMES, BlobStore
 from .tree import FileEntry, LinkEntry, Tree
+
+if TYPE_CHECKING:
+    from .standalone import ContentStore
 
 __all__ = [
     "CATALOG",
@@ -59,3 +65,12 @@ __all__ = [
     "restore",
     "walk",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on use what brings the whole of upkeep with it, so that looking at a store need not."""
+    if name == "ContentStore":
+        from .standalone import ContentStore
+
+        return ContentStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,6 @@ import os
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate
 from types import TracebackType
 
@@ -95,6 +94,8 @@ def assemble(files: BlobFiles, place: Cut, start: int, stop: int) -> tuple[memor
 
 
 def _fill_in_steps(target: memoryview, reader: ExtentReader, is_whole: bool) -> Digest | None:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     stage = Stage("loading", target.nbytes)
     hasher = blake3()
     # A pool of its own: one that outlived the call would not survive a fork.
