@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -133,16 +133,12 @@ class Store:
         self._committer.drain()
         self._projector.rebuild()
 
-    @contextmanager
-    def exclusively(self) -> Iterator[Changes]:
+    def exclusively(self) -> AbstractContextManager[Changes]:
         """A write transaction for upkeep: nobody else commits while it is open, so keep it short.
 
         What it changes is durable once the block has ended. Begin no other transaction inside.
         """
-        with self._env.begin(write=True) as txn:
-            changes = Changes(self._env, txn)
-            yield changes
-            changes.flush()
+        return self._env.changing()
 
     def close(self) -> None:
         """Make what is queued durable, and let go of the store once all who opened it here have closed it."""

@@ -153,14 +153,13 @@ class Batch:
 
     def _keep_ingested(self, scratch: Scratch, digest: Digest, size_bytes: int, after: Digest | None) -> bool:
         """Take ingested bytes; tell whether their scratch file is to become the blob's."""
+        source = FileSource(scratch.fd, size_bytes)
         if size_bytes < MAP_FROM_BYTES:
-            data = bytearray(size_bytes)
-            FileSource(scratch.fd, size_bytes).read_into(0, memoryview(data))
-            self.put(data)
+            self.put_source(source)
             return False
         if self._is_taken(digest, size_bytes, BlobKind.BYTES):
             return False
-        if self._succeed(digest, FileSource(scratch.fd, size_bytes), BlobKind.BYTES, 1, after):
+        if self._succeed(digest, source, BlobKind.BYTES, 1, after):
             return False
         scratch.volume = Volume(VolumeKind.BLOB, digest, size_bytes)
         self._put_scratch(scratch, digest, size_bytes, BlobKind.BYTES)

@@ -12,7 +12,8 @@ import shutil
 import struct
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -187,6 +188,14 @@ class Environment:
         much is to be written, for the error of a full disk.
         """
         return Transaction(self, write, needed_bytes)
+
+    @contextmanager
+    def changing(self, needed_bytes: int = 0) -> Iterator[Changes]:
+        """A write transaction whose changes are gathered, and durable once the block has ended."""
+        with self.begin(write=True, needed_bytes=needed_bytes) as txn:
+            changes = Changes(self, txn)
+            yield changes
+            changes.flush()
 
     def _begin(self, write: bool) -> lmdb.Transaction:
         if self._closed:

@@ -29,20 +29,19 @@ class PackWriter:
         self.size_bytes = 0
         self.volume: Volume | None = None
         """What it has become, once it is sealed."""
-        self._files = files
         self._hasher = blake3()
 
-    def add(self, data: Buffer, *, is_aligned: bool = True) -> int:
-        """Add bytes; give their offset."""
-        if is_aligned and (gap := -self.size_bytes % ALIGNMENT_BYTES):
-            self._write(bytes(gap))
+    def add(self, data: Buffer) -> int:
+        """Add a blob; give its offset."""
+        self.pad(-self.size_bytes % ALIGNMENT_BYTES)
         offset = self.size_bytes
         self._write(data)
         return offset
 
     def pad(self, size_bytes: int) -> None:
-        """Leave a gap."""
-        self._write(bytes(size_bytes))
+        """Leave a gap, which may be none."""
+        if size_bytes:
+            self._write(bytes(size_bytes))
 
     def add_from(self, source: Source, start: int, size_bytes: int) -> int:
         """Add a part of a source in constant memory; give its offset."""

@@ -118,13 +118,11 @@ class ContentStore:
     def _commit(self, receipts: tuple[Blob, ...], labels: dict[bytes, Digest]) -> None:
         needed_bytes = sum(len(blob.inline or b"") for blob in receipts)
         try:
-            with self._env.begin(write=True, needed_bytes=needed_bytes) as txn:
-                changes = Changes(self._env, txn)
+            with self._env.changing(needed_bytes) as changes:
                 self.blobs.check(changes, receipts, labels.values())
                 self.blobs.record(changes, receipts)
                 for label, digest in labels.items():
                     changes.put(_KEPT, label, digest)
-                changes.flush()
         finally:
             self.blobs.settle(receipts, 0)
 
@@ -196,13 +194,9 @@ class ContentStore:
         """All blobs, by digest."""
         return self.blobs.entries()
 
-    @contextmanager
-    def exclusively(self) -> Iterator[Changes]:
+    def exclusively(self) -> AbstractContextManager[Changes]:
         """A write transaction for upkeep, durable once the block has ended: nobody else commits while it is open."""
-        with self._env.begin(write=True) as txn:
-            changes = Changes(self._env, txn)
-            yield changes
-            changes.flush()
+        return self._env.changing()
 
     def _tree_or_none(self, digest: Digest) -> Tree | None:
         try:
