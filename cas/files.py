@@ -142,6 +142,10 @@ class BlobFiles:
         sync_directory(path.parent)
         return self.has_volume(volume)
 
+    def disown(self, volume: Volume, path: Path) -> None:
+        """Let no hold on a volume bring back the bad file that is now at a path."""
+        self._holds.disown(volume, path)
+
     def secure(self, volumes: Iterable[Volume]) -> None:
         """Make durable the names that lead to files which this process doesn't hold.
 

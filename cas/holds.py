@@ -89,6 +89,13 @@ class Holds:
             return True
         return any(self._link(held, path) for held in self._scratch.glob(f"*.{_suffix(volume)}"))
 
+    def disown(self, volume: Volume, path: Path) -> None:
+        """Let nobody, in any process, give a volume's name back to the file at a path: it is bad."""
+        for held in self._scratch.glob(f"*.{_suffix(volume)}"):
+            with suppress(FileNotFoundError):
+                if held.samefile(path):
+                    held.unlink()
+
     def is_at(self, volume: Volume, path: Path) -> bool:
         """Whether the file at a path is the one held, and not another of the same bytes.
 

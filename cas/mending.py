@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from ..errors import BlobCorrupt, BlobMissing, ManifestCorrupt
@@ -36,7 +37,7 @@ from .place import (
 from .reader import PlacedBlobs
 from .source import digest_of_source
 from .store import CATALOG, VOLUMES, BlobStore
-from .verification import VOLUME_PREFIX_BYTES, DamagedBlob, Findings, sizes_said
+from .verification import VOLUME_PREFIX_BYTES, DamagedBlob, DamagedFile, Findings, sizes_said
 
 QUARANTINE = "quarantine"
 """The directory of what was damaged, inside the store."""
@@ -140,11 +141,7 @@ class _Mender:
         if not path.exists():
             return None
         volume = Volume(kind, digest, path.stat().st_size)
-        try:
-            self._files.verify_volume(volume)
-        except (BlobCorrupt, BlobMissing):
-            return None
-        return volume
+        return volume if self._is_sound(volume) else None
 
     def _found_by_row(self, blob: DamagedBlob, raw: bytes) -> str | None:
         """What is left of a row, or of the files it names, may still give bytes of the right digest."""
@@ -214,7 +211,7 @@ class _Mender:
                 self._agree(changes, key)
             changes.flush()
         for file in self._findings.files:
-            self._quarantine(file.path, f"{file.volume.kind.name.lower()}.{file.volume.digest}")
+            self._quarantine(file)
 
     def _write_copies(self) -> None:
         """Copy blobs out of bad files into new packs, durably, and decide on their rows."""
@@ -245,7 +242,8 @@ class _Mender:
         for blob in self.mending.lost:
             raw = self._raw[blob.digest]
             if raw is not None and (blob.has_damaged_row or isinstance(decode_row(blob.digest, raw).place, Inline)):
-                target = self._quarantine_path(f"row.{blob.digest}")
+                names = self._quarantine_paths(f"row.{blob.digest}")
+                target = next(path for path in names if not path.exists())
                 write_durably(target, raw)
                 self.mending.quarantined.append(target)
                 kept.append(blob.digest)
@@ -280,21 +278,40 @@ class _Mender:
         for size_bytes in sizes:
             changes.put(VOLUMES, key, size_bytes.to_bytes(8, "big"))
 
-    def _quarantine_path(self, name: str) -> Path:
+    def _quarantine_paths(self, name: str) -> Iterator[Path]:
+        """The names that something may have in quarantine: a second one of the same moment gets a number."""
         directory = self._files.root / QUARANTINE
         if not directory.exists():
             directory.mkdir(exist_ok=True)
             sync_directory(directory.parent)
-        return directory / f"{name}.{self._moment}"
+        yield directory / f"{name}.{self._moment}"
+        for number in count(2):
+            yield directory / f"{name}.{self._moment}.{number}"
 
-    def _quarantine(self, path: Path, name: str) -> None:
-        target = self._quarantine_path(name)
-        with disk_errors(target):
-            try:
-                move_durably(path, target)
-            except (FileNotFoundError, FileExistsError):
-                return  # A collector or another repair was faster.
-        self.mending.quarantined.append(target)
+    def _quarantine(self, file: DamagedFile) -> None:
+        """Move a bad file away, and let nobody who holds it give it its name back."""
+        volume = file.volume
+        if self._is_sound(volume):
+            return  # Somebody put the bytes again meanwhile.
+        name = f"{volume.kind.name.lower()}.{volume.digest}"
+        with disk_errors(file.path):
+            for target in self._quarantine_paths(name):
+                try:
+                    move_durably(file.path, target)
+                except FileExistsError:
+                    continue
+                except FileNotFoundError:
+                    return  # A collector or another repair was faster.
+                self._files.disown(volume, target)
+                self.mending.quarantined.append(target)
+                return
+
+    def _is_sound(self, volume: Volume) -> bool:
+        try:
+            self._files.verify_volume(volume)
+        except (BlobCorrupt, BlobMissing):
+            return False
+        return True
 
 
 def _kind_by_bytes(data: bytes) -> BlobKind:

@@ -267,3 +267,34 @@ def test_a_repair_of_a_repaired_store_moves_nothing(furnished_copy: Path) -> Non
         assert len(first.quarantined) == 1
         assert (second.quarantined, second.mended) == ((), ())
         assert [damage.is_missing for damage in second.lost] == [True]
+
+
+def test_what_is_damaged_again_within_the_same_second_is_moved_away_again(furnished_copy: Path) -> None:
+    with lineal.open(furnished_copy) as client:
+        value = deepcopy(client.artifact("alone@1").load())
+        path = client.store.blobs.files.path(part_of(client, "alone@1").digest)
+        kept: set[Path] = set()
+        for place in range(4):
+            flip(path, place)
+            kept.update(client.repair().quarantined)
+            client.save(value, "again")
+            client.flush()
+            assert client.verify().is_sound
+        assert len({one.read_bytes() for one in kept}) == 4
+
+
+def test_a_writer_that_relied_on_a_file_that_is_moved_away_meanwhile_is_told_and_does_not_bring_it_back(
+    furnished_copy: Path,
+) -> None:
+    with lineal.open(furnished_copy) as client:
+        digest = part_of(client, "alone@1").digest
+        data = client.store.blobs.read(digest)
+        path = client.store.blobs.files.path(digest)
+        flip(path, 3)
+        with client.store.blobs.batch() as batch:
+            batch.put(data)
+            blobs = batch.publish()
+            client.repair()
+            with pytest.raises(BlobMissing):
+                client.store.append([], blobs).wait()
+        assert not path.exists()
