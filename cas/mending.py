@@ -106,6 +106,7 @@ class _Mender:
         """New rows of blobs that are whole in a file."""
         self._copies: dict[Digest, tuple[Row, tuple[Extent, ...]]] = {}
         """Old rows of blobs to be copied out of bad files, and where their bytes are."""
+        self._published: list[Volume] = []
 
     def plan(self) -> None:
         """Find out what can be put right."""
@@ -195,13 +196,23 @@ class _Mender:
         return _kind_by_bytes(bytes(data))
 
     def execute(self) -> None:
-        """Do what was decided."""
-        self._write_copies()
+        """Do what was decided; new packs are held until rows name them."""
+        try:
+            self._write_copies()
+            self._switch_rows()
+        finally:
+            self._files.release(self._published)
+        for file in self._findings.files:
+            self._quarantine(file)
+
+    def _switch_rows(self) -> None:
         rows = self._rows.items()
         self._files.secure({volume for digest, row in rows for volume in volumes_of(digest, row.size_bytes, row.place)})
         lost_rows = self._quarantine_rows()
         with self._environment.begin(write=True) as txn:
             changes = Changes(self._environment, txn)
+            for volume in self._published:  # A collector may have taken them: nothing has named them so far.
+                self._files.rescue(volume)
             for digest, row in self._rows.items():
                 self._switch(changes, digest, row)
             for digest in lost_rows:
@@ -210,8 +221,6 @@ class _Mender:
             for key in self._disagreeing(changes, {*self._rows, *lost_rows}):
                 self._agree(changes, key)
             changes.flush()
-        for file in self._findings.files:
-            self._quarantine(file)
 
     def _write_copies(self) -> None:
         """Copy blobs out of bad files into new packs, durably, and decide on their rows."""
@@ -227,6 +236,7 @@ class _Mender:
                 offsets.append((digest, packs[-1], offset))
             volumes = {pack: pack.seal() for pack in packs}
             self._files.publish([pack.scratch for pack in packs], ())
+            self._published += volumes.values()
         finally:
             for pack in packs:
                 pack.scratch.discard()

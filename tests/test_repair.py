@@ -143,6 +143,7 @@ def test_sound_blobs_are_copied_out_of_a_bad_pack_before_it_is_moved_away(furnis
                 file.truncate(damaged)
         bad = pack.read_bytes()
         repaired = client.repair()
+        assert list((furnished_copy / "tmp").iterdir()) == []
         (lost,) = repaired.lost
         assert (lost.digest, lost.hurts) == (before[3].digest, ("packed@1",))
         assert [use.remedy for use in lost.uses] == ["It was saved by hand: save it again."]
