@@ -171,7 +171,7 @@ def _releases(decided: Plan) -> list[ContentsReleased]:
 
 def _foretold(releases: Sequence[ContentsReleased], head: int) -> Iterator[Envelope]:
     for seq, event in enumerate(releases, start=head + 1):
-        yield Envelope(seq, event.TYPE, [], {"contents": event.contents, "upto": event.upto})
+        yield Envelope(seq, event.TYPE, b"", [], event)
 
 
 def _collection(decided: Plan, swept: Swept, is_dry_run: bool) -> Collection:

@@ -25,7 +25,8 @@ from .events.codec import encode
 from .events.ids import EventId, StoreId
 from .events.log import EVENTS, Log, LogWriter
 from .events.projections import PROJECTIONS
-from .events.projector import META, Projector
+from .events.projector import Projector
+from .events.standing import META, databases_of
 
 DIRECTORY_NAME = ".lineal"
 ENVIRONMENT_VARIABLE = "LINEAL_STORE"
@@ -37,7 +38,7 @@ _UPGRADED_KEY = b"catalog/2"
 _MAP_SIZE_BYTES = 256 << 30
 NEW_STORE_BYTES = 1024 * 1024
 """More than a store takes, or its log, that has no events but its first."""
-_DATABASES = (*DATABASES, EVENTS, META, *(projection.name for projection in PROJECTIONS))
+_DATABASES = (*DATABASES, EVENTS, META, *(name for one in PROJECTIONS for name in databases_of(one.name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .cas import Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import disk_errors
+from .cas.locks import only_rebuilder, unless_rebuilt
 from .cas.process import ProcessStamp
 from .directory import (
     FORMAT_FILE,
@@ -29,7 +30,7 @@ from .directory import (
     read_format,
     require_log,
 )
-from .errors import Conflict, LinealError, LogCorrupt, StoreClosed
+from .errors import Conflict, FormatTooOld, LinealError, LogCorrupt, StoreClosed
 from .events.catalogue import Event, RunInterrupted, StoreCreated
 from .events.codec import Recorded, encode
 from .events.committer import Committer, Ticket
@@ -37,7 +38,8 @@ from .events.ids import EventId, StoreId
 from .events.log import Head, Log, LogWriter
 from .events.projections.runs import RunRow, Runs
 from .events.projector import Projector
-from .events.rows import Row, RowReader, RowWriter, key
+from .events.rows import Row, RowReader, key
+from .events.tail import TailedReader
 
 if TYPE_CHECKING:
     import lmdb
@@ -115,9 +117,16 @@ class Store:
         self._committer.flush()
 
     def rows(self, projection: str, upto: int | None = None) -> RowReader:
-        """Read a projection as of a position, or now: then all that this process submitted is seen."""
+        """Read a projection as of a position, or now: then all that this process submitted is seen.
+
+        One that is kept behind is caught up first, or, where the store is read-only, in memory.
+        """
         self._committer.drain()
-        return RowReader(self._env, projection, upto)
+        if not self.read_only:
+            self._projector.catch_up(projection)
+        if not self._projector.lag(projection):
+            return RowReader(self._env, projection, upto)
+        return TailedReader(self._env, projection, upto, self._projector.tail(projection))
 
     def committed_rows(self, projection: str) -> RowReader:
         """Read a projection as committed, without waiting for what this process has on its way."""
@@ -129,9 +138,10 @@ class Store:
         return self.log.head()
 
     def rebuild(self) -> None:
-        """Delete all projections and replay them from the log."""
+        """Replay all projections from the log into new rows, and put those in force, while others go on."""
         self._committer.drain()
-        self._projector.rebuild()
+        with only_rebuilder(self.path):
+            self._projector.rebuild()
 
     def exclusively(self) -> AbstractContextManager[Changes]:
         """A write transaction for upkeep: nobody else commits while it is open, so keep it short.
@@ -165,12 +175,18 @@ class Store:
                 hint="Put back the log that belongs here.",
             )
         self.log.verify(max(0, head.seq - _CHECKED_AT_OPEN_EVENTS))
+        if self.read_only and self._projector.outdated():
+            raise FormatTooOld(
+                "another version of Lineal made the store's indexes",
+                where=self.path,
+                hint="Open it once without read_only=True.",
+            )
 
     def _recover(self) -> None:
         """Clear what dead processes left: scratch files, and runs that would read as running for ever."""
         self.blobs.files.complete()
         self.blobs.files.clean_scratch()
-        self._projector.rebuild(self._projector.outdated())
+        self._rebuild_outdated()
         rows = RowReader(self._env, Runs.name, None)
 
         def newest(row_key: bytes) -> Row | None:
@@ -181,8 +197,17 @@ class Store:
             with self._env.begin(write=True) as txn:
                 writer = self._open_writer(txn)
                 # Looked at anew under the write lock: another process may have been faster.
-                _Append(self, _interruptions(RowWriter(writer.changes, Runs.name).latest), ()).write(writer)
+                _Append(self, _interruptions(writer.projections.rows(Runs.name).latest), ()).write(writer)
                 writer.flush()
+
+    def _rebuild_outdated(self) -> None:
+        """Replay projections that another version of their code has kept, and clear what a rebuild left that died."""
+        if self._projector.outdated():
+            with only_rebuilder(self.path):
+                self._projector.rebuild(self._projector.outdated())
+        with unless_rebuilt(self.path) as is_left:
+            if is_left:
+                self._projector.clear_shadows()
 
     def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
         return _Writer(Changes(self._env, txn), self._projector)
@@ -205,7 +230,18 @@ class _Writer:
 class _Append:
     """Events and their blobs on the way into one transaction."""
 
-    __slots__ = ("_after", "_blobs", "_bodies", "_events", "_ids", "_store", "_time_us", "number", "size_bytes")
+    __slots__ = (
+        "_after",
+        "_blobs",
+        "_bodies",
+        "_events",
+        "_ids",
+        "_refs",
+        "_store",
+        "_time_us",
+        "number",
+        "size_bytes",
+    )
 
     def __init__(
         self, store: Store, events: Sequence[Event], blobs: Sequence[Blob], after: Sequence[Ticket] = ()
@@ -216,9 +252,10 @@ class _Append:
         self._blobs = blobs
         self._time_us = store._clock()
         self._ids = [EventId.new() for _ in events]
+        self._refs = [event.refs for event in events]
         self._bodies = [
-            encode(event, event_id=event_id, time_us=self._time_us, origin=store.id)
-            for event, event_id in zip(events, self._ids, strict=True)
+            encode(event, event_id=event_id, time_us=self._time_us, origin=store.id, refs=refs)
+            for event, event_id, refs in zip(events, self._ids, self._refs, strict=True)
         ]
         self.size_bytes = sum(map(len, self._bodies)) + sum(len(blob.inline or b"") for blob in blobs)
         self.number = next(store._submissions)
@@ -228,15 +265,14 @@ class _Append:
             if ticket.error is not None:
                 raise ticket.error
         with disk_errors(self._store.path):
-            self._store.blobs.check(writer.changes, self._blobs, [ref for event in self._events for ref in event.refs])
+            self._store.blobs.check(writer.changes, self._blobs, {ref for refs in self._refs for ref in refs})
 
     def write(self, writer: _Writer) -> None:
         store = self._store
         store.blobs.record(writer.changes, self._blobs)
-        for event, event_id, body in zip(self._events, self._ids, self._bodies, strict=True):
+        for event, event_id, refs, body in zip(self._events, self._ids, self._refs, self._bodies, strict=True):
             seq, chain = writer.log.append(body)
-            recorded = Recorded(seq, event_id, self._time_us, store.id, event.stream, event.refs, event, chain)
-            writer.projections.apply(recorded)
+            writer.projections.apply(Recorded(seq, event_id, self._time_us, store.id, event, chain, refs))
 
     def settle(self) -> None:
         self._store.blobs.settle(self._blobs, self.number)

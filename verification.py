@@ -19,7 +19,8 @@ from .events.comparison import differences
 from .events.liveness import DECODED, Liveness
 from .events.log import Head
 from .events.projections import PROJECTIONS
-from .events.projector import META, Projector
+from .events.projector import Projector
+from .events.standing import META, databases_of
 from .history.harm import Use, harm, named_blobs
 from .store import Store, now_us
 
@@ -157,7 +158,7 @@ def _check_log(store: Store, is_quick: bool) -> tuple[list[Damage], Head]:
 
 
 def _check_projections(store: Store, upto: int) -> Iterator[Damage]:
-    names = (META, *(projection.name for projection in PROJECTIONS))
+    names = (META, *(name for projection in PROJECTIONS for name in databases_of(projection.name)))
     with TemporaryDirectory(prefix="lineal-verify-") as folder:
         replayed = Environment(Path(folder), names, map_size_bytes=store.environment.map_size_bytes, read_only=False)
         try:

@@ -170,9 +170,7 @@ class Environment:
             self._env = _open_largest(self._directory, self._map_size_bytes, self.read_only)
             self._env.reader_check()
             # Taken anew in each transaction: a forked child opens the environment again, and has other handles.
-            self.databases: Mapping[str, Any] = {
-                name: self._env.open_db(name.encode(), create=not self.read_only) for name in self._names
-            }
+            self.databases: Mapping[str, Any] = dict(self._opened())
         except lmdb.Error as error:
             raise self.translated(error, 0) from error
         try:
@@ -180,6 +178,15 @@ class Environment:
         except BaseException:
             self._env.close()  # It is opened once a process: nobody could open it again.
             raise
+
+    def _opened(self) -> Iterator[tuple[str, Any]]:
+        """The databases; a read-only handle goes without those that an older version didn't make."""
+        for name in self._names:
+            try:
+                yield name, self._env.open_db(name.encode(), create=not self.read_only)
+            except lmdb.NotFoundError:
+                if not self.read_only:
+                    raise
 
     def begin(self, *, write: bool = False, needed_bytes: int = 0) -> Transaction:
         """A transaction, to be entered with ``with``, and used only on this thread.
@@ -296,6 +303,10 @@ class Changes:
         found = self.txn.get(key, db=self._databases[database])
         return None if found is None else bytes(found)
 
+    def gathered(self, database: str) -> dict[bytes, bytes]:
+        """What is to be put into a database by then, to be added to: cheaper than `put` where there is much."""
+        return self._puts.setdefault(database, {})
+
     def put(self, database: str, key: bytes, value: bytes) -> None:
         """Put a value under a key, over what was there."""
         self._puts.setdefault(database, {})[key] = value
@@ -314,12 +325,13 @@ class Changes:
     def flush(self) -> None:
         """Hand everything gathered to LMDB, in the order of the keys."""
         for database, puts in self._puts.items():
-            with self.cursor(database) as cursor:
-                cursor.putmulti(sorted(puts.items()), dupdata=True, overwrite=True)
+            if puts:
+                with self.cursor(database) as cursor:
+                    cursor.putmulti(sorted(puts.items()), dupdata=True, overwrite=True)
+                puts.clear()
         for database, keys in self._deletes.items():
             for key in sorted(keys):
                 self.txn.delete(key, db=self._databases[database])
-        self._puts.clear()
         self._deletes.clear()
 
 

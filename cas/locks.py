@@ -31,6 +31,23 @@ def only_collector(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def only_rebuilder(path: Path) -> Iterator[None]:
+    """Be the only one to rebuild the indexes of the store in a directory; waits for others."""
+    with _locked(path / "log", fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def unless_rebuilt(path: Path) -> Iterator[bool]:
+    """Tell whether nobody rebuilds the indexes of the store in a directory; then nobody begins to meanwhile."""
+    try:
+        with _locked(path / "log", fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield True
+    except BlockingIOError:
+        yield False
+
+
+@contextmanager
 def _locked(path: Path, operation: int) -> Iterator[None]:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

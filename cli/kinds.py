@@ -18,6 +18,7 @@ class StepCounts(TypedDict):
     failed: int
     skipped: int
     running: int
+    cancelled: int
     interrupted: int
 
 

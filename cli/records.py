@@ -62,6 +62,7 @@ def _step_counts(run: RunView) -> StepCounts:
         "failed": statuses.count("failed"),
         "skipped": statuses.count("skipped"),
         "running": statuses.count("running"),
+        "cancelled": statuses.count("cancelled"),
         "interrupted": statuses.count("interrupted"),
     }
 

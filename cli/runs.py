@@ -14,7 +14,7 @@ from .units import NOTHING, duration_text, time_text
 
 EXAMPLE = "lineal runs --pipeline training --status completed --limit 5"
 COLUMNS = ("run", "status", "pipeline", "started", "duration", "steps")
-_STATUSES = ("running", "completed", "failed", "interrupted")
+_STATUSES = ("running", "completed", "failed", "cancelled", "interrupted")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ _STATUS_STYLES = {
     "cached": "cyan",
     "failed": "bold red",
     "running": "yellow",
+    "cancelled": "magenta",
     "interrupted": "magenta",
     "skipped": "dim",
 }

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from .log import Database
 from .projections import PROJECTIONS, Projection
+from .standing import META, database_of, decode_standing, standing_key
 
 _STAMP_BYTES = 12
 _PAGE_ROWS = 1000
@@ -25,9 +26,17 @@ def differences(
 ) -> Iterator[Difference]:
     """Compare row by row what was made by events up to one; the two may go on beyond it. Memory is constant."""
     for projection in projections:
-        rows = _count(_rows(kept, projection.name, upto), _rows(replayed, projection.name, upto))
+        limit = min(upto, _upto(kept, projection.name, upto), _upto(replayed, projection.name, upto))
+        rows = _count(_rows(kept, projection.name, limit), _rows(replayed, projection.name, limit))
         if rows:
             yield Difference(projection.name, rows)
+
+
+def _upto(database: Database, name: str, otherwise: int) -> int:
+    """How far a projection goes that is kept behind."""
+    with database.begin() as txn:
+        standing = decode_standing(txn.get(standing_key(name), db=database.databases[META]))
+    return otherwise if standing is None or standing.upto is None else standing.upto
 
 
 def _count(ours: Iterator[tuple[bytes, bytes]], theirs: Iterator[tuple[bytes, bytes]]) -> int:
@@ -47,7 +56,10 @@ def _rows(database: Database, name: str, upto: int) -> Iterator[tuple[bytes, byt
     start = b""
     while True:
         page: list[tuple[bytes, bytes]] = []
-        with database.begin() as txn, txn.cursor(database.databases[name]) as cursor:
+        with (
+            database.begin() as txn,
+            txn.cursor(database.databases[database_of(txn, database.databases, name)]) as cursor,
+        ):
             found = cursor.set_range(start) if start else cursor.first()
             while found and len(page) < _PAGE_ROWS:
                 page.append((bytes(cursor.key()), bytes(cursor.value())))

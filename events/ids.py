@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from typing import NamedTuple, Self
 
@@ -11,29 +10,34 @@ from ..cas.digest import Digest
 from ..errors import InvalidReference
 
 _ID_BYTES = 16
+_FETCHED = 256
+_TIME_BITS = (1 << 48) - 1
+_VERSION_7 = 0x7 << 76 | 0b10 << 62
+_RANDOM_BITS = 0xFFF << 64 | (1 << 62) - 1
 
 
 class _Randomness:
     """Random bytes from the system, fetched in bulk: a call for each id would cost more than the rest of it.
 
-    A forked child starts over, so that it never gives out the bytes of its parent.
+    Threads may share it: taking from a list is one step. A forked child starts over, so that it never gives out the
+    bytes of its parent.
     """
 
     def __init__(self) -> None:
-        self.forget()
+        self._left: list[bytes] = []
 
     def forget(self) -> None:
         """Drop what is left."""
-        self._lock = threading.Lock()
-        self._left = b""
+        self._left = []
 
     def take(self) -> bytes:
         """Bytes that nobody else gets."""
-        with self._lock:
-            if not self._left:
-                self._left = os.urandom(_ID_BYTES * 256)
-            taken, self._left = self._left[:_ID_BYTES], self._left[_ID_BYTES:]
-        return taken
+        while True:
+            try:
+                return self._left.pop()
+            except IndexError:
+                fresh = os.urandom(_ID_BYTES * _FETCHED)
+                self._left.extend([fresh[place : place + _ID_BYTES] for place in range(0, len(fresh), _ID_BYTES)])
 
 
 _randomness = _Randomness()
@@ -82,11 +86,9 @@ class EventId(Identity):
     @classmethod
     def new(cls) -> Self:
         """An id of this millisecond."""
-        random = bytearray(_randomness.take())
-        random[:6] = (time.time_ns() // 1_000_000).to_bytes(6, "big")
-        random[6] = 0x70 | (random[6] & 0x0F)
-        random[8] = 0x80 | (random[8] & 0x3F)
-        return cls(bytes(random))
+        random = int.from_bytes(_randomness.take(), "big") & _RANDOM_BITS
+        time_ms = time.time_ns() // 1_000_000 & _TIME_BITS
+        return bytes.__new__(cls, (time_ms << 80 | _VERSION_7 | random).to_bytes(_ID_BYTES, "big"))
 
 
 class Fingerprint(Digest):

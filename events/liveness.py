@@ -49,19 +49,18 @@ class Liveness:
     def fold(self, envelopes: Iterable[Envelope]) -> None:
         """Take in the events that follow."""
         named = self._named
-        for seq, type_, refs, payload in envelopes:
+        for seq, type_, _, refs, fields in envelopes:
             self.upto = seq
-            if payload is None:
+            if fields is None:
                 for ref in refs:
                     named[ref] = seq
             elif type_ == ContentsReleased.TYPE:
-                for content in payload["contents"]:
-                    self._released[content] = max(payload["upto"], self._released.get(content, 0))
+                for content in fields.contents:
+                    self._released[content] = max(fields.upto, self._released.get(content, 0))
             elif type_ == PinAdded.TYPE:
-                content = Digest(payload["content"])
-                self.pins[payload["label"]] = Pin(payload["label"], content, payload.get("expires_us"), seq)
+                self.pins[fields.label] = Pin(fields.label, Digest(fields.content), fields.expires_us, seq)
             else:
-                self.pins.pop(payload["label"], None)
+                self.pins.pop(fields.label, None)
 
     def released_upto(self, content: Digest) -> int:
         """The position as of which a content was released last: what names it later holds it. 0 if it never was."""

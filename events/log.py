@@ -41,8 +41,17 @@ class Database(Protocol):
 class Changes(Protocol):
     """What the log and its projections need of a write transaction: puts are gathered, and handed over at its end."""
 
+    def gathered(self, database: str) -> dict[bytes, bytes]:
+        """What is to be put into a database by then, to be added to."""
+
     def put(self, database: str, key: bytes, value: bytes) -> None:
         """Put a value under a key."""
+
+    def get(self, database: str, key: bytes) -> bytes | None:
+        """The value as it will be."""
+
+    def delete(self, database: str, key: bytes) -> None:
+        """Take a key and its value out, if it is there."""
 
     def cursor(self, database: str) -> lmdb.Cursor:
         """A cursor over what is in a database already."""

@@ -8,20 +8,22 @@ that only grows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
 
 from ..cas.digest import digest_of
 from ..errors import LogCorrupt
+from .standing import database_of
 
 if TYPE_CHECKING:
     import lmdb
 
     from .log import Changes, Database
 
-_STAMP_BYTES = 12
-_LAST_STAMP = b"\xff" * _STAMP_BYTES
+STAMP_BYTES = 12
+_LAST_STAMP = b"\xff" * STAMP_BYTES
 _TEXT_MAX_BYTES = 200
 _SCAN_ROWS = 1000
 
@@ -42,32 +44,43 @@ def key(table: str, *parts: str | bytes | int) -> bytes:
     Texts over 200 bytes go in as their digest, since LMDB's keys end at 511 bytes; ints are 4 bytes big-endian;
     bytes must be of the same length in all keys of a table.
     """
-    encoded = [table.encode("ascii")]
+    place = _letter(table)
     for part in parts:
-        if isinstance(part, str):
-            text = part.encode("utf-8", "surrogatepass")
-            framed = bytes([len(text)]) + text if len(text) <= _TEXT_MAX_BYTES else b"\xff" + digest_of(text)
-            encoded.append(framed)
-        elif isinstance(part, int):
-            encoded.append(part.to_bytes(4, "big"))
+        if isinstance(part, bytes):
+            place += part
+        elif isinstance(part, str):
+            place += _framed(part)
         else:
-            encoded.append(part)
-    return b"".join(encoded)
+            place += part.to_bytes(4, "big")
+    return place
+
+
+@lru_cache
+def _letter(table: str) -> bytes:
+    return table.encode("ascii")
+
+
+@lru_cache(maxsize=4096)
+def _framed(text: str) -> bytes:
+    raw = text.encode("utf-8", "surrogatepass")
+    return bytes([len(raw)]) + raw if len(raw) <= _TEXT_MAX_BYTES else b"\xff" + digest_of(raw)
 
 
 class RowWriter:
     """Writes the rows of one projection, event by event, inside one write transaction."""
 
-    __slots__ = ("_changes", "_cursor", "_name", "_newest", "_ordinal", "_stamp")
+    __slots__ = ("_changes", "_cursor", "_database", "_newest", "_ordinal", "_pack", "_puts", "_stamp")
 
-    def __init__(self, changes: Changes, name: str) -> None:
+    def __init__(self, changes: Changes, database: str) -> None:
         """Write to the database of this projection."""
         self._changes = changes
-        self._name = name
+        self._database = database
+        self._puts = changes.gathered(database)
         self._cursor: lmdb.Cursor | None = None
         self._newest: dict[bytes, Row] = {}
         self._stamp = b""
         self._ordinal = 0
+        self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
 
     def at(self, seq: int) -> RowWriter:
         """Turn to the next event; the rows that follow are its."""
@@ -77,18 +90,18 @@ class RowWriter:
 
     def add(self, row_key: bytes, row: Row) -> None:
         """Add a row to the key's history."""
-        place = row_key + self._stamp + self._ordinal.to_bytes(4, "big")
+        self._puts[row_key + self._stamp + self._ordinal.to_bytes(4, "big")] = self._pack(row)
         self._ordinal += 1
         self._newest[row_key] = row
-        self._changes.put(self._name, place, msgpack.packb(row, unicode_errors="surrogatepass"))
 
     def latest(self, row_key: bytes) -> Row | None:
         """The key's newest row, this event's own included; None if it has none."""
-        if row_key in self._newest:
-            return self._newest[row_key]
+        newest = self._newest.get(row_key, self)
+        if newest is not self:
+            return newest
         if self._cursor is None:
-            self._cursor = self._changes.cursor(self._name)
-        found = _newest(self._cursor, row_key, _LAST_STAMP)
+            self._cursor = self._changes.cursor(self._database)
+        found = newest_at(self._cursor, row_key, _LAST_STAMP)
         return None if found is None else found.row
 
 
@@ -103,56 +116,60 @@ class RowReader:
         self._name = name
         self._last = _LAST_STAMP if upto is None else upto.to_bytes(8, "big") + b"\xff" * 4
 
+    def _cursor(self, txn: lmdb.Transaction) -> lmdb.Cursor:
+        return txn.cursor(self._env.databases[database_of(txn, self._env.databases, self._name)])
+
     def latest(self, row_key: bytes) -> Stamped | None:
         """The key's newest row as of the position."""
-        with self._env.begin() as txn, txn.cursor(self._env.databases[self._name]) as cursor:
-            return _newest(cursor, row_key, self._last)
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
+            return newest_at(cursor, row_key, self._last)
 
     def history(self, row_key: bytes, *, newest_first: bool = False) -> Iterator[Stamped]:
         """All of the key's rows as of the position, lazily."""
-        start = self._last if newest_first else bytes(_STAMP_BYTES)
+        start = self._last if newest_first else bytes(STAMP_BYTES)
         while True:
             page = self._page(row_key, start, newest_first)
-            for _, stamped in page:
-                yield stamped
+            for _, row in page:
+                yield row
             if len(page) < _SCAN_ROWS:
                 return
             start = _step(page[-1][0], -1 if newest_first else 1)
 
     def _page(self, row_key: bytes, start: bytes, newest_first: bool) -> list[tuple[bytes, Stamped]]:
         page: list[tuple[bytes, Stamped]] = []
-        with self._env.begin() as txn, txn.cursor(self._env.databases[self._name]) as cursor:
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
             found = _seek_back(cursor, row_key + start) if newest_first else cursor.set_range(row_key + start)
             while found and len(page) < _SCAN_ROWS:
                 place = bytes(cursor.key())
-                stamp = place[-_STAMP_BYTES:]
-                if place[:-_STAMP_BYTES] != row_key or stamp > self._last:
+                stamp = place[-STAMP_BYTES:]
+                if place[:-STAMP_BYTES] != row_key or stamp > self._last:
                     break
-                page.append((stamp, _stamped(place, bytes(cursor.value()))))
+                page.append((stamp, stamped(place, bytes(cursor.value()))))
                 found = cursor.prev() if newest_first else cursor.next()
         return page
 
-    def keys(self, prefix: bytes, limit: int) -> list[bytes]:
-        """Up to so many distinct keys that begin with these bytes and have a row as of the position."""
+    def keys(self, prefix: bytes, limit: int | None = None) -> list[bytes]:
+        """The distinct keys, in order, that begin with these bytes and have a row as of the position; or so many."""
         keys: list[bytes] = []
-        with self._env.begin() as txn, txn.cursor(self._env.databases[self._name]) as cursor:
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
             found = cursor.set_range(prefix)
-            while found and len(keys) < limit:
+            while found and (limit is None or len(keys) < limit):
                 place = bytes(cursor.key())
                 if not place.startswith(prefix):
                     break
-                row_key = place[:-_STAMP_BYTES]
-                if place[-_STAMP_BYTES:] <= self._last:
+                row_key = place[:-STAMP_BYTES]
+                if place[-STAMP_BYTES:] <= self._last:
                     keys.append(row_key)
                 found = cursor.set_range(row_key + _LAST_STAMP)
         return keys
 
 
-def _newest(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes) -> Stamped | None:
+def newest_at(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes) -> Stamped | None:
+    """The newest row of a key, stamped no later than this."""
     if not _seek_back(cursor, row_key + last_stamp):
         return None
     place = bytes(cursor.key())
-    return _stamped(place, bytes(cursor.value())) if place[:-_STAMP_BYTES] == row_key else None
+    return stamped(place, bytes(cursor.value())) if place[:-STAMP_BYTES] == row_key else None
 
 
 def _seek_back(cursor: lmdb.Cursor, place: bytes) -> bool:
@@ -162,8 +179,9 @@ def _seek_back(cursor: lmdb.Cursor, place: bytes) -> bool:
     return cursor.key() == place or bool(cursor.prev())
 
 
-def _stamped(place: bytes, value: bytes) -> Stamped:
-    seq = int.from_bytes(place[-_STAMP_BYTES : -_STAMP_BYTES + 8], "big")
+def stamped(place: bytes, value: bytes) -> Stamped:
+    """A row as it is stored. Raises `LogCorrupt`."""
+    seq = int.from_bytes(place[-STAMP_BYTES : -STAMP_BYTES + 8], "big")
     try:
         return Stamped(seq, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"))
     except (ValueError, TypeError, msgpack.UnpackException) as error:
@@ -171,4 +189,4 @@ def _stamped(place: bytes, value: bytes) -> Stamped:
 
 
 def _step(stamp: bytes, by: int) -> bytes:
-    return max(0, int.from_bytes(stamp, "big") + by).to_bytes(_STAMP_BYTES, "big")
+    return max(0, int.from_bytes(stamp, "big") + by).to_bytes(STAMP_BYTES, "big")

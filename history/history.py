@@ -22,7 +22,6 @@ from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, Ste
 
 _ID_PREFIX_MIN = 4
 _NEAR_NAMES = 1000
-_PINS_MAX = 1_000_000
 
 
 class History:
@@ -144,7 +143,7 @@ class History:
             raise ArtifactNotFound(
                 f"{parsed.name} has no version {parsed.number}", hint=f"Its versions are 1 to {newest.row[0]}."
             )
-        return ArtifactVersionView(self._reader, parsed.name, Digest(numbered.row[0]))
+        return ArtifactVersionView(self._reader, parsed.name, Digest(numbered.row))
 
     def load(self, reference: str) -> Any:
         """Load the value of an artifact version, named as in `artifact`."""
@@ -153,7 +152,7 @@ class History:
     def pins(self) -> list[Pin]:
         """The pins, by label; those that have expired are left out."""
         rows = self._reader.rows(Pins.name)
-        found = (rows.latest(label) for label in rows.keys(key("l"), _PINS_MAX))
+        found = (rows.latest(label) for label in rows.keys(key("l")))
         stamped = [(one.seq, *one.row) for one in found if one is not None and one.row[1] is not None]
         pins = (Pin(label, Digest(content), expires_us, seq) for seq, label, content, expires_us in stamped)
         return sorted(pin for pin in pins if pin.holds(self._reader.now_us))

@@ -9,6 +9,7 @@ from ..cas.digest import Digest
 from ..errors import InvalidReference, NotFound
 from ..events.liveness import DECODED, Liveness, Pin
 from ..events.projections import Artifacts, Runs
+from ..events.projections.artifacts import names_of
 from ..events.projections.runs import RunRow
 from ..events.rows import key
 from ..store import now_us
@@ -102,8 +103,8 @@ def _events(reader: Reader, roots: list[Digest], liveness: Liveness) -> dict[Dig
     """The positions of the events that hold each root, oldest first."""
     events: dict[Digest, list[int]] = {root: [] for root in roots}
     wanted = events.keys()
-    for seq, _, refs, payload in reader.store.log.envelopes(0, DECODED) if roots else ():
-        if payload is None:
+    for seq, _, _, refs, fields in reader.store.log.envelopes(0, DECODED) if roots else ():
+        if fields is None:
             for root in wanted & {Digest(ref) for ref in refs}:
                 if seq > liveness.released_upto(root):
                     events[root].append(seq)
@@ -118,7 +119,7 @@ def _hold(reader: Reader, root: Digest, seqs: list[int], pins: list[Pin]) -> Hol
 
 def versions_of(reader: Reader, content: Digest) -> Iterator[str]:
     """The artifact versions that have a content, as ``name@3``."""
-    for _, (name, number) in reader.rows(Artifacts.name).history(key("d", content)):
+    for name, number in names_of(reader.rows(Artifacts.name), content):
         yield f"{name}@{number}"
 
 

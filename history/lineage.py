@@ -11,6 +11,7 @@ from ..cas.digest import Digest
 from ..errors import ArtifactNotFound, LogCorrupt
 from ..events.catalogue import Event, Input, Output, StepCompleted, StepReused
 from ..events.ids import RunId, StepRunId
+from ..events.projections.artifacts import version_in
 from ..events.projections.runs import RunRow
 from ..events.rows import key
 from .reader import Reader
@@ -98,14 +99,14 @@ def upstream(reader: Reader, name: str, content: Digest) -> Lineage:
 
 def node_of(reader: Reader, name: str, content: Digest) -> Node:
     """One artifact version as lineage shows it. Raises `ArtifactNotFound`."""
-    version = reader.rows("artifacts").latest(key("c", name, content))
+    version = version_in(reader.rows("artifacts"), name, content)
     if version is None:
         raise ArtifactNotFound(f"{name} has no version of this content", where=content)
     event = reader.event(version.seq).event
     output = made_as(event, name, content)
     executed = execution(reader, event)
     production = None if executed is None else _production(reader, executed)
-    return Node(name, version.row[0], content, output.type, production)
+    return Node(name, version.row[1], content, output.type, production)
 
 
 def made_as(event: Event, name: str, content: Digest) -> Output:

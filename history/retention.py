@@ -18,6 +18,7 @@ from ..events.ids import RunId
 from ..events.liveness import Liveness
 from ..events.projections import Artifacts, Runs
 from ..events.projections import Lineage as LineageRows
+from ..events.projections.artifacts import version_in
 from ..events.projections.runs import RUNNING
 from ..events.rows import key
 from ..store import Store
@@ -156,7 +157,7 @@ class _Planner:
                 yield self._version(VersionKey(name, content), number, len(listed) - number)
 
     def _version(self, version: VersionKey, number: int, rank: int) -> _Version:
-        first = self._reader.rows(Artifacts.name).latest(key("c", *version))
+        first = version_in(self._reader.rows(Artifacts.name), *version)
         made = self._reader.rows(LineageRows.name).latest(key("p", version.content))
         assert first is not None
         output = made_as(self._reader.event(first.seq).event, *version)

@@ -14,7 +14,7 @@ from ..cas.manifest import Manifest
 from ..errors import ArtifactNotFound
 from ..events.catalogue import Output
 from ..events.codec import Recorded
-from ..events.rows import key
+from ..events.projections.artifacts import version_in
 from ..materializers import load
 from .eviction import Release, explained, release_of
 from .lineage import made_as
@@ -34,14 +34,14 @@ class StoredVersion:
     @cached_property
     def version(self) -> int:
         """Number under the name, from 1."""
-        found = self._reader.rows("artifacts").latest(key("c", self.name, self.content))
+        found = version_in(self._reader.rows("artifacts"), self.name, self.content)
         if found is None:
             raise ArtifactNotFound(f"{self.name} has no version of this content", where=self.content)
-        return int(found.row[0])
+        return int(found.row[1])
 
     @cached_property
     def _first(self) -> tuple[Recorded, Output]:
-        found = self._reader.rows("artifacts").latest(key("c", self.name, self.content))
+        found = version_in(self._reader.rows("artifacts"), self.name, self.content)
         if found is None:
             raise ArtifactNotFound(f"{self.name} has no version of this content", where=self.content)
         recorded = self._reader.event(found.seq)

@@ -27,7 +27,7 @@ from ..events.catalogue import (
     StepStarted,
 )
 from ..events.ids import Fingerprint, RunId, StepRunId
-from ..events.projections.runs import INTERRUPTED, RUNNING, RunRow
+from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
 from .lineage import Lineage, execution, upstream
@@ -50,8 +50,8 @@ class ArtifactVersionView(StoredVersion):
     @property
     def producers(self) -> list[StepRunView]:
         """All step runs that executed and made this content, oldest first."""
-        found = self._reader.rows("lineage").history(key("e", self.content))
-        return [StepRunView(self._reader, StepRunId(RunId(row[0]), row[1])) for _, row in found if row]
+        found = self._reader.rows("lineage").history(key("p", self.content))
+        return [StepRunView(self._reader, StepRunId(RunId(row[0]), row[1])) for _, row in found if row and row[3]]
 
     @property
     def producer(self) -> StepRunView | None:
@@ -119,10 +119,11 @@ class StepRunView:
 
     @property
     def status(self) -> str:
-        """running, completed, cached, failed, skipped, or interrupted where its run was."""
+        """running, completed, cached, failed, skipped, or cancelled or interrupted where its run was."""
         found = self._reader.rows("steps").latest(key("s", self.id.run, self.id.step))
-        status = RUNNING if found is None else str(found.row[0])
-        return INTERRUPTED if status == RUNNING and self.run.status != RUNNING else status
+        status = RUNNING if found is None else str(found.row[1])
+        ended_as = self.run.status if status == RUNNING else status
+        return ended_as if ended_as in (status, CANCELLED) else INTERRUPTED
 
     @property
     def is_cached(self) -> bool:
@@ -265,7 +266,7 @@ class RunView:
 
     @property
     def status(self) -> str:
-        """running, completed, failed or interrupted."""
+        """running, completed, failed, cancelled or interrupted."""
         row = self._row
         if row.status == RUNNING and self._reader.sees_the_dead and not ProcessStamp(*row.process).is_alive():
             return INTERRUPTED
@@ -316,8 +317,10 @@ class RunView:
     @property
     def steps(self) -> Mapping[str, StepRunView]:
         """Its steps by name, in the order in which they began."""
-        found = self._reader.rows("steps").history(key("r", self.id))
-        return {row[0]: StepRunView(self._reader, StepRunId(self.id, row[0])) for _, row in found}
+        rows = self._reader.rows("steps")
+        found = [next(rows.history(place)) for place in rows.keys(key("s", self.id))]
+        names = [first.row[0] for first in sorted(found, key=lambda first: first.seq)]
+        return {name: StepRunView(self._reader, StepRunId(self.id, name)) for name in names}
 
     def get_step(self, step: Any) -> StepRunView:
         """Its step of this name; a step's function does as well.

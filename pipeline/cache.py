@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..cas.digest import Digest
+from ..events.catalogue import StepCompleted
 from ..events.ids import Fingerprint
 from ..events.projections import Cache
 from ..events.projections.cache import Reusable
@@ -34,7 +35,11 @@ class StepCache:
 
     def _committed(self, fingerprint: Fingerprint) -> Reusable | None:
         found = self._rows.latest(key("f", fingerprint))
-        return None if found is None else Reusable.of(found.row)
+        if found is None:
+            return None
+        event = self._store.log.get(found.seq).event
+        assert isinstance(event, StepCompleted)
+        return Reusable.of(event)
 
     def _holds(self, content: Digest) -> bool:
         return self._store.blobs.holds(content)

@@ -20,7 +20,7 @@ from ..errors import LinealError, RecomputeFailed
 from ..events.catalogue import Input, StepCompleted
 from ..events.ids import Fingerprint
 from ..events.projections import Artifacts
-from ..events.rows import key
+from ..events.projections.artifacts import version_in
 from ..history import ArtifactVersionView, Reader, RunView
 from ..history.lineage import VersionKey, execution
 from ..store import Store
@@ -97,7 +97,7 @@ def _missing(reader: Reader, wanted: ArtifactVersionView) -> list[ArtifactVersio
 
 
 def _executed(reader: Reader, version: ArtifactVersionView) -> StepCompleted:
-    first = reader.rows(Artifacts.name).latest(key("c", version.name, version.content))
+    first = version_in(reader.rows(Artifacts.name), version.name, version.content)
     executed = None if first is None else execution(reader, reader.event(first.seq).event)
     if executed is None:
         raise RecomputeFailed(f"{version} was saved by hand, so nothing can make it again", hint="Save it again.")

@@ -91,7 +91,7 @@ class Runner:
             self._run_steps()
             self._append([facts.RunCompleted(self.run_id)], after=self._tickets).wait()
         except (KeyboardInterrupt, SystemExit) as stop:
-            self._end(facts.RunInterrupted(self.run_id, f"stopped by {type(stop).__name__}"))
+            self._end(facts.RunCancelled(self.run_id, f"stopped by {type(stop).__name__}"))
             raise
         except BaseException as error:
             self._end(facts.RunFailed(self.run_id, self._failed_step, _first_line(error)))

@@ -18,6 +18,7 @@ from lineal.cas import CATALOG, VOLUMES, Cut, Digest, Extent, Volume, VolumeKind
 from lineal.cas.store import Entry
 from lineal.cli import main
 from lineal.errors import BlobMissing, Corrupt
+from lineal.events.standing import database_of
 
 
 def entry_of(client: Client, digest: Digest) -> Entry:
@@ -211,7 +212,8 @@ def test_indexes_are_replayed(furnished_copy: Path) -> None:
     with lineal.open(furnished_copy) as client:
         names = [artifact.name for artifact in client.artifacts()]
         with client.store.environment.begin(write=True) as txn:
-            txn.drop(client.store.environment.databases["artifacts"], delete=False)
+            databases = client.store.environment.databases
+            txn.drop(databases[database_of(txn, databases, "artifacts")], delete=False)
         assert client.artifacts() == []
         assert [mended.what for mended in client.repair().mended] == ["the index 'artifacts', replayed from the log"]
         assert [artifact.name for artifact in client.artifacts()] == names

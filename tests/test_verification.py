@@ -15,6 +15,7 @@ import lineal
 from lineal import Client
 from lineal.cas import CATALOG, VOLUMES, Cut, Digest, Inline, Whole, digest_of, reporting
 from lineal.events.rows import key
+from lineal.events.standing import database_of
 from lineal.verification import Damage, DamageKind
 
 
@@ -153,8 +154,9 @@ def test_an_index_that_a_replay_would_not_give_is_found(furnished_copy: Path) ->
     with lineal.open(furnished_copy) as client:
         content = small_content(client)
         with client.store.environment.begin() as txn:
-            cursor = txn.cursor(client.store.environment.databases["artifacts"])
-            assert cursor.set_range(key("c", "small", content))
+            databases = client.store.environment.databases
+            cursor = txn.cursor(databases[database_of(txn, databases, "artifacts")])
+            assert cursor.set_range(key("c", content, "small"))
             row_key = bytes(cursor.key())
         change(client, "artifacts", row_key, b"\x91\x09")
         damage = only(client)

@@ -1,4 +1,4 @@
-"""The projections: what is derived from the log, kept in the transaction that appends, and replayable at any time."""
+"""The projections: what is derived from the log, and replayable at any time."""
 
 from .artifacts import Artifacts
 from .base import Projection
@@ -6,11 +6,13 @@ from .cache import Cache
 from .lineage import Lineage
 from .pins import Pins
 from .pipelines import Pipelines
+from .references import References
 from .releases import Releases
 from .runs import Runs
 from .steps import Steps
+from .streams import Streams
 
-PROJECTIONS: tuple[Projection, ...] = (
+KEPT: tuple[Projection, ...] = (
     Runs(),
     Pipelines(),
     Steps(),
@@ -20,9 +22,17 @@ PROJECTIONS: tuple[Projection, ...] = (
     Pins(),
     Releases(),
 )
+"""Those whose rows are written in the transaction that appends the events."""
+
+BEHIND: tuple[Projection, ...] = (Streams(), References())
+"""Those that are caught up when they are asked: a step pays nothing for them."""
+
+PROJECTIONS: tuple[Projection, ...] = (*KEPT, *BEHIND)
 """Every projection, declared once."""
 
 __all__ = [
+    "BEHIND",
+    "KEPT",
     "PROJECTIONS",
     "Artifacts",
     "Cache",
@@ -30,7 +40,9 @@ __all__ = [
     "Pins",
     "Pipelines",
     "Projection",
+    "References",
     "Releases",
     "Runs",
     "Steps",
+    "Streams",
 ]

@@ -1,14 +1,18 @@
 """Artifacts and their versions: one version for each distinct content under a name, numbered from 1.
 
 Tables: ``a`` → names in order of first appearance; ``v name`` → versions ``[number, content]``, newest last;
-``n name number`` → content; ``c name content`` → number; ``d content`` → names and numbers it is known by.
+``n name number`` → content; ``c content name`` → number.
 """
 
 from __future__ import annotations
 
-from ..catalogue import ArtifactSaved, Output, StepCompleted, StepReused
+from collections.abc import Iterator
+from typing import Any
+
+from ...cas.digest import Digest
+from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepReused
 from ..codec import Recorded
-from ..rows import RowWriter, key
+from ..rows import RowReader, RowWriter, Stamped, key
 from .base import Projection
 
 
@@ -16,21 +20,41 @@ class Artifacts(Projection):
     """The fold."""
 
     name = "artifacts"
-    events = (StepCompleted, StepReused, ArtifactSaved)
+    version = 2
+    events = (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        for output in recorded.event.made:
-            self._version(rows, output)
+        for _, name, content, *_ in outputs_of(recorded):
+            place = key("c", content, name)
+            if rows.latest(place) is not None:
+                continue
+            newest = rows.latest(key("v", name))
+            if newest is None:
+                rows.add(key("a"), [name])
+            number = 1 if newest is None else newest[0] + 1
+            rows.add(key("v", name), [number, content])
+            rows.add(key("n", name, number), content)
+            rows.add(place, [name, number])
 
-    def _version(self, rows: RowWriter, output: Output) -> None:
-        name, content = output.artifact, output.content
-        if rows.latest(key("c", name, content)) is not None:
-            return
-        newest = rows.latest(key("v", name))
-        if newest is None:
-            rows.add(key("a"), [name])
-        number = 1 if newest is None else newest[0] + 1
-        rows.add(key("v", name), [number, content])
-        rows.add(key("n", name, number), [content])
-        rows.add(key("c", name, content), [number])
-        rows.add(key("d", content), [name, number])
+
+def version_in(rows: RowReader, name: str, content: Digest) -> Stamped | None:
+    """The row of a content under a name, ``[name, number]``, stamped by the event that made it a version."""
+    return rows.latest(key("c", content, name))
+
+
+def names_of(rows: RowReader, content: Digest) -> list[tuple[str, int]]:
+    """The names and numbers under which a content is a version, the first to have it first."""
+    found = [rows.latest(place) for place in rows.keys(key("c", content))]
+    return [tuple(one.row) for one in sorted((one for one in found if one is not None), key=lambda one: one.seq)]
+
+
+def outputs_of(recorded: Recorded) -> Iterator[Any]:
+    """The outputs that an event gives, as they are stored."""
+    fields = recorded.fields
+    if recorded.type in _ONE_OUTPUT:
+        yield fields.output
+    else:
+        yield from fields.outputs
+
+
+_ONE_OUTPUT = frozenset({ArtifactSaved.TYPE, ArtifactNamed.TYPE})

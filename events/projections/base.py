@@ -17,12 +17,15 @@ class Projection(ABC):
     """
 
     name: ClassVar[str]
-    """Name of its database; unique."""
+    """Name of its rows; unique."""
     version: ClassVar[int] = 1
     """Raise it when `apply` changes: stores rebuild the rows when they open."""
-    events: ClassVar[tuple[type[Event], ...]]
-    """The types of event that `apply` takes."""
+    events: ClassVar[tuple[type[Event], ...] | None]
+    """The types of event that `apply` takes; None for all, those of newer versions included."""
 
     @abstractmethod
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        """Add the rows that this event makes."""
+        """Add the rows that this event makes.
+
+        ``recorded.event`` is typed and takes a while to make; ``recorded.fields`` is at hand.
+        """

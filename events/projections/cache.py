@@ -1,17 +1,16 @@
 """Cache: which step run a fingerprint can be served from.
 
-Table: ``f fingerprint`` → `Reusable`, whole, so that a decision takes one lookup.
+Table: ``f fingerprint`` → nothing; the event that made the row says who executed and what it gave.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Self
 
-from ...cas.digest import Digest
 from ..catalogue import Output, StepCompleted
 from ..codec import Recorded
-from ..ids import RunId, StepRunId
-from ..rows import Row, RowWriter, key
+from ..ids import StepRunId
+from ..rows import RowWriter, key
 from .base import Projection
 
 
@@ -22,22 +21,17 @@ class Reusable(NamedTuple):
     outputs: tuple[Output, ...]
 
     @classmethod
-    def of(cls, row: Row) -> Self:
-        """Restore the types."""
-        (run, step), outputs = row
-        return cls(
-            StepRunId(RunId(run), step),
-            tuple([Output(name, artifact, Digest(content), *rest) for name, artifact, content, *rest in outputs]),
-        )
+    def of(cls, event: StepCompleted) -> Self:
+        """What an execution left."""
+        return cls(StepRunId(event.run, event.step), event.outputs)
 
 
 class Cache(Projection):
     """The fold."""
 
     name = "cache"
+    version = 2
     events = (StepCompleted,)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        event = recorded.event
-        assert isinstance(event, StepCompleted)
-        rows.add(key("f", event.fingerprint), Reusable(StepRunId(event.run, event.step), event.outputs))
+        rows.add(key("f", recorded.fields.fingerprint), True)

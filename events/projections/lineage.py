@@ -1,7 +1,6 @@
 """Lineage: who made a content and who used it.
 
-Tables: ``p content`` → productions ``[run, step, output]``, or ``[]`` for a save by hand;
-``e content`` → those productions alone in which something was executed or saved;
+Tables: ``p content`` → productions ``[run, step, output, whether it was executed]``, or ``[]`` for a save by hand;
 ``c content`` → uses ``[run, step, input, artifact]``, the last being None where it was a literal.
 """
 
@@ -9,25 +8,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..catalogue import ArtifactSaved, StepCompleted, StepFailed, StepReused
+from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepFailed, StepReused
 from ..codec import Recorded
 from ..rows import RowWriter, key
+from .artifacts import outputs_of
 from .base import Projection
+
+_BY_HAND = frozenset({ArtifactSaved.TYPE, ArtifactNamed.TYPE})
 
 
 class Lineage(Projection):
     """The fold."""
 
     name = "lineage"
-    events = (StepCompleted, StepReused, StepFailed, ArtifactSaved)
+    version = 2
+    events = (StepCompleted, StepReused, StepFailed, ArtifactSaved, ArtifactNamed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        event = recorded.event
-        maker: list[Any] = [] if isinstance(event, ArtifactSaved) else [event.run, event.step]  # type: ignore[attr-defined]
-        for taken in getattr(event, "inputs", ()):
-            rows.add(key("c", taken.content), [*maker, taken.name, taken.artifact])
-        for output in event.made:
-            production = [*maker, output.name] if maker else []
-            rows.add(key("p", output.content), production)
-            if not isinstance(event, StepReused):
-                rows.add(key("e", output.content), production)
+        fields = recorded.fields
+        if recorded.type in _BY_HAND:
+            rows.add(key("p", fields.output[2]), [])
+            return
+        run, step = fields.run, fields.step
+        for name, content, artifact, *_ in fields.inputs:
+            rows.add(key("c", content), [run, step, name, artifact])
+        outputs: Any = () if recorded.type == StepFailed.TYPE else outputs_of(recorded)
+        is_executed = recorded.type != StepReused.TYPE
+        for name, _, content, *_ in outputs:
+            rows.add(key("p", content), [run, step, name, is_executed])

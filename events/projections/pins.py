@@ -19,15 +19,14 @@ class Pins(Projection):
     events = (PinAdded, PinRemoved)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        match recorded.event:
-            case PinAdded(label, content, expires_us):
-                self._lift(rows, label)
-                rows.add(key("l", label), [label, content, expires_us])
-                labels = rows.latest(key("c", content)) or []
-                rows.add(key("c", content), [*labels, [label, expires_us]])
-            case PinRemoved(label):
-                self._lift(rows, label)
-                rows.add(key("l", label), [label, None, None])
+        fields = recorded.fields
+        self._lift(rows, fields.label)
+        if recorded.type == PinRemoved.TYPE:
+            rows.add(key("l", fields.label), [fields.label, None, None])
+            return
+        rows.add(key("l", fields.label), [fields.label, fields.content, fields.expires_us])
+        labels = rows.latest(key("c", fields.content)) or []
+        rows.add(key("c", fields.content), [*labels, [fields.label, fields.expires_us]])
 
     def _lift(self, rows: RowWriter, label: str) -> None:
         """Take the label from the content that it pins, if any."""

@@ -18,13 +18,12 @@ class Pipelines(Projection):
     events = (RunStarted,)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        event = recorded.event
-        assert isinstance(event, RunStarted)
-        if rows.latest(key("s", event.pipeline, event.structure)) is not None:
+        pipeline, structure = recorded.fields.pipeline, recorded.fields.structure
+        if rows.latest(key("s", pipeline, structure)) is not None:
             return
-        newest = rows.latest(key("v", event.pipeline))
+        newest = rows.latest(key("v", pipeline))
         if newest is None:
-            rows.add(key("a"), [event.pipeline])
+            rows.add(key("a"), [pipeline])
         number = 1 if newest is None else newest[0] + 1
-        rows.add(key("v", event.pipeline), [number, event.structure])
-        rows.add(key("s", event.pipeline, event.structure), [number])
+        rows.add(key("v", pipeline), [number, structure])
+        rows.add(key("s", pipeline, structure), [number])

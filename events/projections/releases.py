@@ -1,12 +1,12 @@
-"""Releases: what said that a content need not be kept any more.
+"""Releases: what said that a content need not be kept any more, and what became of its bytes.
 
-Table: ``c content`` → ``[upto, reason]``. Whether something has held the content again since is not in these rows:
-that would cost every step a lookup; `Lineage` and `Pins` know it.
+Tables: ``c content`` → ``[upto, reason]``; ``e content`` → whether its bytes are gone. Whether something has held the
+content again since is not in these rows: that would cost every step a lookup; `Lineage` and `Pins` know it.
 """
 
 from __future__ import annotations
 
-from ..catalogue import ContentsReleased
+from ..catalogue import ContentRecomputed, ContentsEvicted, ContentsReleased
 from ..codec import Recorded
 from ..rows import RowWriter, key
 from .base import Projection
@@ -16,12 +16,18 @@ class Releases(Projection):
     """The fold."""
 
     name = "releases"
-    events = (ContentsReleased,)
+    version = 2
+    events = (ContentsReleased, ContentsEvicted, ContentRecomputed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        event = recorded.event
-        assert isinstance(event, ContentsReleased)
-        for content in event.contents:
-            place = key("c", content)
-            earlier = rows.latest(place)
-            rows.add(place, [event.upto if earlier is None else max(event.upto, earlier[0]), event.reason])
+        fields = recorded.fields
+        if recorded.type == ContentRecomputed.TYPE:
+            rows.add(key("e", fields.content), False)
+            return
+        for content in fields.contents:
+            if recorded.type == ContentsEvicted.TYPE:
+                rows.add(key("e", content), True)
+            else:
+                earlier = rows.latest(key("c", content))
+                upto = fields.upto if earlier is None else max(fields.upto, earlier[0])
+                rows.add(key("c", content), [upto, fields.reason])

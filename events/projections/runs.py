@@ -6,15 +6,29 @@ Tables: ``r run`` → state; ``a`` → runs in order; ``p pipeline`` → its run
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from ..catalogue import Process, RunCompleted, RunFailed, RunInterrupted, RunStarted
+from ..catalogue import (
+    Process,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunInterrupted,
+    RunRenewed,
+    RunStarted,
+)
 from ..codec import Recorded
 from ..ids import RunId
 from ..rows import Row, RowWriter, key
 from .base import Projection
 
-RUNNING, COMPLETED, FAILED, INTERRUPTED = "running", "completed", "failed", "interrupted"
+RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED = "running", "completed", "failed", "cancelled", "interrupted"
+_ENDS = {
+    RunCompleted.TYPE: COMPLETED,
+    RunFailed.TYPE: FAILED,
+    RunCancelled.TYPE: CANCELLED,
+    RunInterrupted.TYPE: INTERRUPTED,
+}
 
 
 class RunRow(NamedTuple):
@@ -32,49 +46,63 @@ class RunRow(NamedTuple):
     message: str | None
     """What made it fail or end early."""
     process: Process
+    lease_until_us: int | None
+    """Until when other hosts take it for alive."""
 
     @classmethod
     def of(cls, row: Row) -> Self:
         """Restore the types."""
-        run, *state, process = row
-        return cls._make((RunId(run), *state, Process(*process)))
+        run, *state, process, lease_until_us = row
+        return cls._make((RunId(run), *state, Process(*process), lease_until_us))
 
 
 class Runs(Projection):
     """The fold."""
 
     name = "runs"
-    events = (RunStarted, RunCompleted, RunFailed, RunInterrupted)
+    version = 2
+    events = (RunStarted, RunRenewed, RunCompleted, RunFailed, RunCancelled, RunInterrupted)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        match recorded.event:
-            case RunStarted():
-                self._start(rows, recorded, recorded.event)
-            case RunCompleted(run):
-                self._end(rows, recorded, run, COMPLETED, None)
-            case RunFailed(run, _, message):
-                self._end(rows, recorded, run, FAILED, message)
-            case RunInterrupted(run, reason):
-                self._end(rows, recorded, run, INTERRUPTED, reason)
-
-    def _start(self, rows: RowWriter, recorded: Recorded, event: RunStarted) -> None:
-        earlier = rows.latest(key("p", event.pipeline))
-        number = 1 if earlier is None else earlier[1] + 1
-        name = event.name or f"{event.pipeline}-{number}"
-        rows.add(key("p", event.pipeline), [event.run, number])
-        rows.add(key("v", event.pipeline, event.structure), [event.run])
-        rows.add(key("n", name), [event.run])
-        rows.add(key("a"), [event.run])
-        state = RunRow(
-            event.run, RUNNING, name, event.pipeline, number, recorded.seq, recorded.time_us, None, None, event.process
-        )
-        rows.add(key("r", event.run), state)
-        rows.add(key("l"), [*(rows.latest(key("l")) or []), event.run])
-
-    def _end(self, rows: RowWriter, recorded: Recorded, run: RunId, status: str, message: str | None) -> None:
-        row = rows.latest(key("r", run))
-        if row is None or row[1] != RUNNING:
+        if recorded.type == RunStarted.TYPE:
+            self._start(rows, recorded, recorded.fields)
             return
-        state = RunRow.of(row)._replace(status=status, ended_us=recorded.time_us, message=message)
+        state = rows.latest(key("r", recorded.fields.run))
+        if state is None or state[1] != RUNNING:
+            return
+        if recorded.type == RunRenewed.TYPE:
+            rows.add(key("r", recorded.fields.run), [*state[:-1], recorded.fields.lease_until_us])
+        else:
+            self._end(rows, recorded, recorded.fields, state)
+
+    def _start(self, rows: RowWriter, recorded: Recorded, started: Any) -> None:
+        run, pipeline = started.run, started.pipeline
+        earlier = rows.latest(key("p", pipeline))
+        number = 1 if earlier is None else earlier[1] + 1
+        name = started.name or f"{pipeline}-{number}"
+        rows.add(key("p", pipeline), [run, number])
+        rows.add(key("v", pipeline, started.structure), [run])
+        rows.add(key("n", name), [run])
+        rows.add(key("a"), [run])
+        state = RunRow(
+            run,
+            RUNNING,
+            name,
+            pipeline,
+            number,
+            recorded.seq,
+            recorded.time_us,
+            None,
+            None,
+            started.process,
+            started.lease_until_us,
+        )
         rows.add(key("r", run), state)
+        rows.add(key("l"), [*(rows.latest(key("l")) or []), run])
+
+    def _end(self, rows: RowWriter, recorded: Recorded, ended: Any, state: Row) -> None:
+        run, _, name, pipeline, number, started_seq, started_us, *_, process, lease_until_us = state
+        status, message = _ENDS[recorded.type], getattr(ended, "message", getattr(ended, "reason", None))
+        row = (run, status, name, pipeline, number, started_seq, started_us, recorded.time_us, message, process)
+        rows.add(key("r", run), (*row, lease_until_us))
         rows.add(key("l"), [one for one in rows.latest(key("l")) or [] if one != run])

@@ -1,11 +1,11 @@
-"""Step runs: which a run has, in which state, and the event that tells the rest.
+"""Step runs: which a run has, and in which state each is; the event that made a row tells the rest.
 
-Tables: ``s run step`` → ``[status, seq of the event that began it]``; ``r run`` → steps in order of appearance.
+Tables: ``s run step`` → ``[step, status]``; ``t run step`` → attempts that raised and were followed by another.
 """
 
 from __future__ import annotations
 
-from ..catalogue import StepCompleted, StepFailed, StepReused, StepSkipped, StepStarted
+from ..catalogue import StepCompleted, StepFailed, StepRetried, StepReused, StepSkipped, StepStarted
 from ..codec import Recorded
 from ..rows import RowWriter, key
 from .base import Projection
@@ -13,11 +13,11 @@ from .base import Projection
 RUNNING, COMPLETED, CACHED, FAILED, SKIPPED = "running", "completed", "cached", "failed", "skipped"
 
 _STATUS = {
-    StepStarted: RUNNING,
-    StepCompleted: COMPLETED,
-    StepReused: CACHED,
-    StepFailed: FAILED,
-    StepSkipped: SKIPPED,
+    StepStarted.TYPE: RUNNING,
+    StepCompleted.TYPE: COMPLETED,
+    StepReused.TYPE: CACHED,
+    StepFailed.TYPE: FAILED,
+    StepSkipped.TYPE: SKIPPED,
 }
 
 
@@ -25,12 +25,13 @@ class Steps(Projection):
     """The fold."""
 
     name = "steps"
-    events = tuple(_STATUS)
+    version = 2
+    events = (StepStarted, StepCompleted, StepReused, StepFailed, StepSkipped, StepRetried)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        event = recorded.event
-        assert isinstance(event, StepStarted | StepCompleted | StepReused | StepFailed | StepSkipped)
-        place = key("s", event.run, event.step)
-        if isinstance(event, StepStarted | StepReused | StepSkipped) or rows.latest(place) is None:
-            rows.add(key("r", event.run), [event.step])
-        rows.add(place, [_STATUS[type(event)]])
+        run, step = recorded.fields.run, recorded.fields.step
+        status = _STATUS.get(recorded.type)
+        if status is None:
+            rows.add(key("t", run, step), recorded.fields.attempt)
+        else:
+            rows.add(key("s", run, step), [step, status])

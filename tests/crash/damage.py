@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lineal import Client
 from lineal.cas import BlobPart
+from lineal.events.standing import database_of
 
 
 def flip(path: Path, offset: int) -> None:
@@ -22,10 +23,11 @@ def change(client: Client, database: str, row_key: bytes, value: bytes | None) -
     """Write a row past everything that keeps it right."""
     environment = client.store.environment
     with environment.begin(write=True) as txn:
+        place = environment.databases[database_of(txn, environment.databases, database)]
         if value is None:
-            assert txn.delete(row_key, db=environment.databases[database])
+            assert txn.delete(row_key, db=place)
         else:
-            txn.put(row_key, value, db=environment.databases[database])
+            txn.put(row_key, value, db=place)
 
 
 def part_of(client: Client, reference: str, number: int = 0) -> BlobPart:

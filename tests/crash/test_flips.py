@@ -21,6 +21,7 @@ import lineal
 from lineal import Client
 from lineal.errors import LinealError, LogCorrupt
 from lineal.events.projections import PROJECTIONS
+from lineal.events.standing import database_of
 from lineal.verification import DamageKind
 
 PAGE_BYTES = 4096
@@ -49,9 +50,12 @@ def content_of(client: Client) -> Content:
     """Read everything."""
     environment = client.store.environment
     rows = {}
+    for projection in PROJECTIONS:
+        client._reader.store.rows(projection.name)
     with environment.begin() as txn:
         for projection in PROJECTIONS:
-            cursor = txn.cursor(environment.databases[projection.name])
+            databases = environment.databases
+            cursor = txn.cursor(databases[database_of(txn, databases, projection.name)])
             rows[projection.name] = [(bytes(key), bytes(value)) for key, value in cursor]
     values = {str(version): version.load() for artifact in client.artifacts() for version in artifact.versions}
     return Content(values, rows, [recorded.chain for recorded in client.events()])

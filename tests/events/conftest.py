@@ -18,7 +18,8 @@ from lineal.events.codec import Recorded, encode
 from lineal.events.ids import EventId, Fingerprint, RunId, StepRunId, StoreId
 from lineal.events.log import EVENTS, Log, LogWriter
 from lineal.events.projections import PROJECTIONS
-from lineal.events.projector import META, Projector
+from lineal.events.projector import Projector
+from lineal.events.standing import META, database_of, databases_of
 
 ORIGIN = StoreId(b"o" * 16)
 PROCESS = facts.Process("host", "boot", 1, 1)
@@ -105,10 +106,11 @@ class Ledger:
     """A log with its projections, in an environment of its own."""
 
     def __init__(self, directory: Path) -> None:
-        databases = (EVENTS, META, *(projection.name for projection in PROJECTIONS))
+        databases = (EVENTS, META, *(name for projection in PROJECTIONS for name in databases_of(projection.name)))
         self.environment = Environment(directory, databases, map_size_bytes=1 << 30, read_only=False)
         self.log = Log(self.environment)
         self.projector = Projector(self.environment, self.log, self.changes)
+        self.projector.rebuild()
 
     def changes(self, txn: Any) -> Changes:
         """What a transaction will write."""
@@ -116,22 +118,26 @@ class Ledger:
 
     def append(self, *appended: Event) -> None:
         """Append events in one transaction."""
-        ids = [EventId.new() for _ in appended]
+        head = self.log.head().seq
+        ids = [EventId((head + number).to_bytes(16, "big")) for number, _ in enumerate(appended, start=1)]
         bodies = [encode(one, event_id=id_, time_us=7, origin=ORIGIN) for one, id_ in zip(appended, ids, strict=True)]
         with self.environment.begin(write=True) as txn:
             changes = self.changes(txn)
             log, projections = LogWriter(changes), self.projector.writer(changes)
             for event, id_, body in zip(appended, ids, bodies, strict=True):
                 seq, chain = log.append(body)
-                projections.apply(Recorded(seq, id_, 7, ORIGIN, event.stream, event.refs, event, chain))
+                projections.apply(Recorded(seq, id_, 7, ORIGIN, event, chain))
             changes.flush()
 
     def rows(self) -> Rows:
-        """Every row of every projection."""
+        """Every row of every projection, those kept behind caught up."""
+        for projection in PROJECTIONS:
+            self.projector.catch_up(projection.name)
         found: Rows = {}
         with self.environment.begin() as txn:
+            databases = self.environment.databases
             for projection in PROJECTIONS:
-                cursor = txn.cursor(self.environment.databases[projection.name])
+                cursor = txn.cursor(databases[database_of(txn, databases, projection.name)])
                 found[projection.name] = [(bytes(key), bytes(value)) for key, value in cursor]
         return found
 

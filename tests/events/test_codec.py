@@ -32,7 +32,11 @@ values: dict[Any, st.SearchStrategy[Any]] = {
     Fingerprint: digests.map(Fingerprint),
     RunId: st.binary(min_size=16, max_size=16).map(RunId),
     StoreId: st.binary(min_size=16, max_size=16).map(StoreId),
+    bytes: st.binary(max_size=32),
     dict[str, Any]: st.dictionaries(texts, plain, max_size=3),
+    tuple[str, ...]: st.lists(texts, max_size=3).map(tuple),
+    tuple[int, ...]: st.lists(st.integers(0, 2**62), max_size=3).map(tuple),
+    tuple[float, ...]: st.lists(st.floats(allow_nan=False), max_size=3).map(tuple),
 }
 
 
@@ -41,8 +45,21 @@ def of_fields(hints: dict[str, Any], names: list[str]) -> list[st.SearchStrategy
     return [values[hints[name]] for name in names]
 
 
-for record in (facts.Input, facts.Output, facts.Failure, facts.Process, StepRunId):
+for record in (
+    facts.Input,
+    facts.Output,
+    facts.Failure,
+    facts.Process,
+    facts.Resources,
+    facts.Subject,
+    facts.MetricColumn,
+    facts.Difference,
+    StepRunId,
+):
     values[record] = st.builds(record, *of_fields(get_type_hints(record), list(record._fields)))
+values[facts.Resources | None] = st.none() | values[facts.Resources]
+values[tuple[facts.MetricColumn, ...]] = st.lists(values[facts.MetricColumn], max_size=2).map(tuple)
+values[tuple[facts.Difference, ...]] = st.lists(values[facts.Difference], max_size=2).map(tuple)
 values[tuple[facts.Input, ...]] = st.lists(values[facts.Input], max_size=3).map(tuple)
 values[tuple[Digest, ...]] = st.lists(values[Digest], max_size=3).map(tuple)
 values[tuple[facts.Output, ...]] = st.lists(values[facts.Output], max_size=3).map(tuple)
@@ -70,27 +87,57 @@ def test_the_envelope_is_as_documented_so_that_any_msgpack_reader_can_follow_the
     run = RunId.new()
     body = encode(facts.RunFailed(run, "train", "boom"), event_id=EVENT, time_us=5, origin=ORIGIN)
     assert msgpack.unpackb(body) == [
-        1,
+        2,
         "run.failed/1",
         bytes(EVENT),
         5,
         bytes(ORIGIN),
         bytes(run),
         [],
-        {"run": bytes(run), "step": "train", "message": "boom"},
+        [bytes(run), "train", "boom"],
     ]
 
 
 def test_an_event_of_a_newer_version_is_kept_as_it_is() -> None:
-    payload = {"what": "a thing", "n": 3}
+    payload = ["a thing", 3]
     body = msgpack.packb([9, "thing.done/4", EVENT, 5, ORIGIN, b"s", [], payload, "an added field"])
     assert decode(1, b"", body).event == Unknown("thing.done/4", payload)
 
 
 def test_fields_that_a_newer_version_added_are_passed_over() -> None:
     run = RunId.new()
-    body = msgpack.packb([1, "run.completed/1", EVENT, 5, ORIGIN, run, [], {"run": run, "mood": "good"}])
+    body = msgpack.packb([2, "run.completed/1", EVENT, 5, ORIGIN, run, [], [run, "an added field"]])
     assert decode(1, b"", body).event == facts.RunCompleted(run)
+
+
+def test_fields_that_an_older_version_did_not_have_are_filled_in_and_missing_ones_are_an_error() -> None:
+    label, content = "best", b"d" * 32
+    body = msgpack.packb([2, "pin.added/1", EVENT, 5, ORIGIN, b"", [], [label, content]])
+    assert decode(1, b"", body).event == facts.PinAdded(label, Digest(content))
+    with pytest.raises(LogCorrupt, match="too few"):
+        decode(1, b"", msgpack.packb([2, "pin.added/1", EVENT, 5, ORIGIN, b"", [], [label]]))
+
+
+def test_payloads_of_the_first_envelope_are_maps_by_name_in_any_order_and_with_unknown_names() -> None:
+    run = RunId.new()
+    payload = {"mood": "good", "message": "boom", "step": None, "run": run}
+    body = msgpack.packb([1, "run.failed/1", EVENT, 5, ORIGIN, run, [], payload])
+    assert decode(1, b"", body).event == facts.RunFailed(run, None, "boom")
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [("stopped by KeyboardInterrupt", facts.RunCancelled), ("process 7 on host died", facts.RunInterrupted)],
+)
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_interruption_of_the_first_version_is_read_as_what_its_reason_says(
+    version: int, reason: str, kind: type[Event]
+) -> None:
+    run = RunId.new()
+    payload: Any = {"reason": reason, "run": run} if version == 1 else [run, reason]
+    read = decode(1, b"", msgpack.packb([version, "run.interrupted/1", EVENT, 5, ORIGIN, run, [], payload]))
+    assert read.event == kind(run, reason)  # type: ignore[call-arg]
+    assert read.type == kind.TYPE
 
 
 @given(events, st.integers(0, 10_000), st.integers(0, 255))
@@ -125,7 +172,7 @@ def test_an_envelope_says_of_an_event_what_the_whole_of_it_says(several: list[Ev
         body = encode(event, event_id=EVENT, time_us=5, origin=ORIGIN)
         envelope = reader.read(seq, body)
         assert (envelope.seq, envelope.type, tuple(envelope.refs)) == (seq, event.TYPE, event.refs)
-        assert (envelope.payload is not None) == isinstance(event, facts.PinAdded)
+        assert (envelope.fields is not None) == isinstance(event, facts.PinAdded)
 
 
 @given(st.data())

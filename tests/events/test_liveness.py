@@ -124,5 +124,5 @@ def test_the_log_is_read_as_it_was_written(ledger: Any) -> None:
 
 def test_an_event_of_a_newer_version_holds_what_it_names() -> None:
     liveness = Liveness()
-    liveness.fold([Envelope(1, "artifact.saved/9", [A], None)])
+    liveness.fold([Envelope(1, "artifact.saved/9", b"", [A], None)])
     assert liveness.held(0) == {A}

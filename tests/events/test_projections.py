@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lineal.cas import Digest
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
 from lineal.events.ids import RunId
@@ -63,7 +64,7 @@ def test_many_events_in_one_transaction_make_the_rows_of_one_each(
 
 def test_runs_of_a_pipeline_are_numbered_and_named_and_end_once(ledger: Any) -> None:
     process = facts.Process("h", "b", 1, 1)
-    digest = facts.Digest(b"d" * 32)
+    digest = Digest(b"d" * 32)
     first, second = RunId.new(), RunId.new()
     for run, name in ((first, None), (second, "mine")):
         ledger.append(facts.RunStarted(run, "p", digest, (), name, process, digest))

@@ -304,8 +304,8 @@ def test_an_interrupt_leaves_a_clean_record_and_passes(client: Client) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopping()
     (run,) = client.runs()
-    assert (run.status, run.message) == ("interrupted", "stopped by KeyboardInterrupt")
-    assert run.steps["interrupted"].status == "interrupted"
+    assert (run.status, run.message) == ("cancelled", "stopped by KeyboardInterrupt")
+    assert run.steps["interrupted"].status == "cancelled"
 
 
 def test_a_full_disk_is_a_typed_error_and_the_store_goes_on(client: Client) -> None:

@@ -12,6 +12,7 @@ from lineal.errors import LinealError
 from lineal.events.catalogue import ArtifactSaved, Output
 from lineal.events.liveness import DECODED, Liveness
 from lineal.events.projections import PROJECTIONS
+from lineal.events.standing import database_of
 from lineal.store import Store, now_us
 
 Rows = dict[str, list[tuple[bytes, bytes]]]
@@ -151,11 +152,14 @@ def _unlike_replay(client: lineal.Client) -> Iterator[str]:
 
 
 def all_rows(store: Store) -> Rows:
-    """Every row of every projection."""
+    """Every row of every projection, those kept behind caught up."""
+    for projection in PROJECTIONS:
+        store.rows(projection.name)
     found = {}
     with store._env.begin() as txn:
         for projection in PROJECTIONS:
-            cursor = txn.cursor(store._env.databases[projection.name])
+            databases = store._env.databases
+            cursor = txn.cursor(databases[database_of(txn, databases, projection.name)])
             found[projection.name] = [(bytes(key), bytes(value)) for key, value in cursor]
     return found
 

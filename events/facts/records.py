@@ -1,0 +1,93 @@
+"""Records: what several types of event are made of. On the disk each is a list of its fields."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ...cas.digest import Digest
+
+
+class Input(NamedTuple):
+    """What a step run took for one of its parameters."""
+
+    name: str
+    """The step's parameter."""
+    content: Digest
+    """Content id of the value."""
+    artifact: str | None
+    """Name of the artifact it was taken as; None for a literal."""
+    literal: str | None
+    """A short text of the literal; None for an artifact."""
+    source: str | None
+    """The step of the same run that gave it, if one did."""
+
+
+class Output(NamedTuple):
+    """What a step run gave."""
+
+    name: str
+    """Name of the output within the step."""
+    artifact: str
+    content: Digest
+    format: str
+    type: str
+    size_bytes: int
+    """Logical size: manifest and blobs, shared ones counted."""
+    metadata: dict[str, Any]
+
+
+class Failure(NamedTuple):
+    """What a step raised."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+class Process(NamedTuple):
+    """The process that drives a run; as `cas.process.ProcessStamp`."""
+
+    host: str
+    boot: str
+    pid: int
+    start_ticks: int
+
+
+class Resources(NamedTuple):
+    """What an execution took of the machine."""
+
+    cpu_us: int
+    """Processor time of its thread, user and system."""
+    peak_memory_bytes: int
+    """The most that its process had resident until its end."""
+
+
+class Subject(NamedTuple):
+    """What a tag, an annotation or a metric is about."""
+
+    kind: str
+    """``artifact``, ``version``, ``pipeline``, ``run`` or ``step``."""
+    name: str
+    """The artifact's, the pipeline's or the step's; empty for a run."""
+    id: bytes
+    """A version's content id, or a run's or step run's run; else empty."""
+
+
+class MetricColumn(NamedTuple):
+    """Values of one metric, in the order in which they were logged."""
+
+    name: str
+    steps: tuple[int, ...]
+    """Where each stands on the metric's axis, as an epoch or a batch."""
+    times_us: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+class Difference(NamedTuple):
+    """An output that came out otherwise."""
+
+    output: str
+    first: Digest
+    """Content of the execution that is in the cache."""
+    again: Digest
+    """Content of the later execution."""

@@ -1,0 +1,80 @@
+"""Facts of runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ...cas.digest import Digest
+from ..ids import RunId
+from .base import Event, literals
+from .records import Input, Process
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """A pipeline was called."""
+
+    TYPE: ClassVar[str] = "run.started/1"
+    run: RunId
+    pipeline: str
+    structure: Digest
+    """Blob of the graph: what tells one pipeline version from another."""
+    parameters: tuple[Input, ...]
+    name: str | None
+    """None where the run is to be named after its pipeline and number."""
+    process: Process
+    environment: Digest
+    """Blob that describes Python, platform and packages."""
+    docstring: str | None = None
+    lease_until_us: int | None = None
+    """Until when other hosts take the run for alive, unless it is renewed; None where an older version wrote it."""
+
+    @property
+    def refs(self) -> tuple[Digest, ...]:
+        return self.structure, self.environment, *literals(self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRenewed(Event):
+    """A run that takes long said that it is alive."""
+
+    TYPE: ClassVar[str] = "run.renewed/1"
+    run: RunId
+    lease_until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunCompleted(Event):
+    """All steps of a run were executed or reused."""
+
+    TYPE: ClassVar[str] = "run.completed/1"
+    run: RunId
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed(Event):
+    """A run ended because a step failed."""
+
+    TYPE: ClassVar[str] = "run.failed/1"
+    run: RunId
+    step: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunCancelled(Event):
+    """A run ended because somebody stopped it, as with Ctrl-C."""
+
+    TYPE: ClassVar[str] = "run.cancelled/1"
+    run: RunId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunInterrupted(Event):
+    """A run was found to have ended without a word of its own: its process died, or its lease ran out."""
+
+    TYPE: ClassVar[str] = "run.interrupted/2"
+    run: RunId
+    reason: str

@@ -1,0 +1,21 @@
+"""References: which events name a digest, as content or as any other blob that must stay because of them.
+
+Table: ``r digest`` → the positions of the events, as their rows' own.
+"""
+
+from __future__ import annotations
+
+from ..codec import Recorded
+from ..rows import RowWriter, key
+from .base import Projection
+
+
+class References(Projection):
+    """The fold."""
+
+    name = "references"
+    events = None
+
+    def apply(self, rows: RowWriter, recorded: Recorded) -> None:
+        for ref in dict.fromkeys(recorded.refs):
+            rows.add(key("r", ref), True)

@@ -1,0 +1,111 @@
+"""Schemas: how each type of event lies in its payload, derived from the catalogue."""
+
+from __future__ import annotations
+
+import types
+from collections import namedtuple
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, fields
+from operator import attrgetter
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from .catalogue import CATALOGUE, Event
+
+_K = TypeVar("_K")
+
+
+class Schema:
+    """One type of event: its fields in order, those at the end with defaults."""
+
+    def __init__(self, kind: type[Event]) -> None:
+        self._kind = kind
+        declared = fields(kind)
+        self.names = tuple(field.name for field in declared)
+        self._defaults = tuple(field.default for field in declared)
+        self._width = len(declared)
+        self._raw: Any = namedtuple("_raw", self.names)  # type: ignore[misc]
+        take = attrgetter(*self.names)
+        self._take: Callable[[Event], Any] = take if self._width > 1 else lambda event: (take(event),)
+        self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
+
+    def fields_of(self, event: Event) -> Any:
+        """The fields of an event by name, in order: what is stored."""
+        return self._raw._make(self._take(event))
+
+    def fields(self, payload: list[Any]) -> Any:
+        """The same of a stored payload: what an older version left out is filled in, what a newer one added left out.
+
+        Raises:
+            TypeError: It has too few.
+        """
+        if len(payload) != self._width:
+            payload = [*payload[: self._width], *self._filling(len(payload))]
+        return self._raw._make(payload)
+
+    def _filling(self, start: int) -> tuple[Any, ...]:
+        filling = self._defaults[start:]
+        if MISSING in filling:
+            raise TypeError(f"{self._kind.TYPE} has {start} fields, too few")
+        return filling
+
+    def listed(self, payload: dict[str, Any]) -> list[Any]:
+        """A payload by name as one in order. Raises `KeyError` if one is missing."""
+        listed = []
+        for name, default in zip(self.names, self._defaults, strict=True):
+            if name not in payload and default is MISSING:
+                raise KeyError(name)
+            listed.append(payload.get(name, default))
+        return listed
+
+    def event(self, stored: Any) -> Event:
+        """The event of its fields, each of its declared type."""
+        if self._converters is None:
+            hints = get_type_hints(self._kind)
+            self._converters = _needed((place, hints[name]) for place, name in enumerate(self.names))
+        values = list(stored)
+        for place, convert in self._converters:
+            values[place] = convert(values[place])
+        return self._kind(*values)
+
+
+SCHEMAS = {kind.TYPE: Schema(kind) for kind in CATALOGUE.values()}
+"""By type and version."""
+_BY_KIND = {kind: SCHEMAS[kind.TYPE] for kind in CATALOGUE.values()}
+
+
+def schema_of(kind: type[Event]) -> Schema:
+    """The schema of a type of the catalogue."""
+    return _BY_KIND[kind]
+
+
+def _needed(hints: Iterable[tuple[_K, Any]]) -> list[tuple[_K, Callable[[Any], Any]]]:
+    converters = ((name, _converter(hint)) for name, hint in hints)
+    return [(name, convert) for name, convert in converters if convert is not None]
+
+
+def _converter(hint: Any) -> Callable[[Any], Any] | None:
+    """What turns msgpack's form of a field into the field's type; None where it is that already."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        (inner,) = (_converter(argument) for argument in arguments if argument is not type(None))
+        return None if inner is None else lambda raw: None if raw is None else inner(raw)
+    if origin is tuple:
+        item = _converter(arguments[0])
+        return tuple if item is None else lambda raw: tuple([item(one) for one in raw])
+    if isinstance(hint, type) and issubclass(hint, bytes) and hint is not bytes:
+        return hint
+    return _record_converter(hint) if isinstance(hint, type) and hasattr(hint, "_fields") else None
+
+
+def _record_converter(record: Any) -> Callable[[Any], Any]:
+    """For a NamedTuple, stored as a list; columns that a newer version added at the end are passed over."""
+    width = len(record._fields)
+    columns = _needed(enumerate(get_type_hints(record).values()))
+
+    def restored(raw: list[Any]) -> Any:
+        values = raw[:width]
+        for place, convert in columns:
+            values[place] = convert(values[place])
+        return record(*values)
+
+    return restored
