@@ -32,12 +32,12 @@ from .directory import (
 )
 from .errors import Conflict, FormatTooOld, LinealError, LogCorrupt, StoreClosed
 from .events.catalogue import Event, RunInterrupted, StoreCreated
-from .events.codec import Recorded, encode
+from .events.codec import Recorded
 from .events.committer import Committer, Ticket
 from .events.ids import EventId, StoreId
 from .events.log import Head, Log, LogWriter
 from .events.projections.runs import RunRow, Runs
-from .events.projector import Projector
+from .events.projector import NewestRows, Projector
 from .events.rows import Row, RowReader, key
 from .events.tail import TailedReader
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import lmdb
 
 _CHECKED_AT_OPEN_EVENTS = 100
+_KNOWN_MAX = 100_000
 
 
 def now_us() -> int:
@@ -70,6 +71,7 @@ class Store:
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
         self._committer = Committer(self._env, self._open_writer)
         self._submissions = itertools.count(1)
+        self._known = _Known(0)
         self._users = 0
         try:
             self._check()
@@ -210,53 +212,68 @@ class Store:
                 self._projector.clear_shadows()
 
     def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
-        return _Writer(Changes(self._env, txn), self._projector)
+        return _Writer(self, Changes(self._env, txn))
 
 
 class _Writer:
     """One write transaction: what is appended to the log in it, and the rows that follow."""
 
-    __slots__ = ("changes", "log", "projections")
+    __slots__ = ("_known", "_store", "changes", "found", "log", "projections")
 
-    def __init__(self, changes: Changes, projector: Projector) -> None:
+    def __init__(self, store: Store, changes: Changes) -> None:
         self.changes = changes
+        self._store = store
+        self._known = store._known.after(changes.txn.id())
+        store._known = _Known(0)
+        self.found = self._known.blobs
         self.log = LogWriter(changes)
-        self.projections = projector.writer(changes)
+        self.projections = store._projector.writer(changes, self._known.rows)
 
     def flush(self) -> None:
         self.changes.flush()
+
+    def committed(self) -> None:
+        self._store._known = self._known
+
+
+class _Known:
+    """What a committed transaction has learned, for the next one to use if nobody has committed in between.
+
+    LMDB numbers transactions that change something one by one, so the number tells.
+    """
+
+    __slots__ = ("blobs", "number", "rows")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.blobs: set[bytes] = set()
+        """Digests that are in the catalog."""
+        self.rows: NewestRows = {}
+
+    def after(self, number: int) -> _Known:
+        """What is known in the transaction of this number."""
+        entries = len(self.blobs) + sum(len(rows) for rows in self.rows.values())
+        if number != self.number + 1 or entries > _KNOWN_MAX:
+            return _Known(number)
+        self.number = number
+        return self
 
 
 class _Append:
     """Events and their blobs on the way into one transaction."""
 
-    __slots__ = (
-        "_after",
-        "_blobs",
-        "_bodies",
-        "_events",
-        "_ids",
-        "_refs",
-        "_store",
-        "_time_us",
-        "number",
-        "size_bytes",
-    )
+    __slots__ = ("_after", "_blobs", "_bodies", "_events", "_store", "number", "size_bytes")
 
     def __init__(
         self, store: Store, events: Sequence[Event], blobs: Sequence[Blob], after: Sequence[Ticket] = ()
     ) -> None:
         self._store = store
         self._after = after
-        self._events = events
         self._blobs = blobs
-        self._time_us = store._clock()
-        self._ids = [EventId.new() for _ in events]
-        self._refs = [event.refs for event in events]
-        self._bodies = [
-            encode(event, event_id=event_id, time_us=self._time_us, origin=store.id, refs=refs)
-            for event, event_id, refs in zip(events, self._ids, self._refs, strict=True)
-        ]
+        time_us = store._clock()
+        origin = store.id
+        self._events = [Recorded(event, EventId.new(), time_us, origin) for event in events]
+        self._bodies = [recorded.body for recorded in self._events]
         self.size_bytes = sum(map(len, self._bodies)) + sum(len(blob.inline or b"") for blob in blobs)
         self.number = next(store._submissions)
 
@@ -264,15 +281,16 @@ class _Append:
         for ticket in self._after:
             if ticket.error is not None:
                 raise ticket.error
+        named = {ref for recorded in self._events for ref in recorded.named} - writer.found
         with disk_errors(self._store.path):
-            self._store.blobs.check(writer.changes, self._blobs, {ref for refs in self._refs for ref in refs})
+            self._store.blobs.check(writer.changes, self._blobs, named)
+        writer.found |= named
 
     def write(self, writer: _Writer) -> None:
-        store = self._store
-        store.blobs.record(writer.changes, self._blobs)
-        for event, event_id, refs, body in zip(self._events, self._ids, self._refs, self._bodies, strict=True):
-            seq, chain = writer.log.append(body)
-            writer.projections.apply(Recorded(seq, event_id, self._time_us, store.id, event, chain, refs))
+        self._store.blobs.record(writer.changes, self._blobs)
+        append, apply = writer.log.append, writer.projections.apply
+        for recorded, body in zip(self._events, self._bodies, strict=True):
+            apply(recorded.placed(*append(body)))
 
     def settle(self) -> None:
         self._store.blobs.settle(self._blobs, self.number)

@@ -185,7 +185,7 @@ class BlobStore:
                 del self._pending[blob.digest]
         self._files.release(volumes)
 
-    def check(self, changes: Changes, blobs: Iterable[Blob], refs: Iterable[Digest]) -> None:
+    def check(self, changes: Changes, blobs: Iterable[Blob], refs: Iterable[bytes]) -> None:
         """Refuse a commit whose blobs are not there; call it under the write lock, before the first write.
 
         Raises:
@@ -203,7 +203,7 @@ class BlobStore:
         self._files.secure(volumes)
         for ref in refs:
             if ref not in receipts and changes.get(CATALOG, ref) is None:
-                raise self._missing(ref)
+                raise self._missing(Digest(ref))
 
     def _is_rescued(self, digest: Digest, row: Row, seen: dict[Volume, bool]) -> bool:
         """Whether what a collector took away meanwhile could be put back, since this process held it."""

@@ -8,7 +8,7 @@ Longer envelopes and payloads, from newer versions, are tolerated.
 from __future__ import annotations
 
 import threading
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple, Self
 
 import msgpack
@@ -31,7 +31,7 @@ _local = threading.local()
 class Recorded:
     """An event with its place in the log; what costs to make is made when it is asked for."""
 
-    __slots__ = ("_event", "_id", "_origin", "_refs", "chain", "fields", "seq", "stream", "time_us", "type")
+    __slots__ = ("_event", "_origin", "chain", "fields", "named", "raw_id", "seq", "stream", "time_us", "type")
 
     seq: int
     """Position, from 1 on, without gaps."""
@@ -41,34 +41,34 @@ class Recorded:
     stream: bytes
     fields: Any
     """The event's fields by name as msgpack gives them: ids are bytes, records are lists. None if it is unknown."""
+    named: Sequence[bytes]
+    """`refs`, without their type."""
+    raw_id: bytes
+    """`id`, without its type."""
     chain: bytes
     """Hash over this event and all before it."""
 
-    def __init__(
-        self,
-        seq: int,
-        event_id: EventId,
-        time_us: int,
-        origin: StoreId,
-        event: Event,
-        chain: bytes,
-        refs: tuple[Digest, ...] | None = None,
-    ) -> None:
-        """An event that is being appended."""
-        self.seq, self.type, self.time_us, self.stream = seq, event.TYPE, time_us, event.stream
+    def __init__(self, event: Event, event_id: EventId, time_us: int, origin: StoreId) -> None:
+        """An event that is to be appended: `placed` says where it came to be."""
+        self.seq, self.chain = 0, b""
+        self.type, self.time_us, self.stream = event.TYPE, time_us, event.stream
         self.fields = schema_of(type(event)).fields_of(event)
-        self.chain = chain
-        self._id: bytes = event_id
+        self.raw_id: bytes = event_id
         self._origin: bytes = origin
-        self._refs: Any = event.refs if refs is None else refs
+        self.named: Sequence[bytes] = event.refs
         self._event: Event | Any = event
+
+    def placed(self, seq: int, chain: bytes) -> Self:
+        """The same, with its place."""
+        self.seq, self.chain = seq, chain
+        return self
 
     @classmethod
     def read(cls, seq: int, chain: bytes, body: bytes | memoryview) -> Self:
         """An event as it is stored. Raises `LogCorrupt` if the bytes are not one."""
         self = object.__new__(cls)
         try:
-            version, type_, self._id, self.time_us, self._origin, self.stream, self._refs, payload = msgpack.unpackb(
+            version, type_, self.raw_id, self.time_us, self._origin, self.stream, self.named, payload = msgpack.unpackb(
                 body, strict_map_key=False, unicode_errors="surrogatepass"
             )[:8]
             if version == 1:
@@ -86,7 +86,7 @@ class Recorded:
     @property
     def id(self) -> EventId:
         """Its identity in every store that it is copied to."""
-        return EventId(self._id)
+        return EventId(self.raw_id)
 
     @property
     def origin(self) -> StoreId:
@@ -96,7 +96,18 @@ class Recorded:
     @property
     def refs(self) -> tuple[Digest, ...]:
         """The digests that it names."""
-        return tuple([Digest(ref) for ref in self._refs])
+        return tuple([Digest(ref) for ref in self.named])
+
+    @property
+    def body(self) -> bytes:
+        """It as the log keeps it, if it is being appended.
+
+        Raises:
+            Invalid: It holds something msgpack has no form for, or is larger than `EVENT_MAX_BYTES`.
+        """
+        return _packed(
+            (ENVELOPE_VERSION, self.type, self.raw_id, self.time_us, self._origin, self.stream, self.named, self.fields)
+        )
 
     @property
     def event(self) -> Event:
@@ -110,26 +121,20 @@ class Recorded:
         return event
 
 
-def encode(
-    event: Event, *, event_id: EventId, time_us: int, origin: StoreId, refs: tuple[Digest, ...] | None = None
-) -> bytes:
-    """Encode an event as the log keeps it; ``refs`` are the event's, where they are at hand.
+def encode(event: Event, *, event_id: EventId, time_us: int, origin: StoreId) -> bytes:
+    """Encode an event as the log keeps it; as `Recorded.body`."""
+    return Recorded(event, event_id, time_us, origin).body
 
-    Raises:
-        Invalid: It holds something msgpack has no form for, or is larger than `EVENT_MAX_BYTES`.
-    """
-    payload = schema_of(type(event)).fields_of(event)
-    held = event.refs if refs is None else refs
+
+def _packed(envelope: tuple[Any, ...]) -> bytes:
     try:
-        body: bytes = _packer().pack(
-            (ENVELOPE_VERSION, event.TYPE, event_id, time_us, origin, event.stream, held, payload)
-        )
+        body: bytes = _packer().pack(envelope)
     except (TypeError, ValueError, OverflowError) as error:
         _local.packer = None  # What it has packed by then is still in it.
-        raise Invalid(f"event {event.TYPE} can't be encoded: {error}") from error
+        raise Invalid(f"event {envelope[1]} can't be encoded: {error}") from error
     if len(body) > EVENT_MAX_BYTES:
         raise Invalid(
-            f"event {event.TYPE} has {len(body):,} bytes, more than {EVENT_MAX_BYTES:,}",
+            f"event {envelope[1]} has {len(body):,} bytes, more than {EVENT_MAX_BYTES:,}",
             hint="Pass large parameters and metadata as artifacts.",
         )
     return body
@@ -159,6 +164,17 @@ def _listed(type_: str, payload: dict[str, Any]) -> Any:
         return schema.listed(payload)
     names = FIELDS_1.get(type_)
     return payload if names is None else [payload[name] for name in names]
+
+
+def type_of(body: bytes, start: int = 0) -> bytes | None:
+    """The type as which an event is stored, in UTF-8, told by its first bytes; None where that takes decoding them.
+
+    Cost: a tenth of `decode`'s. Format: msgpack's fixarray, positive fixint and fixstr.
+    """
+    head = body[start : start + 3]
+    if len(head) < 3 or head[0] & 0xF0 != 0x90 or head[1] > 0x7F or head[2] & 0xE0 != 0xA0:
+        return None
+    return body[start + 3 : start + 3 + (head[2] & 0x1F)]
 
 
 class Envelope(NamedTuple):

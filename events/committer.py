@@ -33,6 +33,9 @@ class Writer(Protocol):
     def flush(self) -> None:
         """Hand over what was gathered; the commit follows."""
 
+    def committed(self) -> None:
+        """Hear that the commit has succeeded."""
+
 
 W = TypeVar("W", bound=Writer)
 _Wc = TypeVar("_Wc", bound=Writer, contravariant=True)
@@ -274,6 +277,7 @@ class Committer(Generic[W]):
                     else:
                         ticket.submission.write(writer)
                 writer.flush()
+            writer.committed()
         except BaseException as error:  # noqa: BLE001 — whoever waits for the ticket gets it
             for ticket in batch:
                 ticket.error = ticket.error or error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from blake3 import blake3
@@ -89,6 +90,10 @@ class Log:
             raise LogCorrupt(f"event {seq} is gone", hint="Restore the log from a copy.", seq=seq)
         return decode(seq, bytes(value[:CHAIN_BYTES]), bytes(value[CHAIN_BYTES:]))
 
+    def stored(self, after: int = 0, upto: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """As `scan`, undecoded: each event's chain hash and bytes, as they are in the row."""
+        return self._values(after, upto)
+
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[Recorded]:
         """The events after one position, up to and with another, oldest first.
 
@@ -114,19 +119,17 @@ class Log:
 
     def _values(self, after: int, upto: int | None) -> Iterator[tuple[int, bytes]]:
         while True:
-            page: list[tuple[int, bytes]] = []
+            page: list[tuple[bytes, bytes]] = []
             with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
-                found = cursor.set_range((after + 1).to_bytes(8, "big"))
-                while found and len(page) < _SCAN_EVENTS:
-                    page.append((int.from_bytes(cursor.key(), "big"), bytes(cursor.value())))
-                    found = cursor.next()
-            for seq, value in page:
-                if upto is not None and seq > upto:
+                if cursor.set_range((after + 1).to_bytes(8, "big")):
+                    page = [(bytes(key), bytes(value)) for key, value in islice(cursor, _SCAN_EVENTS)]
+            for key, value in page:
+                after = int.from_bytes(key, "big")
+                if upto is not None and after > upto:
                     return
-                yield seq, value
+                yield after, value
             if len(page) < _SCAN_EVENTS:
                 return
-            after = page[-1][0]
 
     def verify(self, after: int = 0) -> Head:
         """Recompute the chain from one position to the end, and give the end.
@@ -150,18 +153,20 @@ class Log:
 class LogWriter:
     """Appends events inside one write transaction; they are facts once it is committed."""
 
-    __slots__ = ("_changes", "_head")
+    __slots__ = ("_head", "_puts")
 
     def __init__(self, changes: Changes) -> None:
         """Go on after the last event that the transaction sees."""
-        self._changes = changes
+        self._puts = changes.gathered(EVENTS)
         with changes.cursor(EVENTS) as cursor:
             self._head = _head(cursor)
 
     def append(self, body: bytes) -> Head:
         """Append an encoded event; give its place."""
-        head = self._head = Head(self._head.seq + 1, chained(self._head.chain, body))
-        self._changes.put(EVENTS, head.seq.to_bytes(8, "big"), head.chain + body)
+        seq, chain = self._head
+        seq, chain = seq + 1, chained(chain, body)
+        self._puts[seq.to_bytes(8, "big")] = chain + body
+        head = self._head = Head(seq, chain)
         return head
 
 

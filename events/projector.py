@@ -6,13 +6,14 @@ database, piece by piece, while writers go on; the transaction that folds in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import StoreBroken
-from .codec import Recorded
-from .log import Changes, Database, Log
+from .codec import Recorded, decode, type_of
+from .log import CHAIN_BYTES, Changes, Database, Log
 from .projections import BEHIND, KEPT, Projection
 from .rows import RowWriter
 from .standing import (
@@ -24,12 +25,22 @@ from .standing import (
     shadow_key,
     standing_key,
 )
+from .upcasts import UPCASTS
 
 if TYPE_CHECKING:
     import lmdb
 
 _PIECE_EVENTS = 20_000
 """How many events a rebuild folds in before it lets writers in."""
+
+
+NewestRows = dict[str, dict[bytes, Any]]
+"""By database, the newest rows of some keys."""
+
+
+class _Tail(NamedTuple):
+    upto: int
+    rows: dict[bytes, bytes]
 
 
 class _Placed(NamedTuple):
@@ -56,9 +67,11 @@ class Projector:
         self._behind: Mapping[str, Projection] = {one.name: one for one in behind}
         self._known: dict[bytes, Standing] = {}
         """Standings by their stored form, which hardly ever changes."""
+        self._tails: dict[str, _Tail] = {}
+        self._tailing = threading.RLock()
 
-    def writer(self, changes: Changes) -> ProjectionWriter:
-        """Start to keep the projections in a write transaction.
+    def writer(self, changes: Changes, newest: NewestRows) -> ProjectionWriter:
+        """Start to keep the projections in a write transaction; ``newest`` is what is known of their rows by then.
 
         Raises:
             StoreBroken: Another version of the code keeps them by now.
@@ -72,7 +85,7 @@ class Projector:
                     hint="Close the store and open it again, with the newer of the two.",
                 )
             placed.append(_Placed(projection, standing.database))
-        return ProjectionWriter(changes, placed)
+        return ProjectionWriter(changes, placed, newest)
 
     def _standing(self, changes: Changes, projection: Projection) -> Standing | None:
         stored = changes.get(META, standing_key(projection.name))
@@ -150,9 +163,10 @@ class Projector:
         """Fold a piece of the log; tell its last event, and whether it is the log's."""
         writer = ProjectionWriter(changes, placed)
         upto = after
-        for recorded in islice(self._log.scan(after), _PIECE_EVENTS):
-            writer.apply(recorded)
-            upto = recorded.seq
+        takes = writer.stored_types
+        for upto, value in islice(self._log.stored(after), _PIECE_EVENTS):
+            if takes is None or type_of(value, CHAIN_BYTES) in takes:
+                writer.apply(decode(upto, value[:CHAIN_BYTES], value[CHAIN_BYTES:]))
         return upto, upto - after < _PIECE_EVENTS
 
     def catch_up(self, name: str) -> None:
@@ -173,16 +187,20 @@ class Projector:
                 changes.flush()
 
     def tail(self, name: str) -> dict[bytes, bytes]:
-        """The rows, by place, that catching up would add to a projection that is kept behind."""
+        """The rows, by place, that catching up would add to a projection that is kept behind; made once."""
         projection = self._behind[name]
-        with self._env.begin() as txn:
+        with self._tailing, self._env.begin() as txn:
+            tail = self._tails.setdefault(name, _Tail(self.upto(name), {}))
             changes = self._gather(txn)
-            standing = self._standing(changes, projection)
-            database = name if standing is None else standing.database
-            writer = ProjectionWriter(changes, [_Placed(projection, database)])
-            for recorded in self._log.scan(0 if standing is None or standing.upto is None else standing.upto):
+            rows = changes.gathered(name)
+            writer = ProjectionWriter(changes, [_Placed(projection, name)])
+            upto = tail.upto
+            for recorded in self._log.scan(upto):
                 writer.apply(recorded)
-            return dict(changes.gathered(database))
+                upto = recorded.seq
+            tail.rows.update(rows)
+            self._tails[name] = _Tail(upto, tail.rows)
+            return tail.rows
 
     def lag(self, name: str) -> int:
         """How many events a projection that is kept behind has not folded in; 0 for any other."""
@@ -213,12 +231,13 @@ class Projector:
 class ProjectionWriter:
     """Adds the rows of events, inside one write transaction."""
 
-    def __init__(self, changes: Changes, placed: Iterable[_Placed]) -> None:
+    def __init__(self, changes: Changes, placed: Iterable[_Placed], newest: NewestRows | None = None) -> None:
+        newest = {} if newest is None else newest
         self._rows: dict[str, RowWriter] = {}
         self._by_type: dict[str, list[tuple[Callable[[RowWriter, Recorded], None], RowWriter]]] = {}
         self._of_all: list[tuple[Callable[[RowWriter, Recorded], None], RowWriter]] = []
         for projection, database in placed:
-            rows = self._rows[projection.name] = RowWriter(changes, database)
+            rows = self._rows[projection.name] = RowWriter(changes, database, newest.setdefault(database, {}))
             applied = projection.apply, rows
             if projection.events is None:
                 self._of_all.append(applied)
@@ -229,6 +248,11 @@ class ProjectionWriter:
     def rows(self, name: str) -> RowWriter:
         """The rows of a projection, as the transaction sees them."""
         return self._rows[name]
+
+    @property
+    def stored_types(self) -> Container[bytes | None] | None:
+        """What `type_of` says of the events that may make rows; None for all."""
+        return None if self._of_all else {None, *(name.encode() for name in (*self._by_type, *UPCASTS))}
 
     def apply(self, recorded: Recorded) -> None:
         """Add the rows of one event."""

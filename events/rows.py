@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
@@ -26,6 +27,8 @@ STAMP_BYTES = 12
 _LAST_STAMP = b"\xff" * STAMP_BYTES
 _TEXT_MAX_BYTES = 200
 _SCAN_ROWS = 1000
+_ORDINALS = [number.to_bytes(4, "big") for number in range(64)]
+_TRUE: bytes = msgpack.packb(True)
 
 Row = Any
 """A row's columns, a list of what msgpack knows."""
@@ -49,7 +52,7 @@ def key(table: str, *parts: str | bytes | int) -> bytes:
         if isinstance(part, bytes):
             place += part
         elif isinstance(part, str):
-            place += _framed(part)
+            place += framed(part)
         else:
             place += part.to_bytes(4, "big")
     return place
@@ -61,7 +64,8 @@ def _letter(table: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _framed(text: str) -> bytes:
+def framed(text: str) -> bytes:
+    """A text as a part of a key."""
     raw = text.encode("utf-8", "surrogatepass")
     return bytes([len(raw)]) + raw if len(raw) <= _TEXT_MAX_BYTES else b"\xff" + digest_of(raw)
 
@@ -69,40 +73,63 @@ def _framed(text: str) -> bytes:
 class RowWriter:
     """Writes the rows of one projection, event by event, inside one write transaction."""
 
-    __slots__ = ("_changes", "_cursor", "_database", "_newest", "_ordinal", "_pack", "_puts", "_stamp")
+    __slots__ = ("_changes", "_cursor", "_database", "_newest", "_ordinals", "_pack", "_puts", "_stamp")
 
-    def __init__(self, changes: Changes, database: str) -> None:
-        """Write to the database of this projection."""
+    def __init__(self, changes: Changes, database: str, newest: dict[bytes, Row] | None = None) -> None:
+        """Write to the database of this projection; ``newest`` are known to be the newest rows of their keys."""
         self._changes = changes
         self._database = database
         self._puts = changes.gathered(database)
         self._cursor: lmdb.Cursor | None = None
-        self._newest: dict[bytes, Row] = {}
+        self._newest: dict[bytes, Row] = {} if newest is None else newest
         self._stamp = b""
-        self._ordinal = 0
+        self._ordinals: Iterator[bytes] = iter(())
         self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
 
     def at(self, seq: int) -> RowWriter:
         """Turn to the next event; the rows that follow are its."""
         self._stamp = seq.to_bytes(8, "big")
-        self._ordinal = 0
+        self._ordinals = iter(_ORDINALS)
         return self
 
     def add(self, row_key: bytes, row: Row) -> None:
         """Add a row to the key's history."""
-        self._puts[row_key + self._stamp + self._ordinal.to_bytes(4, "big")] = self._pack(row)
-        self._ordinal += 1
+        self._puts[row_key + self._stamp + self._ordinal()] = self._pack(row)
         self._newest[row_key] = row
+
+    def mark(self, row_key: bytes) -> None:
+        """Add the row True, which says no more than that an event has made it; `latest` doesn't see it at once."""
+        self._puts[row_key + self._stamp + self._ordinal()] = _TRUE
+
+    def _ordinal(self) -> bytes:
+        for ordinal in self._ordinals:
+            return ordinal
+        ordinals = count(len(_ORDINALS))
+        self._ordinals = (number.to_bytes(4, "big") for number in ordinals)
+        return next(self._ordinals)
 
     def latest(self, row_key: bytes) -> Row | None:
         """The key's newest row, this event's own included; None if it has none."""
         newest = self._newest.get(row_key, self)
         if newest is not self:
             return newest
+        found = newest_at(self._reading(), row_key, _LAST_STAMP)
+        if found is None:
+            return None
+        self._newest[row_key] = found.row
+        return found.row
+
+    def has(self, row_key: bytes) -> bool:
+        """Whether the key has a row that `add` made; cheaper than `latest`."""
+        if row_key in self._newest:
+            return True
+        cursor = self._reading()
+        return bool(cursor.set_range(row_key)) and cursor.key()[:-STAMP_BYTES] == row_key
+
+    def _reading(self) -> lmdb.Cursor:
         if self._cursor is None:
             self._cursor = self._changes.cursor(self._database)
-        found = newest_at(self._cursor, row_key, _LAST_STAMP)
-        return None if found is None else found.row
+        return self._cursor
 
 
 class RowReader:

@@ -17,14 +17,13 @@ KEPT: tuple[Projection, ...] = (
     Pipelines(),
     Steps(),
     Artifacts(),
-    Lineage(),
     Cache(),
     Pins(),
     Releases(),
 )
 """Those whose rows are written in the transaction that appends the events."""
 
-BEHIND: tuple[Projection, ...] = (Streams(), References())
+BEHIND: tuple[Projection, ...] = (Lineage(), Streams(), References())
 """Those that are caught up when they are asked: a step pays nothing for them."""
 
 PROJECTIONS: tuple[Projection, ...] = (*KEPT, *BEHIND)

@@ -12,7 +12,7 @@ from typing import Any
 from ...cas.digest import Digest
 from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepReused
 from ..codec import Recorded
-from ..rows import RowReader, RowWriter, Stamped, key
+from ..rows import RowReader, RowWriter, Stamped, framed, key
 from .base import Projection
 
 
@@ -25,8 +25,8 @@ class Artifacts(Projection):
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         for _, name, content, *_ in outputs_of(recorded):
-            place = key("c", content, name)
-            if rows.latest(place) is not None:
+            place = b"c" + content + framed(name)
+            if rows.has(place):
                 continue
             newest = rows.latest(key("v", name))
             if newest is None:

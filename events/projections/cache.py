@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from ..catalogue import Output, StepCompleted
 from ..codec import Recorded
 from ..ids import StepRunId
-from ..rows import RowWriter, key
+from ..rows import RowWriter
 from .base import Projection
 
 
@@ -34,4 +34,4 @@ class Cache(Projection):
     events = (StepCompleted,)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        rows.add(key("f", recorded.fields.fingerprint), True)
+        rows.mark(b"f" + recorded.fields.fingerprint)

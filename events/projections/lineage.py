@@ -10,7 +10,7 @@ from typing import Any
 
 from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepFailed, StepReused
 from ..codec import Recorded
-from ..rows import RowWriter, key
+from ..rows import RowWriter
 from .artifacts import outputs_of
 from .base import Projection
 
@@ -27,12 +27,12 @@ class Lineage(Projection):
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         fields = recorded.fields
         if recorded.type in _BY_HAND:
-            rows.add(key("p", fields.output[2]), [])
+            rows.add(b"p" + fields.output[2], [])
             return
         run, step = fields.run, fields.step
         for name, content, artifact, *_ in fields.inputs:
-            rows.add(key("c", content), [run, step, name, artifact])
+            rows.add(b"c" + content, [run, step, name, artifact])
         outputs: Any = () if recorded.type == StepFailed.TYPE else outputs_of(recorded)
         is_executed = recorded.type != StepReused.TYPE
         for name, _, content, *_ in outputs:
-            rows.add(key("p", content), [run, step, name, is_executed])
+            rows.add(b"p" + content, [run, step, name, is_executed])

@@ -19,7 +19,7 @@ class Pipelines(Projection):
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         pipeline, structure = recorded.fields.pipeline, recorded.fields.structure
-        if rows.latest(key("s", pipeline, structure)) is not None:
+        if rows.has(key("s", pipeline, structure)):
             return
         newest = rows.latest(key("v", pipeline))
         if newest is None:

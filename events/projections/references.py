@@ -6,7 +6,7 @@ Table: ``r digest`` → the positions of the events, as their rows' own.
 from __future__ import annotations
 
 from ..codec import Recorded
-from ..rows import RowWriter, key
+from ..rows import RowWriter
 from .base import Projection
 
 
@@ -17,5 +17,5 @@ class References(Projection):
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        for ref in dict.fromkeys(recorded.refs):
-            rows.add(key("r", ref), True)
+        for ref in dict.fromkeys(recorded.named):
+            rows.mark(b"r" + ref)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..catalogue import StepCompleted, StepFailed, StepRetried, StepReused, StepSkipped, StepStarted
 from ..codec import Recorded
-from ..rows import RowWriter, key
+from ..rows import RowWriter, framed, key
 from .base import Projection
 
 RUNNING, COMPLETED, CACHED, FAILED, SKIPPED = "running", "completed", "cached", "failed", "skipped"
@@ -34,4 +34,4 @@ class Steps(Projection):
         if status is None:
             rows.add(key("t", run, step), recorded.fields.attempt)
         else:
-            rows.add(key("s", run, step), [step, status])
+            rows.add(b"s" + run + framed(step), [step, status])

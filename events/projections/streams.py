@@ -17,7 +17,7 @@ class Streams(Projection):
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        rows.add(key("i", recorded.id), True)
+        rows.mark(b"i" + recorded.raw_id)
         stream = recorded.stream
         if stream:
-            rows.add(key("s", bytes([len(stream)]), stream), True)
+            rows.mark(key("s", bytes([len(stream)]), stream))

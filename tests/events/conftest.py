@@ -123,10 +123,10 @@ class Ledger:
         bodies = [encode(one, event_id=id_, time_us=7, origin=ORIGIN) for one, id_ in zip(appended, ids, strict=True)]
         with self.environment.begin(write=True) as txn:
             changes = self.changes(txn)
-            log, projections = LogWriter(changes), self.projector.writer(changes)
+            log, projections = LogWriter(changes), self.projector.writer(changes, {})
             for event, id_, body in zip(appended, ids, bodies, strict=True):
                 seq, chain = log.append(body)
-                projections.apply(Recorded(seq, id_, 7, ORIGIN, event, chain))
+                projections.apply(Recorded(event, id_, 7, ORIGIN).placed(seq, chain))
             changes.flush()
 
     def rows(self) -> Rows:

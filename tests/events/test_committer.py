@@ -15,6 +15,13 @@ from lineal.errors import BlobMissing, StoreBroken, StoreClosed
 from lineal.events.committer import Committer
 
 
+class Gathered(Changes):
+    """What one transaction writes."""
+
+    def committed(self) -> None:
+        """Nothing is to be kept for the next one."""
+
+
 class Row:
     """A submission that puts one row, or is refused, or breaks half-way."""
 
@@ -26,11 +33,11 @@ class Row:
         self._fails = fails
         self.settled = False
 
-    def check(self, changes: Changes) -> None:
+    def check(self, changes: Gathered) -> None:
         if isinstance(self._fails, BlobMissing):
             raise self._fails
 
-    def write(self, changes: Changes) -> None:
+    def write(self, changes: Gathered) -> None:
         table = self._environment.databases["a"]
         changes.txn.put(changes.txn.stat(table)["entries"].to_bytes(8, "big"), self._value, db=table)
         if self._fails is not None:
@@ -51,7 +58,7 @@ def environment(tmp_path: Path) -> Iterator[Environment]:
 @pytest.fixture
 def committer(environment: Environment) -> Iterator[Committer]:
     """A committer that is closed afterwards."""
-    made = Committer(environment, partial(Changes, environment))
+    made = Committer(environment, partial(Gathered, environment))
     yield made
     made.close()
 
@@ -119,7 +126,7 @@ def test_after_an_unforeseen_failure_nothing_more_is_taken(environment: Environm
 
 
 def test_closing_commits_what_is_queued_and_then_refuses(environment: Environment) -> None:
-    committer = Committer(environment, partial(Changes, environment))
+    committer = Committer(environment, partial(Gathered, environment))
     for number in range(50):
         committer.submit(Row(environment, bytes([number])))
     committer.close()
