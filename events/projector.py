@@ -25,6 +25,7 @@ from .standing import (
     shadow_key,
     standing_key,
 )
+from .tail import Tail
 from .upcasts import UPCASTS
 
 if TYPE_CHECKING:
@@ -36,11 +37,6 @@ _PIECE_EVENTS = 20_000
 
 NewestRows = dict[str, dict[bytes, Any]]
 """By database, the newest rows of some keys."""
-
-
-class _Tail(NamedTuple):
-    upto: int
-    rows: dict[bytes, bytes]
 
 
 class _Placed(NamedTuple):
@@ -67,7 +63,7 @@ class Projector:
         self._behind: Mapping[str, Projection] = {one.name: one for one in behind}
         self._known: dict[bytes, Standing] = {}
         """Standings by their stored form, which hardly ever changes."""
-        self._tails: dict[str, _Tail] = {}
+        self._tails: dict[str, Tail] = {}
         self._tailing = threading.RLock()
 
     def writer(self, changes: Changes, newest: NewestRows) -> ProjectionWriter:
@@ -186,21 +182,24 @@ class Projector:
                 changes.put(META, standing_key(name), encode_standing(standing._replace(upto=upto)))
                 changes.flush()
 
-    def tail(self, name: str) -> dict[bytes, bytes]:
-        """The rows, by place, that catching up would add to a projection that is kept behind; made once."""
+    def tail(self, name: str) -> Tail:
+        """The rows that catching up would add to a projection that is kept behind; made once, and gone on with.
+
+        Its `apply` may not ask for the latest row of a key.
+        """
         projection = self._behind[name]
         with self._tailing, self._env.begin() as txn:
-            tail = self._tails.setdefault(name, _Tail(self.upto(name), {}))
+            tail = self._tails.get(name)
+            if tail is None:
+                tail = self._tails[name] = Tail(self.upto(name))
             changes = self._gather(txn)
-            rows = changes.gathered(name)
             writer = ProjectionWriter(changes, [_Placed(projection, name)])
             upto = tail.upto
             for recorded in self._log.scan(upto):
                 writer.apply(recorded)
                 upto = recorded.seq
-            tail.rows.update(rows)
-            self._tails[name] = _Tail(upto, tail.rows)
-            return tail.rows
+            tail.add(changes.gathered(name), upto)
+            return tail
 
     def lag(self, name: str) -> int:
         """How many events a projection that is kept behind has not folded in; 0 for any other."""

@@ -454,3 +454,24 @@ def test_opening_is_quick_to_find_a_dead_run_even_after_many_others(store_path: 
 
 def test_an_error_of_the_disk_is_an_os_error_too() -> None:
     assert issubclass(StoreFull, OSError)
+
+
+def test_an_index_that_nobody_has_caught_up_is_read_whole_from_a_read_only_store(store_path: Path) -> None:
+    store = open_store(store_path)
+    with store.blobs.batch() as batch:
+        content = batch.put(b"content")
+        blobs = batch.publish()
+    output = facts.Output("output", "data", content, "f/1", "t", 1, {})
+    for _ in range(3):
+        store.append([facts.ArtifactSaved(output)], blobs)
+    store.close()
+    size_bytes = (store_path / "log" / "data.mdb").stat().st_size
+    store = open_store(store_path, read_only=True)
+    seen = list(store.rows("lineage").history(key("p", content)))
+    assert len(seen) == 3
+    assert [row.seq for row in store.rows("lineage", upto=3).history(key("p", content))] == [2, 3]
+    store.close()
+    assert (store_path / "log" / "data.mdb").stat().st_size == size_bytes
+    store = open_store(store_path)
+    assert list(store.rows("lineage").history(key("p", content))) == seen
+    store.close()

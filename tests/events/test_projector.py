@@ -1,0 +1,188 @@
+"""The projector: rebuilding beside what is in force, catching up behind, and refusing what another version keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lineal.cas import Digest
+from lineal.errors import StoreBroken
+from lineal.events import catalogue as facts
+from lineal.events import projector as module
+from lineal.events.ids import Fingerprint, RunId
+from lineal.events.projections import KEPT
+from lineal.events.projector import Projector
+from lineal.events.rows import RowReader, key
+from lineal.events.standing import (
+    META,
+    Standing,
+    database_of,
+    decode_standing,
+    encode_standing,
+    shadow_key,
+    standing_key,
+)
+from lineal.events.tail import TailedReader
+
+RUN, CONTENT = RunId(b"r" * 16), Digest(b"c" * 32)
+
+
+def completed(number: int) -> facts.StepCompleted:
+    """A step run that takes one content and gives another, or the same now and then."""
+    output = facts.Output("output", "data", Digest(bytes([number % 5]) * 32), "f/1", "t", 1, {})
+    taken = facts.Input("x", CONTENT, "other", None, None)
+    return facts.StepCompleted(
+        RUN, f"s{number}", "m.f", Fingerprint(bytes([number]) * 32), CONTENT, (taken,), (output,), 1, 2, None
+    )
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rebuild and a catching up of three events at a time."""
+    monkeypatch.setattr(module, "_PIECE_EVENTS", 3)
+
+
+def standing_of(ledger: Any, name: str) -> Standing:
+    with ledger.environment.begin() as txn:
+        found = decode_standing(txn.get(standing_key(name), db=ledger.environment.databases[META]))
+    assert found is not None
+    return found
+
+
+def shadows(ledger: Any) -> list[str]:
+    with ledger.environment.begin() as txn:
+        meta = ledger.environment.databases[META]
+        return [one.name for one in KEPT if txn.get(shadow_key(one.name), db=meta) is not None]
+
+
+def raw_rows(ledger: Any, database: str) -> int:
+    with ledger.environment.begin() as txn:
+        return int(txn.stat(ledger.environment.databases[database])["entries"])
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_a_rebuild_in_pieces_gives_the_rows_that_were_kept_and_leaves_the_other_database_empty(ledger: Any) -> None:
+    ledger.append(*map(completed, range(10)))
+    kept, before = ledger.rows(), standing_of(ledger, "cache").database
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
+    after = standing_of(ledger, "cache").database
+    assert {before, after} == {"cache", "cache~"}
+    assert raw_rows(ledger, before) == 0
+    assert raw_rows(ledger, after) == len(kept["cache"]) == 10
+    assert shadows(ledger) == []
+
+
+class Interposed:
+    """A log that lets something happen whenever a piece of it is to be read."""
+
+    def __init__(self, ledger: Any, happen: Any) -> None:
+        self._ledger, self._happen = ledger, happen
+
+    def stored(self, after: int) -> Iterator[tuple[int, bytes]]:
+        """The events after one, once it has happened."""
+        self._happen(after)
+        yield from self._ledger.log.stored(after)
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_readers_see_the_old_rows_until_the_last_piece_is_in(ledger: Any) -> None:
+    ledger.append(*map(completed, range(10)))
+    reader = RowReader(ledger.environment, "cache", None)
+    seen: list[bool] = []
+
+    def look(_: int) -> None:
+        seen.append(all(reader.latest(key("f", bytes([number]) * 32)) is not None for number in range(10)))
+
+    Projector(ledger.environment, Interposed(ledger, look), ledger.changes).rebuild()  # type: ignore[arg-type]
+    assert seen == [True] * 4
+    assert reader.latest(key("f", bytes([9]) * 32)) is not None
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_what_others_append_between_the_pieces_of_a_rebuild_is_in_it(ledger: Any) -> None:
+    ledger.append(*map(completed, range(7)))
+    rebuilding = ledger.projector
+    upto = rebuilding._fold_piece(KEPT, 0)
+    assert upto == 3
+    ledger.append(*map(completed, range(7, 12)))
+    assert raw_rows(ledger, standing_of(ledger, "cache").database) == 12
+    while upto is not None:
+        upto = rebuilding._fold_piece(KEPT, upto)
+    kept = ledger.rows()
+    assert len(kept["cache"]) == 12
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_a_rebuild_that_was_cut_short_does_no_harm_and_its_rows_are_cleared_or_begun_anew(ledger: Any) -> None:
+    ledger.append(*map(completed, range(10)))
+    kept, before = ledger.rows(), standing_of(ledger, "cache")
+    ledger.projector._fold_piece(KEPT, 0)
+    assert shadows(ledger) == [one.name for one in KEPT]
+    assert (ledger.rows(), standing_of(ledger, "cache")) == (kept, before)
+    ledger.projector.clear_shadows()
+    assert shadows(ledger) == []
+    assert {raw_rows(ledger, database) for database in ("cache", "cache~")} == {0, 10}
+    ledger.projector._fold_piece(KEPT, 0)
+    ledger.projector.rebuild()
+    assert (ledger.rows(), shadows(ledger)) == (kept, [])
+
+
+def test_nobody_writes_to_an_index_that_another_version_keeps(ledger: Any) -> None:
+    ledger.append(completed(1))
+    newer = standing_of(ledger, "runs")._replace(version=99)
+    with ledger.environment.begin(write=True) as txn:
+        txn.put(standing_key("runs"), encode_standing(newer), db=ledger.environment.databases[META])
+    head = ledger.log.head()
+    with pytest.raises(StoreBroken, match="another version"):
+        ledger.append(completed(2))
+    assert ledger.log.head() == head
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_an_index_that_is_kept_behind_is_caught_up_to_what_a_rebuild_gives(ledger: Any) -> None:
+    ledger.append(*map(completed, range(4)))
+    ledger.projector.catch_up("lineage")
+    ledger.append(*map(completed, range(4, 11)))
+    assert ledger.projector.lag("lineage") == 7
+    ledger.projector.catch_up("lineage")
+    assert (ledger.projector.lag("lineage"), ledger.projector.lag("cache")) == (0, 0)
+    kept = ledger.rows()
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
+    assert len(kept["lineage"]) == 22
+
+
+@pytest.mark.parametrize("upto", [None, *range(12)])
+def test_what_is_not_caught_up_reads_from_memory_as_if_it_were(ledger: Any, upto: int | None) -> None:
+    ledger.append(*map(completed, range(4)))
+    ledger.projector.catch_up("lineage")
+    ledger.append(*map(completed, range(4, 8)))
+    ledger.projector.tail("lineage")
+    ledger.append(*map(completed, range(8, 11)))
+    tailed = TailedReader(ledger.environment, "lineage", upto, ledger.projector.tail("lineage"))
+    places = [key("c", CONTENT), *(key("p", bytes([number]) * 32) for number in range(6))]
+    said = _said(tailed, places)
+    assert ledger.projector.lag("lineage") == 7
+    ledger.projector.catch_up("lineage")
+    assert said == _said(RowReader(ledger.environment, "lineage", upto), places) == _said(tailed, places)
+
+
+def _said(reader: RowReader, places: list[bytes]) -> list[Any]:
+    return [
+        [reader.latest(place) for place in places],
+        [list(reader.history(place)) for place in places],
+        [list(reader.history(place, newest_first=True)) for place in places],
+        [reader.keys(b"p"), reader.keys(b"p", 2), reader.keys(b"")],
+    ]
+
+
+def test_the_database_in_force_is_the_one_that_the_standing_names(ledger: Any) -> None:
+    with ledger.environment.begin() as txn:
+        databases = ledger.environment.databases
+        assert database_of(txn, databases, "runs") == standing_of(ledger, "runs").database
+        assert database_of(txn, databases, "blobs") == "blobs"
