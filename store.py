@@ -99,7 +99,8 @@ class Store:
         They are refused, with the same error, if a submission they come after has failed.
         """
         submission = _Append(self, events, blobs, after)
-        self.blobs.announce(blobs, submission.number)
+        if blobs:
+            self.blobs.announce(blobs, submission.number)
         try:
             return self._committer.submit(submission)
         except LinealError:  # Before it was queued: afterwards the committer settles it.
@@ -282,18 +283,21 @@ class _Append:
             if ticket.error is not None:
                 raise ticket.error
         named = {ref for recorded in self._events for ref in recorded.named} - writer.found
-        with disk_errors(self._store.path):
-            self._store.blobs.check(writer.changes, self._blobs, named)
-        writer.found |= named
+        if named or self._blobs:
+            with disk_errors(self._store.path):
+                self._store.blobs.check(writer.changes, self._blobs, named)
+            writer.found |= named
 
     def write(self, writer: _Writer) -> None:
-        self._store.blobs.record(writer.changes, self._blobs)
+        if self._blobs:
+            self._store.blobs.record(writer.changes, self._blobs)
         append, apply = writer.log.append, writer.projections.apply
         for recorded, body in zip(self._events, self._bodies, strict=True):
             apply(recorded.placed(*append(body)))
 
     def settle(self) -> None:
-        self._store.blobs.settle(self._blobs, self.number)
+        if self._blobs:
+            self._store.blobs.settle(self._blobs, self.number)
 
 
 def _interruptions(newest: Callable[[bytes], Row | None]) -> list[RunInterrupted]:
