@@ -4,44 +4,36 @@ from __future__ import annotations
 
 import os
 import time
+from random import Random
 from typing import NamedTuple, Self
 
 from ..cas.digest import Digest
 from ..errors import InvalidReference
 
 _ID_BYTES = 16
-_FETCHED = 256
+_SEED_BYTES = 64
 _TIME_BITS = (1 << 48) - 1
 _VERSION_7 = 0x7 << 76 | 0b10 << 62
 _RANDOM_BITS = 0xFFF << 64 | (1 << 62) - 1
 
 
 class _Randomness:
-    """Random bytes from the system, fetched in bulk: a call for each id would cost more than the rest of it.
+    """Random bits that nobody else has: a generator of our own, seeded by the system once a process.
 
-    Threads may share it: taking from a list is one step. A forked child starts over, so that it never gives out the
-    bytes of its parent.
+    Asking the system for each id takes longer than all the rest of an event. Threads may share it: drawing is one step
+    of the interpreter. A forked child starts over, so that it never gives out the bits of its parent.
     """
 
     def __init__(self) -> None:
-        self._left: list[bytes] = []
+        self.start_over()
 
-    def forget(self) -> None:
-        """Drop what is left."""
-        self._left = []
-
-    def take(self) -> bytes:
-        """Bytes that nobody else gets."""
-        while True:
-            try:
-                return self._left.pop()
-            except IndexError:
-                fresh = os.urandom(_ID_BYTES * _FETCHED)
-                self._left.extend([fresh[place : place + _ID_BYTES] for place in range(0, len(fresh), _ID_BYTES)])
+    def start_over(self) -> None:
+        """Be seeded anew."""
+        self.bits = Random(os.urandom(_SEED_BYTES)).getrandbits
 
 
 _randomness = _Randomness()
-os.register_at_fork(after_in_child=_randomness.forget)
+os.register_at_fork(after_in_child=_randomness.start_over)
 
 
 class Identity(bytes):
@@ -57,7 +49,7 @@ class Identity(bytes):
     @classmethod
     def new(cls) -> Self:
         """A random one, so that its first hex digits tell it from the others."""
-        return cls(_randomness.take())
+        return cls(_randomness.bits(8 * _ID_BYTES).to_bytes(_ID_BYTES, "big"))
 
     def __str__(self) -> str:
         return self.hex()
@@ -86,7 +78,7 @@ class EventId(Identity):
     @classmethod
     def new(cls) -> Self:
         """An id of this millisecond."""
-        random = int.from_bytes(_randomness.take(), "big") & _RANDOM_BITS
+        random = _randomness.bits(8 * _ID_BYTES) & _RANDOM_BITS
         time_ms = time.time_ns() // 1_000_000 & _TIME_BITS
         return bytes.__new__(cls, (time_ms << 80 | _VERSION_7 | random).to_bytes(_ID_BYTES, "big"))
 
