@@ -16,15 +16,14 @@ from .digest import Digest
 from .environment import Changes
 from .extents import ExtentReader
 from .pack import ALIGNMENT_BYTES, PackWriter
-from .place import WHOLE, Cut, Extent, Row, Volume, VolumeKind, Whole, merged, volume_key
+from .place import VOLUME_PREFIX_BYTES, WHOLE, Cut, Extent, Row, Volume, VolumeKind, Whole, merged, volume_key
 from .source import digest_of_source
-from .store import VOLUMES, BlobStore
+from .store import VOLUMES, BlobStore, users_of
 
 Exclusively = Callable[[], AbstractContextManager[Changes]]
 """Opens a write transaction that is durable once the block has ended."""
 
 _LEAST_DEAD_BYTES = 64 * 1024
-_KEY_BYTES = len(volume_key(Volume(VolumeKind.PACK, Digest(bytes(32)), 0)))
 
 
 class Part(NamedTuple):
@@ -56,8 +55,8 @@ class Waste(NamedTuple):
 def wasteful(blobs: BlobStore, leaving: Collection[Digest] = ()) -> list[Waste]:
     """The volumes that are worth it, did some blobs leave. Cost: reads the rows of all cut blobs."""
     found = []
-    for prefix, keys in groupby((key for key, _ in blobs.rows(VOLUMES)), lambda key: key[:_KEY_BYTES]):
-        users = [digest for key in keys if (digest := Digest(key[_KEY_BYTES:])) not in leaving]
+    for prefix, keys in groupby((key for key, _ in blobs.rows(VOLUMES)), lambda key: key[:VOLUME_PREFIX_BYTES]):
+        users = [digest for key in keys if (digest := Digest(key[VOLUME_PREFIX_BYTES:])) not in leaving]
         with blobs.looked_at() as changes:
             waste = _waste(blobs, changes, prefix, users, leaving)
         if waste is not None and waste.dead_bytes > max(waste.new_size_bytes, _LEAST_DEAD_BYTES):
@@ -127,15 +126,8 @@ def copy_live(blobs: BlobStore, waste: Waste) -> Volume | None:
 
 def move(blobs: BlobStore, changes: Changes, waste: Waste, new: Volume) -> bool:
     """Let every row that names the old volume name the new one, under the write lock; tell whether all could."""
-    prefix = volume_key(waste.volume)
-    with changes.cursor(VOLUMES) as cursor:
-        found = cursor.set_range(prefix)
-        users = []
-        while found and (key := bytes(cursor.key())).startswith(prefix):
-            users.append(Digest(key[len(prefix) :]))
-            found = cursor.next()
     moved: list[tuple[Digest, Row, Row]] = []
-    for user in users:
+    for user in list(users_of(changes, waste.volume)):
         row = blobs.row_in(changes, user)
         extents = [_moved(extent, waste, new) for extent in _extents(row)]
         if row is None or None in extents:

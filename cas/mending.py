@@ -21,6 +21,7 @@ from .files import BlobFiles
 from .manifest import INLINE_MAX_BYTES, Manifest
 from .pack import PackWriter
 from .place import (
+    VOLUME_PREFIX_BYTES,
     WHOLE,
     BlobKind,
     Cut,
@@ -37,7 +38,7 @@ from .place import (
 from .reader import PlacedBlobs
 from .source import digest_of_source
 from .store import CATALOG, VOLUMES, BlobStore
-from .verification import VOLUME_PREFIX_BYTES, DamagedBlob, DamagedFile, Findings, sizes_said
+from .verification import DamagedBlob, DamagedFile, Findings, sizes_said
 
 QUARANTINE = "quarantine"
 """The directory of what was damaged, inside the store."""

@@ -23,7 +23,7 @@ from zlib import crc32
 import msgpack
 
 from ..errors import BlobCorrupt
-from .digest import Digest
+from .digest import DIGEST_BYTES, Digest
 
 _FIELDS = struct.Struct("<BBQ")
 _CHECKSUM = struct.Struct("<I")
@@ -197,6 +197,10 @@ def _encode_extents(extents: Iterable[Extent]) -> bytes:
         numbers += (indexes.setdefault(volume, len(indexes)), offset, size_bytes)
     volumes = [[int(kind), digest, size_bytes] for kind, digest, size_bytes in indexes]
     return bytes(msgpack.packb([volumes, numbers]))
+
+
+VOLUME_PREFIX_BYTES = 1 + DIGEST_BYTES
+"""How much of a key in the table of volumes says which volume it is of; the rest is a blob's digest."""
 
 
 def volume_key(volume: Volume, blob: Digest | bytes = b"") -> bytes:

@@ -286,16 +286,10 @@ class BlobStore:
     def blobs_in(self, volume: Volume) -> list[Digest]:
         """The blobs that have bytes in a volume: the one whose file it is, and those with extents in it."""
         blobs: list[Digest] = []
-        prefix = volume_key(volume)
-        with self._env.begin() as txn:
-            if volume.kind is VolumeKind.BLOB and is_whole(txn.get(volume.digest, db=self._env.databases[CATALOG])):
+        with self.looked_at() as changes:
+            if volume.kind is VolumeKind.BLOB and is_whole(changes.get(CATALOG, volume.digest)):
                 blobs.append(volume.digest)
-            with txn.cursor(self._env.databases[VOLUMES]) as cursor:
-                found = cursor.set_range(prefix)
-                while found and (key := bytes(cursor.key())).startswith(prefix):
-                    if len(key) == len(prefix) + DIGEST_BYTES:
-                        blobs.append(Digest(key[len(prefix) :]))
-                    found = cursor.next()
+            blobs += [Digest(user) for user in _users(changes, volume) if len(user) == DIGEST_BYTES]
         return blobs
 
     def verify(self, digest: Digest) -> None:
@@ -307,3 +301,29 @@ class BlobStore:
 
     def _missing(self, digest: Digest) -> BlobMissing:
         return missing(digest, self._files.path(digest))
+
+
+def users_of(changes: Changes, volume: Volume) -> Iterator[Digest]:
+    """The blobs with extents in a volume, as a transaction sees them.
+
+    Raises:
+        BlobCorrupt: A key of the table of volumes is damaged.
+    """
+    for user in _users(changes, volume):
+        if len(user) != DIGEST_BYTES:
+            raise BlobCorrupt(
+                "the table of volumes is damaged",
+                where=volume.digest,
+                hint="Run `lineal repair`.",
+                digest=volume.digest,
+            )
+        yield Digest(user)
+
+
+def _users(changes: Changes, volume: Volume) -> Iterator[bytes]:
+    prefix = volume_key(volume)
+    with changes.cursor(VOLUMES) as cursor:
+        found = cursor.set_range(prefix)
+        while found and (key := bytes(cursor.key())).startswith(prefix):
+            yield key[len(prefix) :]
+            found = cursor.next()

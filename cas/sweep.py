@@ -23,9 +23,9 @@ from .blob import read_manifest
 from .compact import Waste, copy_live, move, wasteful
 from .digest import Digest
 from .environment import Changes
-from .place import BlobKind, Inline, Place, Volume, VolumeKind, Whole, volume_key, volumes_of
+from .place import BlobKind, Inline, Place, Volume, VolumeKind, Whole, volumes_of
 from .progress import Stage
-from .store import VOLUMES, BlobStore, Entry
+from .store import BlobStore, Entry, users_of
 
 BATCH = 128
 """How many rows, or files, go in one transaction: others wait to commit meanwhile."""
@@ -204,14 +204,7 @@ def is_needed(blobs: BlobStore, changes: Changes, volume: Volume, leaving: Colle
         row = blobs.row_in(changes, volume.digest)
         if row is not None and isinstance(row.place, Whole):
             return True
-    prefix = volume_key(volume)
-    with changes.cursor(VOLUMES) as cursor:
-        found = cursor.set_range(prefix)
-        while found and (place := bytes(cursor.key())).startswith(prefix):
-            if Digest(place[len(prefix) :]) not in leaving:
-                return True
-            found = cursor.next()
-    return False
+    return any(user not in leaving for user in users_of(changes, volume))
 
 
 def _batches(volumes: Iterable[Volume], size: int) -> Iterator[list[Volume]]:

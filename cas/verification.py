@@ -20,13 +20,12 @@ from .blob import read_manifest
 from .digest import DIGEST_BYTES, Digest, digest_of
 from .files import BlobFiles, corrupt, missing
 from .manifest import BlobPart, ManifestPart
-from .place import BlobKind, Cut, Inline, Row, Volume, VolumeKind, Whole, decode_row, volume_key
+from .place import VOLUME_PREFIX_BYTES, BlobKind, Cut, Inline, Row, Volume, VolumeKind, Whole, decode_row, volume_key
 from .progress import Stage
 from .store import CATALOG, VOLUMES, BlobStore
 
 _PAGE_ROWS = 1000
 _THREADS_MAX = 8
-VOLUME_PREFIX_BYTES = 1 + DIGEST_BYTES
 """Of a key in the table of volumes: the volume; the blob follows."""
 
 _T = TypeVar("_T")

@@ -23,7 +23,7 @@ from lineal.cas import (
     ManifestPart,
     digest_of,
 )
-from lineal.cas.store import CATALOG, DATABASES
+from lineal.cas.store import CATALOG, DATABASES, VOLUMES
 from lineal.cas.sweep import BATCH, Swept, compact, foreseen, sweep
 from lineal.errors import BlobCorrupt, BlobMissing
 
@@ -185,6 +185,20 @@ def test_a_pack_goes_with_the_last_blob_in_it(shelf: Shelf) -> None:
     assert len(shelf.blobs.read(receipts[0].digest)) == 50_000
     shelf.kept = set()
     assert (shelf.sweep().files, shelf.files()) == (1, 0)
+
+
+def test_a_pack_whose_users_cannot_be_told_stays(shelf: Shelf) -> None:
+    receipts = shelf.put(*(bytes([number]) * 20_000 for number in range(3)))
+    with shelf.environment.begin(write=True) as txn:
+        volumes = shelf.environment.databases[VOLUMES]
+        (place, *_) = [bytes(key) for key, _ in txn.cursor(volumes)]
+        assert txn.delete(place, db=volumes)
+        txn.put(place[:-1], b"", db=volumes)
+    shelf.kept = {one.digest for one in receipts if place.endswith(one.digest)}
+    assert len(shelf.kept) == 1
+    with pytest.raises(BlobCorrupt, match="table of volumes"):
+        shelf.sweep()
+    assert shelf.files() == 1
 
 
 def test_a_blobs_own_file_stays_while_another_is_cut_from_it(shelf: Shelf) -> None:
