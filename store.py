@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -69,7 +69,7 @@ class Store:
         self.blobs = BlobStore(self._env, BlobFiles(path))
         self.log = Log(self._env)
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
-        self._committer = Committer(self._env, self._open_writer)
+        self._committer = Committer(self._env, self._open_writer, self._limit_lag)
         self._submissions = itertools.count(1)
         self._known = _Known(0)
         self._users = 0
@@ -211,6 +211,10 @@ class Store:
         with unless_rebuilt(self.path) as is_left:
             if is_left:
                 self._projector.clear_shadows()
+
+    def _limit_lag(self) -> None:
+        with suppress(LinealError):  # Whoever reads catches up first, and is told.
+            self._projector.limit_lag()
 
     def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
         return _Writer(self, Changes(self._env, txn))

@@ -106,10 +106,19 @@ class Committer(Generic[W]):
     that submits is not held up by the one that commits.
     """
 
-    def __init__(self, environment: Database, open_writer: Callable[[lmdb.Transaction], W]) -> None:
-        """Commit to this environment, through a writer opened for each transaction."""
+    def __init__(
+        self,
+        environment: Database,
+        open_writer: Callable[[lmdb.Transaction], W],
+        afterwards: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Commit to this environment, through a writer opened for each transaction.
+
+        ``afterwards`` is called on the committing thread after each commit, when nobody waits for it any more.
+        """
         self._env = environment
         self._open_writer = open_writer
+        self._afterwards = afterwards
         self._broken: BaseException | None = None
         self._closing = False
         self._start_over()
@@ -245,6 +254,8 @@ class Committer(Generic[W]):
                 self._batch = []
                 self._finished += len(batch)
                 self._changed.notify_all()
+            if self._broken is None:
+                self._afterwards()
 
     def _linger(self) -> None:
         """Give up the lock until somebody waits, a batch is full, or the first submission has waited enough."""

@@ -31,8 +31,9 @@ from lineal.errors import (
 )
 from lineal.events import catalogue as facts
 from lineal.events.ids import RunId
+from lineal.events.projections import Lineage
 from lineal.events.projections.runs import RunRow
-from lineal.events.rows import key
+from lineal.events.rows import RowReader, key
 from lineal.store import Store, find_store, open_store
 
 
@@ -454,6 +455,25 @@ def test_opening_is_quick_to_find_a_dead_run_even_after_many_others(store_path: 
 
 def test_an_error_of_the_disk_is_an_os_error_too() -> None:
     assert issubclass(StoreFull, OSError)
+
+
+def test_an_index_that_is_kept_behind_is_never_far_behind_a_writer(
+    store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lineage, "lag_max", 50)
+    store = open_store(store_path)
+    with store.blobs.batch() as batch:
+        content = batch.put(b"content")
+        store.append([], batch.publish()).wait()
+    output = facts.Output("output", "data", content, "f/1", "t", 1, {})
+    for _ in range(120):
+        store.append([facts.ArtifactSaved(output)]).wait()
+    store.close()
+    store = open_store(store_path, read_only=True)
+    rows = sum(1 for _ in RowReader(store.environment, "lineage", None).history(key("p", content)))
+    assert 70 <= rows < 120
+    assert sum(1 for _ in store.rows("lineage").history(key("p", content))) == 120
+    store.close()
 
 
 def test_an_index_that_nobody_has_caught_up_is_read_whole_from_a_read_only_store(store_path: Path) -> None:

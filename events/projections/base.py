@@ -20,6 +20,8 @@ class Projection(ABC):
     """Name of its rows; unique."""
     version: ClassVar[int] = 1
     """Raise it when `apply` changes: stores rebuild the rows when they open."""
+    lag_max: ClassVar[int | None] = None
+    """Of one that is kept behind: how many events it may lack before whoever commits catches it up; None for any."""
     events: ClassVar[tuple[type[Event], ...] | None]
     """The types of event that `apply` takes; None for all, those of newer versions included."""
 

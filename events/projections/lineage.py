@@ -22,6 +22,7 @@ class Lineage(Projection):
 
     name = "lineage"
     version = 2
+    lag_max = 10_000
     events = (StepCompleted, StepReused, StepFailed, ArtifactSaved, ArtifactNamed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
