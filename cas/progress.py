@@ -18,7 +18,7 @@ class Progress(NamedTuple):
     """How far something is."""
 
     stage: str
-    """What is going on: saving, loading, verifying, collecting, restoring."""
+    """What is going on: saving, loading, verifying the log, verifying, collecting, restoring."""
     done_bytes: int
     total_bytes: int | None
     """None where it can't be known before the end."""

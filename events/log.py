@@ -7,10 +7,10 @@ Invariant: sequence numbers are dense; commit order is sequence order, so whoeve
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from blake3 import blake3
 
@@ -84,11 +84,19 @@ class Log:
 
     def get(self, seq: int) -> Recorded:
         """The event at this position, which must exist."""
+        value = self._stored(seq)
+        return decode(seq, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
+
+    def body(self, seq: int) -> bytes:
+        """The bytes of the event at this position, which must exist."""
+        return self._stored(seq)[CHAIN_BYTES:]
+
+    def _stored(self, seq: int) -> bytes:
         with self._env.begin() as txn:
-            value = txn.get(seq.to_bytes(8, "big"), db=self._env.databases[EVENTS])
+            value = txn.get(_place(seq), db=self._env.databases[EVENTS])
         if value is None:
             raise LogCorrupt(f"event {seq} is gone", hint="Restore the log from a copy.", seq=seq)
-        return decode(seq, bytes(value[:CHAIN_BYTES]), bytes(value[CHAIN_BYTES:]))
+        return bytes(value)
 
     def stored(self, after: int = 0, upto: int | None = None) -> Iterator[tuple[int, bytes]]:
         """As `scan`, undecoded: each event's chain hash and bytes, as they are in the row."""
@@ -131,23 +139,57 @@ class Log:
             if len(page) < _SCAN_EVENTS:
                 return
 
-    def verify(self, after: int = 0) -> Head:
-        """Recompute the chain from one position to the end, and give the end.
+    def chains(self, after: int, count: int) -> list[bytes]:
+        """The chain hashes of so many events after a position, as they are stored; read in one short transaction.
+
+        Raises:
+            LogCorrupt: There are fewer.
+        """
+        with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
+            rows = islice(_values(cursor), count) if cursor.set_range(_place(after + 1)) else ()
+            chains = [value[:CHAIN_BYTES] for value in rows]
+            if len(chains) == count and (count == 0 or cursor.key() == _place(after + count)):
+                return chains
+        raise LogCorrupt(
+            f"of the events {after + 1:,} to {after + count:,} some are gone", hint="Restore the log from a copy."
+        )
+
+    def verify(self, after: int = 0, advance: Callable[[int], None] | None = None) -> Head:
+        """Recompute the chain from one position to the end, and give the end; ``advance`` hears of bytes as they go.
+
+        Reads in short transactions and bounded memory, about 700,000 events of 300 bytes a second.
 
         Raises:
             LogCorrupt: An event was changed, dropped, added or moved; ``seq`` says which one is the first.
         """
-        expected, chain = after, GENESIS
-        if after > 0:
-            chain = self.get(after).chain
-        for seq, value in self._values(after, None):
-            expected += 1
-            chain = chained(chain, value[CHAIN_BYTES:])
-            if seq != expected or chain != value[:CHAIN_BYTES]:
-                raise LogCorrupt(
-                    f"the log was changed at event {expected}", hint="Restore it from a copy.", seq=expected
-                )
-        return Head(expected, chain)
+        head = Head(after, GENESIS if after == 0 else self.get(after).chain)
+        while True:
+            page, size_bytes = self._verify_page(head)
+            if page == head:
+                return head
+            head = page
+            if advance is not None:
+                advance(size_bytes)
+
+    def _verify_page(self, head: Head) -> tuple[Head, int]:
+        """Recompute the chain over the next events after a place; give the place where they end, and their bytes."""
+        seq, chain = head
+        size_bytes = 0
+        with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
+            if not cursor.set_range(_place(seq + 1)):
+                return head, 0
+            # Without the keys, which would cost a sixth of the time: in their order, the last one tells of any gap.
+            for value in islice(_values(cursor), _SCAN_EVENTS):
+                seq += 1
+                chain = chained(chain, value[CHAIN_BYTES:])
+                if not value.startswith(chain):
+                    raise _changed(cursor, head)
+                size_bytes += len(value)
+            if seq < head.seq + _SCAN_EVENTS:
+                cursor.last()  # Iterated to the end, it is nowhere.
+            if cursor.key() != _place(seq):
+                raise _changed(cursor, head)
+        return Head(seq, chain), size_bytes
 
 
 class LogWriter:
@@ -174,6 +216,27 @@ def _head(cursor: lmdb.Cursor) -> Head:
     if not cursor.last():
         return Head(0, GENESIS)
     return Head(int.from_bytes(cursor.key(), "big"), bytes(cursor.value()[:CHAIN_BYTES]))
+
+
+def _values(cursor: lmdb.Cursor) -> Iterator[bytes]:
+    """The values from where a cursor is, copied out: transactions here give no buffers."""
+    return cast("Iterator[bytes]", cursor.iternext(keys=False))
+
+
+def _place(seq: int) -> bytes:
+    return seq.to_bytes(8, "big")
+
+
+def _changed(cursor: lmdb.Cursor, head: Head) -> LogCorrupt:
+    """The error of the first event after a place that is not what the chain leads to."""
+    seq, chain = head
+    cursor.set_range(_place(seq + 1))
+    for key, value in cursor.iternext():
+        seq += 1
+        chain = chained(chain, bytes(value[CHAIN_BYTES:]))
+        if key != _place(seq) or value[:CHAIN_BYTES] != chain:
+            break
+    return LogCorrupt(f"the log was changed at event {seq}", hint="Restore it from a copy.", seq=seq)
 
 
 def chained(previous: bytes, body: bytes) -> bytes:
