@@ -23,6 +23,7 @@ from .errors import FormatTooNew, FormatTooOld, LogCorrupt, NotAStore, StoreNotF
 from .events.catalogue import StoreCreated
 from .events.codec import encode
 from .events.ids import EventId, StoreId
+from .events.kept_roots import HASH_TREE
 from .events.log import EVENTS, Log, LogWriter
 from .events.projections import PROJECTIONS
 from .events.projector import Projector
@@ -38,7 +39,7 @@ _UPGRADED_KEY = b"catalog/2"
 _MAP_SIZE_BYTES = 256 << 30
 NEW_STORE_BYTES = 1024 * 1024
 """More than a store takes, or its log, that has no events but its first."""
-_DATABASES = (*DATABASES, EVENTS, META, *(name for one in PROJECTIONS for name in databases_of(one.name)))
+_DATABASES = (*DATABASES, EVENTS, HASH_TREE, META, *(name for one in PROJECTIONS for name in databases_of(one.name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from .errors import Conflict, FormatTooOld, LinealError, LogCorrupt, StoreClosed
 from .events.catalogue import Event, RunInterrupted, StoreCreated
 from .events.codec import Recorded
 from .events.committer import Committer, Ticket
+from .events.hash_tree import HashTree
 from .events.ids import EventId, StoreId
 from .events.log import Head, Log, LogWriter
 from .events.projections.runs import RunRow, Runs
@@ -68,6 +69,7 @@ class Store:
         self._env = open_environment(path, self.format.map_size_bytes, read_only)
         self.blobs = BlobStore(self._env, BlobFiles(path))
         self.log = Log(self._env)
+        self.hash_tree = HashTree(self._env, self.log, keeps=not read_only)
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
         self._committer = Committer(self._env, self._open_writer, self._limit_lag)
         self._submissions = itertools.count(1)
@@ -141,9 +143,13 @@ class Store:
         return self.log.head()
 
     def rebuild(self) -> None:
-        """Replay all projections from the log into new rows, and put those in force, while others go on."""
+        """Replay all projections from the log into new rows, and put those in force, while others go on.
+
+        What is kept of the hash tree is dropped.
+        """
         self._committer.drain()
         with only_rebuilder(self.path):
+            self.hash_tree.forget()
             self._projector.rebuild()
 
     def exclusively(self) -> AbstractContextManager[Changes]:

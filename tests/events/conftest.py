@@ -16,6 +16,7 @@ from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
 from lineal.events.codec import Recorded, encode
 from lineal.events.ids import EventId, Fingerprint, RunId, StepRunId, StoreId
+from lineal.events.kept_roots import HASH_TREE
 from lineal.events.log import EVENTS, Log, LogWriter
 from lineal.events.projections import PROJECTIONS
 from lineal.events.projector import Projector
@@ -106,7 +107,12 @@ class Ledger:
     """A log with its projections, in an environment of its own."""
 
     def __init__(self, directory: Path) -> None:
-        databases = (EVENTS, META, *(name for projection in PROJECTIONS for name in databases_of(projection.name)))
+        databases = (
+            EVENTS,
+            HASH_TREE,
+            META,
+            *(name for projection in PROJECTIONS for name in databases_of(projection.name)),
+        )
         self.environment = Environment(directory, databases, map_size_bytes=1 << 30, read_only=False)
         self.log = Log(self.environment)
         self.projector = Projector(self.environment, self.log, self.changes)
