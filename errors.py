@@ -166,6 +166,10 @@ class LogCorrupt(Corrupt):
     """The event log, or the database that holds it, is damaged."""
 
 
+class InvalidProof(Corrupt):
+    """A proof about a log can't be read, or does not prove what it says."""
+
+
 class Unsupported(LinealError):
     """This version or installation can't do it; another can."""
 

@@ -12,10 +12,13 @@ from ..events.codec import Recorded
 from ..events.ids import RunId
 from ..events.liveness import Pin
 from ..events.log import Head
+from ..events.merkle import TreeHead
 from ..events.projections import Pins
+from ..events.proof import ExtensionProof
 from ..events.rows import key
 from ..store import Store
 from .holding import Holding, find_blob, versions_of, why_kept
+from .proving import prove_extension, tree_head
 from .reader import Reader
 from .references import is_hex, near, parse_artifact
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView
@@ -51,6 +54,22 @@ class History:
         if self._reader.upto is None:
             return self._reader.store.head()
         return Head(self._reader.upto, self._reader.event(self._reader.upto).chain)
+
+    def tree_head(self) -> TreeHead:
+        """The head to keep elsewhere: it commits to all that is seen from here, and is what `verify` and proofs go by.
+
+        Cost: about a millisecond, and once 1.5 µs for each event since a head was last asked for.
+        """
+        return tree_head(self._reader)
+
+    def prove_extension(self, old: TreeHead | str, head: TreeHead | str | None = None) -> ExtensionProof:
+        """Prove that the log under a head, by default this one's, begins with all that was under an older one.
+
+        Raises:
+            InvalidReference: One of them is no head, or the older one is the later one.
+            LogCorrupt: The log does not lead to both.
+        """
+        return prove_extension(self._reader, old, head)
 
     def events(self, after: int = 0) -> Iterator[Recorded]:
         """The events after a position, oldest first, in bounded memory."""

@@ -14,10 +14,13 @@ from ..cas.manifest import Manifest
 from ..errors import ArtifactNotFound
 from ..events.catalogue import Output
 from ..events.codec import Recorded
+from ..events.merkle import TreeHead
 from ..events.projections.artifacts import version_in
+from ..events.proof import InclusionProof
 from ..materializers import load
 from .eviction import Release, explained, release_of
 from .lineage import made_as
+from .proving import prove_inclusion
 from .reader import Reader, moment
 
 
@@ -106,6 +109,17 @@ class StoredVersion:
     def explained(self) -> AbstractContextManager[None]:
         """Say of bytes that are gone, inside the block, why they are and how to get them back."""
         return explained(self._reader, self.name, self.content)
+
+    def prove(self, head: TreeHead | str | None = None) -> InclusionProof:
+        """Prove that the event which first made it is in the log under a head, by default that of the view.
+
+        Who knows the head can check the proof without the store: `lineal.events.proof.read_proof`.
+
+        Raises:
+            InvalidReference: The head is no head, or of before the event.
+            LogCorrupt: The log does not lead to the head.
+        """
+        return prove_inclusion(self._reader, self._first[0].seq, self.name, self.content, head)
 
     @property
     def released(self) -> Release | None:
