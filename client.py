@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,12 @@ from .directory import LOG, find_store
 from .errors import StoreClosed
 from .events.catalogue import ArtifactSaved, Output
 from .events.log import Head
+from .events.merkle import TreeHead as TreeHead
+from .events.merkle import known_head
+from .events.proof import PROOF_MAX_BYTES as PROOF_MAX_BYTES
+from .events.proof import ExtensionProof as ExtensionProof
+from .events.proof import InclusionProof as InclusionProof
+from .events.proof import read_proof as read_proof
 from .history import ArtifactVersionView, History, Retention, RunView, check_name, newest_content
 from .materializers import Previous
 from .materializers import save as save_value
@@ -102,14 +108,15 @@ class Client(History):
         """Return when everything submitted is durable."""
         self.store.flush()
 
-    def verify(self, *, quick: bool = False) -> Verification:
+    def verify(self, *, quick: bool = False, heads: Iterable[TreeHead | str] = ()) -> Verification:
         """Read every byte of the store and say what is damaged, and what that hurts; see `verification.verify`.
 
         Quick: sizes, the catalog, manifests and the end of the log only.
+        Heads: what `tree_head` gave, kept elsewhere; that the log goes on from each of them is verified, too.
         """
         from .verification import verify
 
-        return verify(self._reader.store, is_quick=quick)
+        return verify(self._reader.store, is_quick=quick, heads=[known_head(head) for head in heads])
 
     def repair(self, *, dry_run: bool = False) -> Repair:
         """Put right what is damaged, move away what can't be, and say how to make the rest again; see `repair.repair`.

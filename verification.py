@@ -12,12 +12,17 @@ from tempfile import TemporaryDirectory
 
 from .cas import BlobKind, Changes, Digest, Environment
 from .cas.durable import disk_errors
+from .cas.progress import Stage
 from .cas.structure import structural_faults, structural_faults_of
 from .cas.verification import Findings, Orphan, verify_blobs, verify_files
 from .errors import BlobMissing, LogCorrupt
 from .events.comparison import differences
+from .events.heads import HeadCheck as HeadCheck
+from .events.heads import HeadState, check_heads
+from .events.kept_roots import HASH_TREE
 from .events.liveness import DECODED, Liveness
 from .events.log import Head
+from .events.merkle import TreeHead
 from .events.projections import PROJECTIONS
 from .events.projector import Projector
 from .events.standing import META, databases_of
@@ -35,6 +40,8 @@ class DamageKind(StrEnum):
     """The structure of the log's database: only a copy of it helps."""
     LOG = "log"
     """The chain of events: only a copy of it helps."""
+    HEAD = "head"
+    """What a head from elsewhere commits to: the log is no longer, or never was, what it was kept of."""
     INDEX = "index"
     """Something derived, which `repair` derives again."""
     BLOB = "blob"
@@ -77,6 +84,8 @@ class Verification:
     damages: tuple[Damage, ...]
     orphans: tuple[Orphan, ...]
     """Files that nothing names: no damage, a collection takes them away."""
+    heads: tuple[HeadCheck, ...] = ()
+    """What each head from elsewhere tells, by its place in the log."""
 
     @property
     def is_sound(self) -> bool:
@@ -93,16 +102,17 @@ class Examination:
     uses: dict[Digest, list[Use]]
 
 
-def verify(store: Store, *, is_quick: bool = False) -> Verification:
-    """Verify a store.
+def verify(store: Store, *, is_quick: bool = False, heads: Iterable[TreeHead] = ()) -> Verification:
+    """Verify a store, and that its log goes on from heads that were kept elsewhere.
 
-    Quick reads the catalog, the manifests, the sizes of all files and the end of the log. Otherwise every byte of all
+    Quick reads the catalog, the manifests, the sizes of all files and the end of the log, or all of its chain if there
+    are heads. Otherwise every byte of all
     files and of the log is read, on several cores, and the projections are compared with a replay. Others may go on
     writing. Cost: the structure of the database at about 100 MB/s, files as fast as they can be read and hashed,
     and about 20 µs an event.
     """
     with disk_errors(store.path):
-        return examine(store, is_quick=is_quick).verification
+        return examine(store, is_quick=is_quick, heads=heads).verification
 
 
 def require_structure(database: Path) -> None:
@@ -120,41 +130,70 @@ def _database_text(faults: list[str]) -> str:
     return f"the log's database is damaged: {shown}"
 
 
-def examine(store: Store, *, is_quick: bool = False) -> Examination:
+def examine(store: Store, *, is_quick: bool = False, heads: Iterable[TreeHead] = ()) -> Examination:
     """Verify a store, and keep what a repair wants to know."""
     faults = structural_faults_of(store.environment)
     if faults:
         return _without_database(store, is_quick, faults)
+    damages: list[Damage] = []
+    checks: list[HeadCheck] = []
     try:
-        damages, head = _check_log(store, is_quick)
+        head = _check_log(store, is_quick, heads, damages, checks)
         wanted = _wanted(store, max(0, head.seq - _TAIL_EVENTS) if is_quick else 0, head.seq)
         findings = verify_blobs(store.blobs, is_quick=is_quick, wanted=wanted)
         events = store.log.scan(upto=head.seq)
         uses = harm(store.blobs, events, findings.blobs.keys()) if findings.blobs else {}
     except LogCorrupt as error:
-        return _without_database(store, is_quick, [error.what])
+        return _without_database(store, is_quick, [error.what], damages, checks)
     damages += [*_index_damages(findings), *_blob_damages(findings, uses), *_file_damages(findings)]
-    verified = Verification(is_quick, head, findings.checked_blobs, tuple(damages), tuple(findings.orphans))
+    orphans = tuple(findings.orphans)
+    verified = Verification(is_quick, head, findings.checked_blobs, tuple(damages), orphans, tuple(checks))
     return Examination(verified, findings, uses)
 
 
-def _without_database(store: Store, is_quick: bool, faults: list[str]) -> Examination:
-    """What can be said where the database can't be read: which files are not those of their names."""
+def _without_database(
+    store: Store, is_quick: bool, faults: list[str], damages: Iterable[Damage] = (), checks: Iterable[HeadCheck] = ()
+) -> Examination:
+    """What can be said where the database can't be read: what was found by then, and which files are damaged."""
     damage = Damage(DamageKind.DATABASE, _database_text(faults), str(store.environment.data_file))
     findings = Findings() if is_quick else verify_files(store.blobs.files)
-    damages = (damage, *_file_damages(findings))
-    return Examination(Verification(is_quick, Head(0, b""), 0, damages, ()), findings, {})
+    found = (damage, *damages, *_file_damages(findings))
+    return Examination(Verification(is_quick, Head(0, b""), 0, found, (), tuple(checks)), findings, {})
 
 
-def _check_log(store: Store, is_quick: bool) -> tuple[list[Damage], Head]:
-    """Check the chain, and the projections against a replay of it; give the end of the log, or of what is sound."""
-    head = store.head()
+def _check_log(
+    store: Store, is_quick: bool, heads: Iterable[TreeHead], damages: list[Damage], checks: list[HeadCheck]
+) -> Head:
+    """Check the chain, heads from elsewhere, and what is derived; give the log's end, or that of what is sound.
+
+    What is found is added as it is found: what comes later may not be readable.
+    """
+    known = tuple(heads)
+    end = store.head().seq
+    after = max(0, end - _TAIL_EVENTS) if is_quick and not known else 0
     try:
-        head = store.log.verify(max(0, head.seq - _TAIL_EVENTS) if is_quick else 0)
+        head = store.log.verify(after, Stage("verifying the log").advance)
+        end = head.seq
     except LogCorrupt as error:
-        damage = Damage(DamageKind.LOG, error.what, error.where or str(store.environment.data_file))
-        return [damage], Head(error.details["seq"] - 1, b"")
-    return [] if is_quick else list(_check_projections(store, head.seq)), head
+        if "seq" not in error.details:
+            raise
+        damages.append(Damage(DamageKind.LOG, error.what, error.where or str(store.environment.data_file)))
+        head = Head(error.details["seq"] - 1, b"")
+    checks += check_heads(store.hash_tree, known, sound=head.seq, end=end)
+    damages += [Damage(DamageKind.HEAD, one.what, None) for one in checks if one.state is not HeadState.REACHED]
+    if after == 0:
+        damages += _check_hash_tree(store, head.seq)
+    if head.seq == end and not is_quick:
+        damages += _check_projections(store, end)
+    return head
+
+
+def _check_hash_tree(store: Store, upto: int) -> Iterator[Damage]:
+    """What is kept of the tree may tell of a change even where no head was kept elsewhere: few think of it."""
+    fault = store.hash_tree.fault(upto)
+    if fault is not None:
+        what = f"{fault.what}: it is damaged, or the log was changed there"
+        yield Damage(DamageKind.INDEX, what, str(store.environment.data_file), projection=HASH_TREE)
 
 
 def _check_projections(store: Store, upto: int) -> Iterator[Damage]:

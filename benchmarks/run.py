@@ -5,6 +5,7 @@ from __future__ import annotations
 import bench_array
 import bench_blobs
 import bench_frame
+import bench_proof
 import bench_start
 import bench_steps
 import bench_streams
@@ -20,6 +21,7 @@ BENCHMARKS = (
     bench_streams,
     bench_blobs,
     bench_versions,
+    bench_proof,
     bench_start,
 )
 

@@ -229,13 +229,87 @@ class Store(TypedDict):
     """What the directory takes on disk, the log included."""
 
 
+class Head(TypedDict):
+    """A head of the log, to be kept elsewhere."""
+
+    kind: Literal["head"]
+    v: Literal[1]
+    head: str
+    """The number of events, a colon, and the root of the tree over them in hex."""
+    store: str
+    """Id of the store."""
+    time: str
+    """Of the last event."""
+
+
+class InclusionProof(TypedDict):
+    """That the event which made an artifact version is in the log under a head."""
+
+    kind: Literal["inclusion-proof"]
+    v: Literal[1]
+    head: str
+    seq: int
+    previous_chain: str
+    """Chain hash of the event before."""
+    event: str
+    """The event's bytes, in hex."""
+    path: list[str]
+    """Hashes that lead from the event to the head's root, the nearest first."""
+    artifact: str
+    content: str
+
+
+class ExtensionProof(TypedDict):
+    """That the log under a head begins with all that was in it under an older one."""
+
+    kind: Literal["extension-proof"]
+    v: Literal[1]
+    old: str
+    head: str
+    path: list[str]
+
+
+class Inclusion(TypedDict):
+    """What an inclusion proof proves."""
+
+    kind: Literal["inclusion"]
+    v: Literal[1]
+    head: str
+    is_known_head: bool
+    """Whether the head was given, and not just taken from the proof."""
+    artifact: str
+    content: str
+    format: str
+    type: str
+    seq: int
+    """Of the event that made it."""
+    event: str
+    """Name and schema version of that event's type."""
+    time: str
+    run: str | None
+    """Id of its run; None where it was saved by hand."""
+    step: str | None
+    store: str
+    """Id of the store that it was first written to."""
+
+
+class Extension(TypedDict):
+    """What an extension proof proves."""
+
+    kind: Literal["extension"]
+    v: Literal[1]
+    head: str
+    is_known_head: bool
+    old: str
+
+
 class Damage(TypedDict):
     """One thing that is not as it was written."""
 
     kind: Literal["damage"]
     v: Literal[2]
     to: str
-    """database, log, index, blob or file."""
+    """database, log, head, index, blob or file."""
     digest: str | None
     """Of a blob."""
     size_bytes: int | None
@@ -257,6 +331,17 @@ class Orphan(TypedDict):
     size_bytes: int
 
 
+class HeadCheck(TypedDict):
+    """What a head that was kept elsewhere tells of the log."""
+
+    kind: Literal["head-check"]
+    v: Literal[1]
+    head: str
+    state: str
+    """reached, rewritten, cut back, foreign or unknown."""
+    what: str
+
+
 class Verification(TypedDict):
     """The result of verifying a store."""
 
@@ -271,6 +356,8 @@ class Verification(TypedDict):
     blobs: int
     damaged: list[Damage]
     orphans: list[Orphan]
+    heads: list[HeadCheck]
+    """Those that were given, by their place in the log."""
 
 
 class Repair(TypedDict):

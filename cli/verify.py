@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from .. import verification
-from .kinds import Damage, Orphan, Verification
+from .kinds import Damage, HeadCheck, Orphan, Verification
 from .layout import Fields, Section, Table
 from .outcome import ExitCode
 from .output import Output
@@ -27,16 +28,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="look at the catalog, sizes, manifests and the log's end only",
     )
+    parser.add_argument(
+        "--head",
+        metavar="HEAD",
+        action="append",
+        default=[],
+        help="verify that the log goes on from this head, which `lineal head` gave; may be given again",
+    )
+    parser.add_argument(
+        "--head-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="and from those in a file, each the first word of a line",
+    )
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Read every byte, or what is quick to look at."""
+    heads = [*options.head, *(head for name in options.head_file for head in _heads_in(Path(name)))]
     with opened(options, check_structure=True) as client:
         with shown_progress():
-            found = client.verify(quick=options.quick)
+            found = client.verify(quick=options.quick, heads=heads)
         record = _record(str(client.path), found)
     output.document(record, _sections)
     return ExitCode.OK if record["is_sound"] else ExitCode.DAMAGED
+
+
+def _heads_in(file: Path) -> Iterator[str]:
+    """The heads in a file; what follows on a line, empty lines and those that begin with ``#`` are for people."""
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split(maxsplit=1)
+        if words and not words[0].startswith("#"):
+            yield words[0]
 
 
 def _record(path: str, found: verification.Verification) -> Verification:
@@ -51,6 +75,7 @@ def _record(path: str, found: verification.Verification) -> Verification:
         "blobs": found.blobs,
         "damaged": [damage_record(damage) for damage in found.damages],
         "orphans": [_orphan(orphan) for orphan in found.orphans],
+        "heads": [_head_check(check) for check in found.heads],
     }
 
 
@@ -70,6 +95,10 @@ def damage_record(damage: verification.Damage) -> Damage:
     }
 
 
+def _head_check(check: verification.HeadCheck) -> HeadCheck:
+    return {"kind": "head-check", "v": 1, "head": str(check.head), "state": check.state, "what": check.what}
+
+
 def _orphan(orphan: Any) -> Orphan:
     return {"kind": "orphan", "v": 1, "path": str(orphan.path), "size_bytes": orphan.size_bytes}
 
@@ -82,6 +111,7 @@ def _sections(record: Verification) -> Iterator[Section]:
         ("log", _log_text(record)),
         ("blobs", _blobs_text(record)),
     ]
+    fields += [("head", check["what"]) for check in record["heads"]]
     if orphans:
         size = size_text(sum(orphan["size_bytes"] for orphan in orphans))
         fields.append(("unnamed", f"{len(orphans)} files that nothing names, {size}: no damage"))

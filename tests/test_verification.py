@@ -196,7 +196,8 @@ def test_verifying_reports_its_progress_up_to_all_bytes_of_all_files(furnished_c
         client.verify()
     paths = [*(furnished_copy / "blobs").rglob("*"), *(furnished_copy / "packs").iterdir()]
     total_bytes = sum(path.stat().st_size for path in paths if path.is_file())
-    assert {progress.stage for progress in heard} == {"verifying"}
+    assert [progress.stage for progress in heard[:2]] == ["verifying the log", "verifying"]
+    assert {progress.stage for progress in heard[1:]} == {"verifying"}
     assert (heard[-1].done_bytes, heard[-1].total_bytes) == (total_bytes, total_bytes)
 
 

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import msgpack
@@ -43,6 +44,8 @@ DOCUMENTS = [
     (["lineage", "digits-model@1"], "lineage"),
     (["info"], "store"),
     (["verify"], "verification"),
+    (["head"], "head"),
+    (["prove", "digits-model@1"], "inclusion-proof"),
     (["gc", "--keep-last", "1", "--dry-run"], "collection"),
     (["why-kept", "digits-model@1"], "holding"),
 ]
@@ -117,12 +120,33 @@ def test_what_writes_has_the_documented_fields(command: Command, copied: Any) ->
         assert faults(record, KINDS[kind], kind) == []
 
 
+def test_heads_and_proofs_have_the_documented_fields(command: Command) -> None:
+    head = command("head").out.strip()
+    proofs = {
+        "inclusion": ["prove", "digits-model@1"],
+        "extension": ["prove", "--extends", command("head", "--as-of", "3").out],
+    }
+    for kind, argv in proofs.items():
+        proof = command(*argv, "--json").out
+        assert faults(json.loads(proof), KINDS[f"{kind}-proof"], kind) == []
+        Path("proof.json").write_text(proof)
+        proven = json.loads(command("check-proof", "proof.json", "--head", head, "--json").out)
+        assert (faults(proven, KINDS[kind], kind), proven["is_known_head"]) == ([], True)
+    verification = json.loads(command("verify", "--quick", "--head", head, "--json").out)
+    assert faults(verification, KINDS["verification"], "verification") == []
+    assert [check["head"] for check in verification["heads"]] == [head]
+
+
 def test_every_kind_is_tested() -> None:
     others = {
         "rebuild",
         "repair",
         "damage",
         "orphan",
+        "head-check",
+        "inclusion",
+        "extension-proof",
+        "extension",
         "step",
         "pipeline-version",
         "unpin",

@@ -52,6 +52,8 @@ def imported(*argv: str, store: Path) -> set[str]:
         ["log"],
         ["info"],
         ["verify"],
+        ["head"],
+        ["prove", "digits-model"],
         ["gc", "--keep-last", "1", "--dry-run"],
         ["why-kept", "raw"],
         ["pins"],
@@ -91,6 +93,7 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
     example = command(verb, "--help").out.splitlines()[-1].removeprefix("Example: ")
     assert example == importlib.import_module(f"lineal.cli.{verb.replace('-', '_')}").EXAMPLE
     program, *argv = shlex.split(example)
+    Path("proof.json").write_text(command("prove", "digits-model@1").out)
     ended = command(*argv, "--store", str(copied))
     assert (program, argv[0], ended.code, ended.err) == ("lineal", verb, 0, "")
     assert ended.out != ""
