@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Conflict
+from .durable import disk_errors
 
 
 @contextmanager
@@ -49,9 +50,11 @@ def unless_rebuilt(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def _locked(path: Path, operation: int) -> Iterator[None]:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with disk_errors(path):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, operation)
+        with disk_errors(path):
+            fcntl.flock(fd, operation)
         yield
     finally:
         os.close(fd)

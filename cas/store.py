@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
 from .batch import Batch
@@ -34,6 +35,9 @@ from .place import (
     volumes_of,
 )
 from .reader import PlacedBlobs
+
+if TYPE_CHECKING:
+    import lmdb
 
 CATALOG = "blobs"
 """The catalog's database inside the environment: a row a blob, under its digest."""
@@ -280,8 +284,7 @@ class BlobStore:
     def committed(self, places: Iterable[tuple[str, bytes]]) -> list[bytes | None]:
         """The undecoded values at these keys of these databases, as one moment saw them; None where there is none."""
         with self._env.begin() as txn:
-            found = [txn.get(key, db=self._env.databases[database]) for database, key in places]
-        return [None if value is None else bytes(value) for value in found]
+            return [_value_at(txn, self._env.databases[database], key) for database, key in places]
 
     def blobs_in(self, volume: Volume) -> list[Digest]:
         """The blobs that have bytes in a volume: the one whose file it is, and those with extents in it."""
@@ -301,6 +304,15 @@ class BlobStore:
 
     def _missing(self, digest: Digest) -> BlobMissing:
         return missing(digest, self._files.path(digest))
+
+
+def _value_at(txn: lmdb.Transaction, database: Any, key: bytes) -> bytes | None:
+    """The value at any key that a scan may meet: in a damaged page there are some of no length."""
+    if not key:
+        with txn.cursor(database) as cursor:
+            return bytes(cursor.value()) if cursor.first() and not cursor.key() else None
+    found = txn.get(key, db=database)
+    return None if found is None else bytes(found)
 
 
 def users_of(changes: Changes, volume: Volume) -> Iterator[Digest]:

@@ -226,7 +226,7 @@ class _Verifier:
     def _check_extents(self, page: list[tuple[bytes, bytes]]) -> set[int]:
         """Check that the catalog agrees with rows of the table of volumes; give the sizes of those that hold."""
         sizes: set[int] = set()
-        found = self._store.committed((CATALOG, key[VOLUME_PREFIX_BYTES:] or b"\0") for key, _ in page)
+        found = self._store.committed((CATALOG, key[VOLUME_PREFIX_BYTES:]) for key, _ in page)
         for (key, value), data in zip(page, found, strict=True):
             if _is_agreed(key, value, data):
                 sizes.add(int.from_bytes(value, "big"))
@@ -236,7 +236,7 @@ class _Verifier:
 
     def _disagrees(self, key: bytes) -> bool:
         """Look at both tables at one moment: whether only one of them says that a blob is in a volume."""
-        value, data = self._store.committed([(VOLUMES, key), (CATALOG, key[VOLUME_PREFIX_BYTES:] or b"\0")])
+        value, data = self._store.committed([(VOLUMES, key), (CATALOG, key[VOLUME_PREFIX_BYTES:])])
         return not _is_agreed(key, value, data)
 
     def _check_file(self, volume: Volume) -> None:

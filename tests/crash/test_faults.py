@@ -118,7 +118,10 @@ class Faults:
             text = self._paths.get(path, "") if isinstance(path, int) else os.fspath(path)
             text = text.decode() if isinstance(text, bytes) else text
             if not text.startswith(self._root) or "lock.mdb" in text:
-                return real(path, *args, **options)
+                result = real(path, *args, **options)
+                if name == "open":
+                    self._paths.pop(result, None)  # The number was that of one of the store's files, closed by now.
+                return result
             if self._is_due(name, text):
                 self._raise(text)
             if name in {"replace", "rename"}:
