@@ -61,8 +61,6 @@ class Projector:
         self._gather = gather
         self._kept = tuple(kept)
         self._behind: Mapping[str, Projection] = {one.name: one for one in behind}
-        self._known: dict[bytes, Standing] = {}
-        """Standings by their stored form, which hardly ever changes."""
         self._tails: dict[str, Tail] = {}
         self._tailing = threading.RLock()
 
@@ -84,16 +82,7 @@ class Projector:
         return ProjectionWriter(changes, placed, newest)
 
     def _standing(self, changes: Changes, projection: Projection) -> Standing | None:
-        stored = changes.get(META, standing_key(projection.name))
-        if stored is None:
-            return None
-        known = self._known.get(stored)
-        if known is None:
-            found = decode_standing(stored)
-            if found is None:
-                return None
-            known = self._known[stored] = found
-        return known
+        return decode_standing(changes.get(META, standing_key(projection.name)))
 
     def outdated(self) -> list[Projection]:
         """The projections whose rows were made by another version of their code, or never."""

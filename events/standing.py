@@ -7,6 +7,7 @@ says so here. So readers see the old rows until then, and the new ones from then
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
@@ -52,8 +53,11 @@ def encode_standing(standing: Standing) -> bytes:
 
 def decode_standing(value: bytes | memoryview | None) -> Standing | None:
     """A stored standing; None for what is none, or what an older format had."""
-    if value is None:
-        return None
+    return None if value is None else _decoded(bytes(value))
+
+
+@lru_cache
+def _decoded(value: bytes) -> Standing | None:
     try:
         version, database, upto = msgpack.unpackb(value)
     except (ValueError, TypeError, msgpack.UnpackException):
