@@ -41,6 +41,7 @@ from .events.projections.runs import RunRow, Runs
 from .events.projector import NewestRows, Projector
 from .events.rows import Row, RowReader, key
 from .events.tail import TailedReader
+from .events.timeline import Timeline
 
 if TYPE_CHECKING:
     import lmdb
@@ -71,6 +72,7 @@ class Store:
         self.log = Log(self._env)
         self.hash_tree = HashTree(self._env, self.log, keeps=not read_only)
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
+        self._timeline = Timeline(self._env, self.log, None if read_only else partial(Changes, self._env))
         self._committer = Committer(self._env, self._open_writer, self._limit_lag)
         self._submissions = itertools.count(1)
         self._known = _Known(0)
@@ -141,6 +143,10 @@ class Store:
         """The end of the log, with all that this process submitted."""
         self._committer.drain()
         return self.log.head()
+
+    def position_at(self, time_us: int, upto: int) -> int:
+        """The last event before the first that is later than a time, of those up to a position; see `Timeline`."""
+        return self._timeline.position(time_us, upto)
 
     def rebuild(self) -> None:
         """Replay all projections from the log into new rows, and put those in force, while others go on.

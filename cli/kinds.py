@@ -194,6 +194,26 @@ class Event(TypedDict):
     payload: dict[str, Any]
 
 
+class Printed(TypedDict):
+    """A piece of what a step printed."""
+
+    step: str
+    stream: str
+    """stdout or stderr."""
+    text: str
+
+
+class Scene(TypedDict):
+    """Something that happened in a run: an event, or something printed; the other is null."""
+
+    kind: Literal["scene"]
+    v: Literal[1]
+    at_s: float
+    """Since the run began; never less than that of the scene before."""
+    event: Event | None
+    printed: Printed | None
+
+
 class Lineage(TypedDict):
     """An artifact version and all it was made from."""
 

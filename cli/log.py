@@ -12,40 +12,63 @@ from ..history import History
 from .kinds import Event
 from .layout import Row
 from .outcome import ExitCode
-from .output import Output
-from .past import add_as_of, count, opened_history
+from .output import Output, stdout_is_gone
+from .past import WHEN, add_as_of, count, opened_history, when
 from .records import event_record
 from .units import ID_DIGITS, NOTHING, time_text
 
-EXAMPLE = "lineal log --limit 10 --json"
+EXAMPLE = "lineal log --follow --type step.completed --type step.failed"
 COLUMNS = ("seq", "time", "type", "what")
+_BACKLOG_EVENTS = 10
+"""How many of the last events `--follow` begins with."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
-    parser.add_argument("--after", metavar="SEQ", type=count, help="only events after this one")
+    parser.add_argument("--since", metavar="WHEN", type=when, help=f"only events after this: {WHEN}; 0 for all")
     parser.add_argument(
-        "--limit", metavar="N", type=count, help="at most so many: the first ones with --after, else the last ones"
+        "--limit", metavar="N", type=count, help="at most so many: the first ones with --since, else the last ones"
     )
     parser.add_argument("--run", metavar="RUN", help="only events of this run: its name, id, or beginning of its id")
+    parser.add_argument(
+        "--type", metavar="TYPE", action="append", dest="types", help="only events of this type; can be repeated"
+    )
+    parser.add_argument(
+        "-f",
+        "--follow",
+        action="store_true",
+        help=f"go on with the events that come, until interrupted; begins with the last {_BACKLOG_EVENTS}, or --limit",
+    )
     add_as_of(parser)
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """List events."""
     with opened_history(options) as history:
-        output.listing(map(event_record, _events(history, options)), COLUMNS, event_row)
+        if options.follow:
+            output.live(_followed(history, options), COLUMNS, event_row)
+        else:
+            output.listing(map(event_record, _events(history, options, history.head.seq)), COLUMNS, event_row)
     return ExitCode.OK
 
 
-def _events(history: History, options: argparse.Namespace) -> Iterable[Any]:
-    stream = None if options.run is None else history.run(options.run).id
-    is_last = options.limit is not None and options.after is None
-    after = max(0, history.head.seq - options.limit) if is_last and stream is None else options.after or 0
-    events: Iterator[Any] = history.events(after)
-    if stream is not None:
-        events = (recorded for recorded in events if recorded.stream == stream)
+def _events(history: History, options: argparse.Namespace, upto: int) -> Iterable[Any]:
+    is_last = options.limit is not None and options.since is None
+    since = options.since or 0
+    if is_last and options.run is None and not options.types:
+        since = max(0, upto - options.limit)
+    events = history.events(since, upto=upto, types=options.types, run=options.run)
     return deque(events, options.limit) if is_last else islice(events, options.limit)
+
+
+def _followed(history: History, options: argparse.Namespace) -> Iterator[Iterable[Event]]:
+    """The events that are there, and then each that comes; ends when nobody reads them any more."""
+    if options.limit is None and options.since is None:
+        options.limit = _BACKLOG_EVENTS
+    upto = history.head.seq
+    yield map(event_record, _events(history, options, upto))
+    for recorded in history.follow(upto, types=options.types, run=options.run, until=stdout_is_gone):
+        yield (event_record(recorded),)
 
 
 def event_row(event: Event) -> Row:

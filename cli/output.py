@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from .layout import Row, Screen, Section, Table
-from .plain import PlainScreen
+from .plain import PlainScreen, print_columns
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
@@ -22,6 +23,9 @@ class Output(Protocol):
 
     def listing(self, records: Iterable[R], columns: Row, row: Callable[[R], Row]) -> None:
         """Give out many things of one kind, as they come."""
+
+    def live(self, batches: Iterable[Iterable[R]], columns: Row, row: Callable[[R], Row]) -> None:
+        """Give out many things of one kind, each batch at once."""
 
     def document(self, record: R, sections: Callable[[R], Iterable[Section]]) -> None:
         """Give out one thing."""
@@ -33,6 +37,11 @@ class JsonOutput:
     def listing(self, records: Iterable[R], columns: Row, row: Callable[[R], Row]) -> None:
         for record in records:
             print(json.dumps(record, allow_nan=False))
+
+    def live(self, batches: Iterable[Iterable[R]], columns: Row, row: Callable[[R], Row]) -> None:
+        for batch in batches:
+            self.listing(batch, columns, row)
+            sys.stdout.flush()
 
     def document(self, record: R, sections: Callable[[R], Iterable[Section]]) -> None:
         print(json.dumps(record, allow_nan=False))
@@ -46,6 +55,15 @@ class TextOutput:
 
     def listing(self, records: Iterable[R], columns: Row, row: Callable[[R], Row]) -> None:
         self._screen.show(Table("", columns, map(row, records)))
+
+    def live(self, batches: Iterable[Iterable[R]], columns: Row, row: Callable[[R], Row]) -> None:
+        rows: list[Row] = [[column.upper() for column in columns]]
+        widths = [0] * len(columns)
+        for batch in batches:
+            rows += map(row, batch)
+            print_columns(rows, widths)
+            sys.stdout.flush()
+            rows.clear()
 
     def document(self, record: R, sections: Callable[[R], Iterable[Section]]) -> None:
         for section in sections(record):
@@ -61,3 +79,13 @@ def output_for(*, is_json: bool) -> Output:
 
         return TextOutput(TerminalScreen())
     return TextOutput(PlainScreen())
+
+
+def stdout_is_gone() -> bool:
+    """Whether nobody reads from the pipe that stdout is; found out without writing to it."""
+    try:
+        waiting = select.poll()
+        waiting.register(sys.stdout.fileno(), 0)
+        return bool(waiting.poll(0))
+    except (OSError, ValueError):  # No file at all, as under a test.
+        return False

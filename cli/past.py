@@ -5,18 +5,34 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from ..client import Client
 from ..client import open as open_client
 from ..errors import StoreClosed
-from ..history import History
+from ..history import History, When
+from .units import age
+
+WHEN = "an event's number, a time such as 2031-05-01T14:30 (local, or with Z or +02:00), '2h ago', or a run"
+_SEQ_DIGITS_MAX = 18
+_AGO = " ago"
 
 
 def add_as_of(parser: argparse.ArgumentParser) -> None:
     """Add the option that looks at the past."""
-    parser.add_argument(
-        "--as-of", metavar="SEQ", type=int, help="what the store knew right after this event; `lineal log` numbers them"
-    )
+    parser.add_argument("--as-of", metavar="WHEN", type=when, help=f"what the store knew then: {WHEN}")
+
+
+def when(text: str) -> When:
+    """An argument that is a place in the log; what is no number, time or age names a run. Local time needs no zone."""
+    if text.isascii() and text.isdigit() and len(text) <= _SEQ_DIGITS_MAX:
+        return int(text)
+    try:
+        if text.endswith(_AGO):
+            return datetime.now(UTC) - age(text.removesuffix(_AGO))
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        return text
 
 
 def count(text: str) -> int:

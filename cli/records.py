@@ -18,6 +18,7 @@ from ..history import (
     StepRunView,
 )
 from ..history import Pin as FoundPin
+from ..history import Scene as FoundScene
 from .kinds import (
     Artifact,
     ArtifactVersion,
@@ -29,6 +30,7 @@ from .kinds import (
     PipelineVersion,
     Run,
     RunDetail,
+    Scene,
     Step,
     StepCounts,
     StepDetail,
@@ -219,6 +221,20 @@ def event_record(recorded: Any) -> Event:
         "refs": [str(ref) for ref in recorded.refs],
         "chain": recorded.chain.hex(),
         "payload": json_value(payload),
+    }
+
+
+def scene_record(scene: FoundScene) -> Scene:
+    """Something that happened in a run."""
+    printed = scene.printed
+    return {
+        "kind": "scene",
+        "v": 1,
+        "at_s": scene.at_s,
+        "event": None if scene.event is None else event_record(scene.event),
+        "printed": None
+        if printed is None
+        else {"step": printed.step, "stream": printed.stream, "text": json_value(printed.text)},
     }
 
 

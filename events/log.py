@@ -7,7 +7,7 @@ Invariant: sequence numbers are dense; commit order is sequence order, so whoeve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from blake3 import blake3
 
 from ..errors import LogCorrupt
-from .codec import Envelope, EnvelopeReader, Recorded, decode
+from .codec import Envelope, EnvelopeReader, Recorded, decode, time_us_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +110,17 @@ class Log:
         for seq, value in self._values(after, upto):
             yield decode(seq, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
 
+    def marked(self, marks: Collection[bytes], after: int = 0, upto: int | None = None) -> Iterator[Recorded]:
+        """As `scan`, but only events with one of these byte strings in them; the others are not decoded."""
+        for seq, value in self._values(after, upto):
+            if any(mark in value for mark in marks):
+                yield decode(seq, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
+
+    def times(self, after: int, upto: int) -> Iterator[int]:
+        """When each event after a position, up to and with another, was recorded, in µs; in the log's order."""
+        for _, value in self._values(after, upto):
+            yield time_us_of(value[CHAIN_BYTES:])
+
     def envelopes(self, after: int, decoded: Container[str] = ()) -> Iterator[Envelope]:
         """The events after a position without their payloads, those of the types to be decoded excepted."""
         read = EnvelopeReader(decoded).read
@@ -126,18 +137,16 @@ class Log:
             return [read(int.from_bytes(key, "big"), bytes(value[CHAIN_BYTES:])) for key, value in cursor]
 
     def _values(self, after: int, upto: int | None) -> Iterator[tuple[int, bytes]]:
-        while True:
-            page: list[tuple[bytes, bytes]] = []
+        while upto is None or after < upto:
+            page_events = _SCAN_EVENTS if upto is None else min(_SCAN_EVENTS, upto - after)
+            page: list[tuple[int, bytes]] = []
             with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
                 if cursor.set_range((after + 1).to_bytes(8, "big")):
-                    page = [(bytes(key), bytes(value)) for key, value in islice(cursor, _SCAN_EVENTS)]
-            for key, value in page:
-                after = int.from_bytes(key, "big")
-                if upto is not None and after > upto:
-                    return
-                yield after, value
-            if len(page) < _SCAN_EVENTS:
+                    page = [(int.from_bytes(key, "big"), bytes(value)) for key, value in islice(cursor, page_events)]
+            yield from page if upto is None else (row for row in page if row[0] <= upto)
+            if len(page) < page_events:
                 return
+            after = page[-1][0]
 
     def chains(self, after: int, count: int) -> list[bytes]:
         """The chain hashes of so many events after a position, as they are stored; read in one short transaction.

@@ -1,11 +1,12 @@
 """The read side: views of what happened, lineage, and any past moment. Reading can't run anything."""
 
 from ..events.liveness import Pin
-from .history import History
+from .history import History, When
 from .holding import Hold, Holding, HoldingEvent
 from .lineage import Lineage, Node, Production
 from .reader import Reader, newest_content
 from .references import check_name
+from .replay import Printed, Scene
 from .retention import Plan, Retention, Verdict
 from .views import (
     ArtifactVersionView,
@@ -29,12 +30,15 @@ __all__ = [
     "PipelineVersionView",
     "PipelineView",
     "Plan",
+    "Printed",
     "Production",
     "Reader",
     "Retention",
     "RunView",
+    "Scene",
     "StepRunView",
     "Verdict",
+    "When",
     "check_name",
     "newest_content",
 ]

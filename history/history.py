@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -17,11 +18,17 @@ from ..events.projections import Pins
 from ..events.proof import ExtensionProof
 from ..events.rows import key
 from ..store import Store
+from .following import followed
 from .holding import Holding, find_blob, versions_of, why_kept
+from .places import Place, at_position, at_time, before_later
 from .proving import prove_extension, tree_head
 from .reader import Reader
 from .references import is_hex, near, parse_artifact
+from .selection import EventType, Selection, selected, selection
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView
+
+When = int | datetime | RunView | RunId | str
+"""A position in the log, a time with a zone, or a run, its name, its id or the beginning of its id."""
 
 _ID_PREFIX_MIN = 4
 _NEAR_NAMES = 1000
@@ -33,20 +40,40 @@ class History:
     Reading runs no user code and unpickles nothing, except where a view's `load` is called.
     """
 
-    def __init__(self, store: Store, upto: int | None = None, *, allow_pickle: bool = True) -> None:
-        """Look at a store as of a position in its log, or as it is at each call."""
-        self._reader = Reader(store, upto, allow_pickle=allow_pickle)
+    def __init__(
+        self, store: Store, upto: int | None = None, *, time_us: int | None = None, allow_pickle: bool = True
+    ) -> None:
+        """Look at a store as of a position in its log, and a time there, or as it is at each call."""
+        self._reader = Reader(store, upto, time_us=time_us, allow_pickle=allow_pickle)
 
-    def as_of(self, seq: int) -> History:
-        """The same, as it was right after this event.
+    def as_of(self, when: When) -> History:
+        """The same as it was then: nothing that came later is seen, and whatever is asked costs what it costs now.
+
+        Args:
+            when: A position: right after this event. A time, with a zone: right before the first event that is later;
+                where clocks stepped back, an event is as late as the latest one before it. A run, or its name or id:
+                right after it ended; as it is now, if it has not.
 
         Raises:
-            InvalidReference: The log has no such event yet.
+            InvalidReference: The log has no such event yet, or had none at that time; or the time has no zone.
+            RunNotFound: There is no such run.
         """
-        head = self.head.seq
-        if not isinstance(seq, int) or not 1 <= seq <= head:
-            raise InvalidReference(f"there is no event {seq}", hint=f"The log goes from 1 to {head}.")
-        return History(self._reader.store, seq, allow_pickle=self._reader.allow_pickle)
+        place = self._place(when)
+        reader = self._reader
+        return History(reader.store, place.seq, time_us=place.time_us, allow_pickle=reader.allow_pickle)
+
+    def _place(self, when: When) -> Place:
+        if isinstance(when, datetime):
+            return at_time(self._reader, when)
+        if isinstance(when, int):
+            return at_position(self._reader, when)
+        if not isinstance(when, RunView | RunId | str):
+            raise InvalidReference(f"{when!r} is no place in the log", hint="Give a position, a datetime or a run.")
+        return Place(self._run_of(when).ended_seq or self._reader.head_seq)
+
+    def _run_of(self, which: RunView | RunId | str) -> RunView:
+        """A run as it is seen from here."""
+        return self.run(which.id if isinstance(which, RunView) else which)
 
     @property
     def head(self) -> Head:
@@ -71,9 +98,56 @@ class History:
         """
         return prove_extension(self._reader, old, head)
 
-    def events(self, after: int = 0) -> Iterator[Recorded]:
-        """The events after a position, oldest first, in bounded memory."""
-        return self._reader.events(after)
+    def events(
+        self,
+        since: When = 0,
+        *,
+        upto: When | None = None,
+        types: Iterable[EventType] | EventType | None = None,
+        run: RunView | RunId | str | None = None,
+    ) -> Iterator[Recorded]:
+        """Events, oldest first, lazily: in bounded memory, and pinning no pages while the caller takes its time.
+
+        Args:
+            since: Only those after this place, which is named as in `as_of`; 0 is before the first.
+            upto: Only those up to this place; by default all that there are at the call.
+            types: Only those of these classes of the catalogue, or names such as ``step.completed``.
+            run: Only those of one run.
+
+        Raises:
+            InvalidReference, RunNotFound: A place, a type or a run is not there.
+        """
+        wanted = self._selection(types, run)
+        end = self._reader.head_seq if upto is None else self._place(upto).seq
+        return selected(self._reader, wanted, self._after(since), end)
+
+    def follow(
+        self,
+        since: When | None = None,
+        *,
+        types: Iterable[EventType] | EventType | None = None,
+        run: RunView | RunId | str | None = None,
+        until: Callable[[], bool] | None = None,
+    ) -> Iterator[Recorded]:
+        """Events as they come, from whatever process, without end; waiting holds nothing and costs next to nothing.
+
+        Args:
+            since: First those after this place; by default only what comes.
+            types: As in `events`.
+            run: As in `events`.
+            until: Asked about ten times a second while nothing comes: whether to end.
+        """
+        wanted = self._selection(types, run)
+        after = self._reader.head_seq if since is None else self._after(since)
+        return followed(self._reader, wanted, after, until)
+
+    def _after(self, since: When) -> int:
+        if isinstance(since, datetime):
+            return before_later(self._reader, since).seq
+        return 0 if since == 0 else self._place(since).seq
+
+    def _selection(self, types: Iterable[EventType] | EventType | None, run: RunView | RunId | str | None) -> Selection:
+        return selection(types, None if run is None else self._run_of(run).id)
 
     def runs(
         self, pipeline: str | None = None, *, status: str | None = None, limit: int | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..cas.blob import read_manifest
@@ -17,13 +16,21 @@ from ..store import Store, now_us
 class Reader:
     """Reads one store as of a position in its log, or as it is now."""
 
-    __slots__ = ("allow_pickle", "store", "upto")
+    __slots__ = ("_time_us", "allow_pickle", "store", "upto")
 
-    def __init__(self, store: Store, upto: int | None = None, *, allow_pickle: bool = True) -> None:
-        """Read the store as it was after this event, or as it is at each call."""
+    def __init__(
+        self, store: Store, upto: int | None = None, *, time_us: int | None = None, allow_pickle: bool = True
+    ) -> None:
+        """Read the store as it was after this event, at its time or at another, or as it is at each call."""
         self.store = store
         self.upto = upto
+        self._time_us = time_us
         self.allow_pickle = allow_pickle
+
+    @property
+    def head_seq(self) -> int:
+        """The last event that is seen."""
+        return self.store.head().seq if self.upto is None else self.upto
 
     @property
     def sees_the_dead(self) -> bool:
@@ -36,8 +43,10 @@ class Reader:
 
     @property
     def now_us(self) -> int:
-        """The time there: that of the event it looks from, or the clock's."""
-        return now_us() if self.upto is None else self.event(self.upto).time_us
+        """The time there: that which it looks from, that of the event it looks from, or the clock's."""
+        if self.upto is None:
+            return now_us()
+        return self.event(self.upto).time_us if self._time_us is None else self._time_us
 
     def rows(self, projection: str) -> RowReader:
         """A projection's rows as of the position."""
@@ -46,11 +55,6 @@ class Reader:
     def event(self, seq: int) -> Recorded:
         """The event at a position that a row has named."""
         return self.store.log.get(seq)
-
-    def events(self, after: int = 0) -> Iterator[Recorded]:
-        """The events after a position, oldest first."""
-        self.store.head()
-        return self.store.log.scan(after, self.upto)
 
     def manifest(self, content: Digest) -> Manifest:
         """How a value is laid out. Raises `BlobMissing` where it is gone."""

@@ -26,6 +26,7 @@ from ..events.catalogue import (
     StepSkipped,
     StepStarted,
 )
+from ..events.codec import Recorded
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
@@ -34,6 +35,8 @@ from .lineage import Lineage, execution, upstream
 from .literals import literal_values
 from .reader import Reader, moment
 from .references import near
+from .replay import Scene, scenes
+from .selection import Selection, selected
 from .stored import StoredVersion
 
 StepEvent = StepStarted | StepCompleted | StepReused | StepFailed | StepSkipped
@@ -265,6 +268,12 @@ class RunView:
         return self._row.started_seq
 
     @property
+    def ended_seq(self) -> int | None:
+        """Position of the event that ended it; None while it runs."""
+        found = self._reader.rows("runs").latest(key("r", self.id))
+        return None if found is None or RunRow.of(found.row).status == RUNNING else found.seq
+
+    @property
     def status(self) -> str:
         """running, completed, failed, cancelled or interrupted."""
         row = self._row
@@ -321,6 +330,15 @@ class RunView:
         found = [next(rows.history(place)) for place in rows.keys(key("s", self.id))]
         names = [first.row[0] for first in sorted(found, key=lambda first: first.seq)]
         return {name: StepRunView(self._reader, StepRunId(self.id, name)) for name in names}
+
+    def events(self) -> Iterator[Recorded]:
+        """Its events, oldest first, lazily."""
+        return selected(self._reader, Selection(run=self.id), 0, self._reader.head_seq)
+
+    def replay(self) -> Iterator[Scene]:
+        """It as it went, with what its steps printed in between; as far as it has come, if it still runs."""
+        upto = self.ended_seq or self._reader.head_seq
+        return scenes(self._reader, selected(self._reader, Selection(run=self.id), 0, upto))
 
     def get_step(self, step: Any) -> StepRunView:
         """Its step of this name; a step's function does as well.

@@ -34,6 +34,7 @@ LISTS = [
     (["artifacts", "digits-model"], "artifact-version", 2),
     (["log", "--limit", "10"], "event", 10),
     (["pins"], "pin", 1),
+    (["replay", "training-1"], "scene", 9),
 ]
 DOCUMENTS = [
     (["show", "training-1"], "run-detail"),

@@ -228,12 +228,13 @@ def test_the_log_is_cut_at_its_end_or_after_an_event(command: Command) -> None:
     everything = seqs(command("log").out)
     assert everything == list(range(1, len(everything) + 1))
     assert seqs(command("log", "--limit", "3").out) == everything[-3:]
-    assert seqs(command("log", "--after", "3", "--limit", "2").out) == [4, 5]
-    assert seqs(command("log", "--after", "0", "--limit", "2").out) == [1, 2]
+    assert seqs(command("log", "--since", "3", "--limit", "2").out) == [4, 5]
+    assert seqs(command("log", "--since", "0", "--limit", "2").out) == [1, 2]
     assert seqs(command("log", "--run", "training-2").out) == [10, 11, 12, 13, 14]
     assert seqs(command("log", "--run", "training-2", "--limit", "2").out) == [13, 14]
-    assert seqs(command("log", "--run", "training-2", "--after", "11").out) == [12, 13, 14]
-    assert command("log", "--after", "10000") == (0, "", "")
+    assert seqs(command("log", "--run", "training-2", "--since", "11").out) == [12, 13, 14]
+    assert command("log", "--since", str(everything[-1])) == (0, "", "")
+    assert command("log", "--since", "10000").code == 1
 
 
 def test_as_of_shows_the_past(command: Command) -> None:
