@@ -18,7 +18,7 @@ from .cas.locks import only_collector
 from .cas.place import BlobKind
 from .cas.sweep import Swept, compact, foreseen, sweep
 from .errors import PinNotFound
-from .events.catalogue import ContentsReleased, Event, PinAdded, PinRemoved, RunStarted
+from .events.catalogue import ContentsEvicted, ContentsReleased, Event, PinAdded, PinRemoved, RunStarted
 from .events.codec import Envelope
 from .events.liveness import DECODED, Liveness
 from .events.projections import Pins
@@ -82,7 +82,7 @@ def collect(store: Store, retention: Retention | None, *, is_dry_run: bool, grac
             swept = foreseen(store.blobs, dead, before_us=before_us, compacts=compacts)
         else:
             guard = _Guard(store, liveness)
-            swept = sweep(store.blobs, dead, guard, before_us=before_us)
+            swept = sweep(store.blobs, dead, guard, before_us=before_us, record=guard.record)
             if compacts:
                 compact(store.blobs, guard, swept)
     return _collection(decided, swept, is_dry_run)
@@ -149,6 +149,12 @@ class _Guard:
                         self._spared.update(part.digest for part in walk(reader, read_manifest(reader, content)))
             self._has_started = self._has_started or envelope.type == RunStarted.TYPE
         return self._spared
+
+    def record(self, changes: Changes, forgotten: Sequence[Digest]) -> None:
+        """Say of contents that were released, in the transaction that takes their bytes away, that it does."""
+        evicted = tuple([digest for digest in forgotten if self._liveness.released_upto(digest)])
+        if evicted:
+            self._store.append_within(changes, [ContentsEvicted(evicted)])
 
     def may_move(self, changes: Changes) -> bool:
         # Workers of a run have the rows that it gave them, and no database to look them up once more.

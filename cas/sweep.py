@@ -13,7 +13,7 @@ So a crash leaves files without rows, which the next sweep finds, and never a ro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Protocol
@@ -76,7 +76,14 @@ class Swept:
         self.freed_bytes += volume.size_bytes
 
 
-def sweep(blobs: BlobStore, dead: Iterable[Entry], guard: Guard, *, before_us: int) -> Swept:
+def sweep(
+    blobs: BlobStore,
+    dead: Iterable[Entry],
+    guard: Guard,
+    *,
+    before_us: int,
+    record: Callable[[Changes, Sequence[Digest]], None] | None = None,
+) -> Swept:
     """Take away blobs that nothing holds, then files that no row names.
 
     Args:
@@ -85,6 +92,7 @@ def sweep(blobs: BlobStore, dead: Iterable[Entry], guard: Guard, *, before_us: i
         guard: Re-checks each of them under the write lock.
         before_us: A file that no row named from the outset goes only if it is older: a batch may be about to commit it.
             (A batch holds what it relies on, so it could put the file back; this saves it the trouble.)
+        record: Called in the transaction that takes out rows, with whose they are.
     """
     swept, stage = Swept(), Stage("collecting")
     freed: list[Volume] = []
@@ -93,7 +101,9 @@ def sweep(blobs: BlobStore, dead: Iterable[Entry], guard: Guard, *, before_us: i
         batch, waiting = waiting[:BATCH], waiting[BATCH:]
         with guard.exclusively() as changes:
             _remove(blobs, changes, freed, swept, stage)
-            freed = _forget(blobs, changes, batch, guard.spared(changes), swept)
+            forgotten, freed = _forget(blobs, changes, batch, guard.spared(changes), swept)
+            if record is not None and forgotten:
+                record(changes, forgotten)
     for files in _batches(orphans(blobs, before_us), BATCH):
         with guard.exclusively() as changes:
             _remove(blobs, changes, files, swept, stage)
@@ -121,16 +131,18 @@ def compact(blobs: BlobStore, guard: Guard, swept: Swept) -> None:
 
 def _forget(
     blobs: BlobStore, changes: Changes, batch: Iterable[Entry], spared: Collection[Digest], swept: Swept
-) -> list[Volume]:
-    """Take out rows; give the files that they named."""
+) -> tuple[list[Digest], list[Volume]]:
+    """Take out rows; give whose they were, and the files that they named."""
+    forgotten: list[Digest] = []
     named: set[Volume] = set()
     for entry in batch:
         row = None if entry.digest in spared else blobs.row_in(changes, entry.digest)
         if row is not None:
             blobs.write_row(changes, entry.digest, None, row)
             swept.count_row(row.place)
+            forgotten.append(entry.digest)
             named |= volumes_of(entry.digest, row.size_bytes, row.place)
-    return list(named)
+    return forgotten, list(named)
 
 
 def _remove(blobs: BlobStore, changes: Changes, files: Iterable[Volume], swept: Swept, stage: Stage) -> None:

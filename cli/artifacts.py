@@ -19,14 +19,18 @@ VERSION_COLUMNS = ("version", "content", "type", "format", "size", "created")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="the artifact whose versions to list, newest first")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("name", metavar="NAME", nargs="?", help="the artifact whose versions to list, newest first")
+    which.add_argument("--evicted", action="store_true", help="the versions whose bytes have been taken away since")
     add_as_of(parser)
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """List artifacts by name, or the versions of one."""
     with opened_history(options) as history:
-        if options.name is None:
+        if options.evicted:
+            output.listing(map(version_record, history.evicted()), VERSION_COLUMNS, version_row)
+        elif options.name is None:
             names = (artifact.name for artifact in history.artifacts())
             output.listing((artifact_record(history, name) for name in names), COLUMNS, _row)
         else:

@@ -112,7 +112,7 @@ class ArtifactVersion(TypedDict):
     """Logical size: shared blobs counted."""
     created: str
     is_evicted: bool
-    """Whether it was collected: its lineage stays, its bytes are gone."""
+    """Whether its bytes had been taken away, as of the view; its lineage stays."""
 
 
 class Release(TypedDict):
@@ -123,6 +123,13 @@ class Release(TypedDict):
     reason: str
 
 
+class Eviction(TypedDict):
+    """What took the bytes of an artifact version away."""
+
+    seq: int
+    time: str
+
+
 class ArtifactVersionDetail(TypedDict):
     """An artifact version in full."""
 
@@ -131,6 +138,10 @@ class ArtifactVersionDetail(TypedDict):
     artifact_version: ArtifactVersion
     released: Release | None
     """What released it; null while something holds it."""
+    evicted: Eviction | None
+    """What had taken its bytes away, as of the view."""
+    evicted_since: Eviction | None
+    """What has taken its bytes away by now, whatever the view is as of; null if they are there."""
     metadata: dict[str, Any]
     producer: Step | None
     """The step run that first made this content; null if it was first saved by hand."""

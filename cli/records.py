@@ -17,6 +17,7 @@ from ..history import (
     RunView,
     StepRunView,
 )
+from ..history import Eviction as FoundEviction
 from ..history import Pin as FoundPin
 from ..history import Scene as FoundScene
 from .kinds import (
@@ -24,6 +25,7 @@ from .kinds import (
     ArtifactVersion,
     ArtifactVersionDetail,
     Event,
+    Eviction,
     Failure,
     Pin,
     PipelineDetail,
@@ -149,11 +151,17 @@ def version_detail(version: ArtifactVersionView) -> ArtifactVersionDetail:
         "released": None
         if released is None
         else {"seq": released.seq, "time": _iso(released.time), "reason": released.reason},
+        "evicted": _eviction(version.eviction),
+        "evicted_since": _eviction(version.evicted_since),
         "metadata": json_value(version.metadata),
         "producer": None if producer is None else step_record(producer),
         "consumers": [step_record(step) for step in version.consumers],
         "versions": [version_record(one) for one in version.artifact.versions],
     }
+
+
+def _eviction(found: FoundEviction | None) -> Eviction | None:
+    return None if found is None else {"seq": found.seq, "time": _iso(found.time)}
 
 
 def newest_version(history: History, name: str) -> ArtifactVersionView:

@@ -81,11 +81,14 @@ def of_version(detail: ArtifactVersionDetail) -> Iterator[Section]:
 
 
 def _eviction(detail: ArtifactVersionDetail) -> Iterator[tuple[str, str]]:
-    released = detail["released"]
+    released, evicted, since = detail["released"], detail["evicted"], detail["evicted_since"]
     if released is not None:
         text = f"at event {released['seq']}, {time_text(released['time'])}: {released['reason']}"
-        is_evicted = detail["artifact_version"]["is_evicted"]
-        yield "evicted" if is_evicted else "released", text if is_evicted else f"{text}; the next gc evicts it"
+        yield "released", text if evicted or since else f"{text}; the next gc evicts it"
+    if evicted is not None:
+        yield "evicted", f"at event {evicted['seq']}, {time_text(evicted['time'])}"
+    elif since is not None:
+        yield "evicted since", f"at event {since['seq']}, {time_text(since['time'])}"
 
 
 def of_pipeline(detail: PipelineDetail) -> Iterator[Section]:

@@ -1,6 +1,7 @@
 """The read side: views of what happened, lineage, and any past moment. Reading can't run anything."""
 
 from ..events.liveness import Pin
+from .eviction import Eviction, Release
 from .history import History, When
 from .holding import Hold, Holding, HoldingEvent
 from .lineage import Lineage, Node, Production
@@ -20,6 +21,7 @@ from .views import (
 __all__ = [
     "ArtifactVersionView",
     "ArtifactView",
+    "Eviction",
     "History",
     "Hold",
     "Holding",
@@ -33,6 +35,7 @@ __all__ = [
     "Printed",
     "Production",
     "Reader",
+    "Release",
     "Retention",
     "RunView",
     "Scene",

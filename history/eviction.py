@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..cas.digest import Digest
 from ..errors import ArtifactEvicted, BlobMissing
-from ..events.projections import Lineage, Pins, Releases
+from ..events.projections import Lineage, Pins, References, Releases
 from ..events.rows import key
 from .lineage import VersionKey, node_of
 from .reader import Reader, moment
@@ -22,6 +22,36 @@ class Release(NamedTuple):
     """Position of the event."""
     time: datetime
     reason: str
+
+
+class Eviction(NamedTuple):
+    """What took the bytes of a content away."""
+
+    seq: int
+    """Position of the event."""
+    time: datetime
+
+
+def eviction_of(reader: Reader, content: Digest) -> Eviction | None:
+    """The eviction of a content that stands; None if there is none, or the content has been stored since."""
+    found = reader.rows(Releases.name).latest(key("e", content))
+    if found is None or not found.row:
+        return None
+    # No event that names a content is committed without its bytes.
+    named = next(reader.rows(References.name).history(key("r", content), newest_first=True), None)
+    if named is not None and named.seq > found.seq:
+        return None
+    return Eviction(found.seq, moment(reader.event(found.seq).time_us))
+
+
+def evictions(reader: Reader) -> Iterator[tuple[Digest, Eviction]]:
+    """The contents whose eviction stands, as of the view, in the order of their digests."""
+    table = key("e")
+    for place in reader.rows(Releases.name).keys(table):
+        content = Digest(place[len(table) :])
+        eviction = eviction_of(reader, content)
+        if eviction is not None:
+            yield content, eviction
 
 
 def release_of(reader: Reader, content: Digest) -> Release | None:

@@ -10,20 +10,23 @@ from typing import Any
 from ..cas.digest import Digest
 from ..errors import ArtifactNotFound, InvalidReference, NotFound, PipelineNotFound, RunNotFound
 from ..events.codec import Recorded
-from ..events.ids import RunId
+from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.liveness import Pin
 from ..events.log import Head
 from ..events.merkle import TreeHead
-from ..events.projections import Pins
+from ..events.projections import Artifacts, Pins
+from ..events.projections.artifacts import names_of
 from ..events.proof import ExtensionProof
 from ..events.rows import key
 from ..store import Store
+from .eviction import evictions
 from .following import followed
 from .holding import Holding, find_blob, versions_of, why_kept
 from .places import Place, at_position, at_time, before_later
 from .proving import prove_extension, tree_head
 from .reader import Reader
 from .references import is_hex, near, parse_artifact
+from .reuse import reusable
 from .selection import EventType, Selection, selected, selection
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView
 
@@ -237,6 +240,24 @@ class History:
                 f"{parsed.name} has no version {parsed.number}", hint=f"Its versions are 1 to {newest.row[0]}."
             )
         return ArtifactVersionView(self._reader, parsed.name, Digest(numbered.row))
+
+    def reusable(self, fingerprint: Fingerprint) -> StepRunView | None:
+        """The step run that the cache serves this fingerprint from, or did then; None where a step has to execute."""
+        executed = reusable(self._reader, fingerprint)
+        return None if executed is None else StepRunView(self._reader, StepRunId(executed.run, executed.step))
+
+    def evicted(self) -> list[ArtifactVersionView]:
+        """The versions whose bytes a collection has taken away since, and which are gone: of the present, all such.
+
+        Their `evicted_since` says when. Cost: a few lookups for each content that was ever evicted.
+        """
+        upto = self._reader.upto or 0
+        return [
+            ArtifactVersionView(self._reader, name, content)
+            for content, eviction in evictions(self._reader.at_present())
+            if eviction.seq > upto
+            for name, _ in names_of(self._reader.rows(Artifacts.name), content)
+        ]
 
     def load(self, reference: str) -> Any:
         """Load the value of an artifact version, named as in `artifact`."""

@@ -18,7 +18,7 @@ from ..events.merkle import TreeHead
 from ..events.projections.artifacts import version_in
 from ..events.proof import InclusionProof
 from ..materializers import load
-from .eviction import Release, explained, release_of
+from .eviction import Eviction, Release, eviction_of, explained, release_of
 from .lineage import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
@@ -127,14 +127,24 @@ class StoredVersion:
         return release_of(self._reader, self.content)
 
     @property
+    def eviction(self) -> Eviction | None:
+        """The collection that took its bytes away, as of the view; None while they were there."""
+        return eviction_of(self._reader, self.content)
+
+    @property
+    def is_evicted(self) -> bool:
+        """Whether its bytes had been taken away, as of the view; its lineage stays."""
+        return self.eviction is not None
+
+    @property
     def is_available(self) -> bool:
         """Whether its value can be loaded now, whatever the view is as of. Cost: a look at each of its blobs."""
         return self._reader.store.blobs.holds(self.content)
 
     @property
-    def is_evicted(self) -> bool:
-        """Whether it was released as of the view, and its bytes are gone now; its lineage stays."""
-        return self.released is not None and not self.is_available
+    def evicted_since(self) -> Eviction | None:
+        """The collection that has taken its bytes away by now, whatever the view is as of; None if they are there."""
+        return eviction_of(self._reader.at_present(), self.content)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StoredVersion) and (self.name, self.content) == (other.name, other.content)

@@ -232,6 +232,12 @@ class StepRunView:
         frames = msgpack.unpackb(self._reader.store.blobs.read(digest), unicode_errors="surrogatepass")
         return "".join(text for _, _, text in frames)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StepRunView) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     def __repr__(self) -> str:
         return f"<StepRun {self.name} {self.status}>"
 

@@ -62,7 +62,10 @@ def test_an_evicted_version_is_shown_as_such_and_can_be_made_again(on_copy: Comm
     release(copied, "digits-model@1")
     on_copy("gc", "--grace", "0s")
     assert "60 B (evicted)" in on_copy("artifacts", "digits-model").out
-    assert re.search(r"evicted +at event \d+, .*Z: released by hand\n", on_copy("show", "digits-model@1").out)
+    assert re.search(
+        r"released +at event \d+, .*Z: released by hand\nevicted +at event \d+, .*Z\n",
+        on_copy("show", "digits-model@1").out,
+    )
     made = on_copy("recompute", "digits-model@1")
     assert (made.code, made.err) == (0, "")
     assert table(made.out)[-1] == ["outcome", "made again by recompute-1; its digest is the same"]

@@ -45,7 +45,7 @@ def test_an_evicted_version_keeps_its_lineage_and_names_what_can_make_it_again(c
     version = run.steps["make"].output
     release(client, version.content)
     assert (version.is_available, version.is_evicted) == (True, False)
-    remove(client, version)
+    client.collect(grace_s=0)
     assert (version.is_available, version.is_evicted) == (False, True)
     assert version.metadata["shape"] == [5000]
     assert version.producer is not None
@@ -60,7 +60,7 @@ def test_a_version_saved_by_hand_says_that_it_has_to_be_saved_again(client: Clie
     version = client.save(np.arange(5_000), "x")
     client.flush()
     release(client, version.content)
-    remove(client, version)
+    client.collect(grace_s=0)
     with pytest.raises(ArtifactEvicted) as caught:
         client.load("x")
     assert caught.value.hint == "It was saved by hand: save it again."
@@ -116,3 +116,73 @@ def test_a_release_does_not_reach_what_was_made_after_it_was_decided(client: Cli
     client.save(1, "x")
     release(client, version.content, upto=decided)
     assert version.released is None
+
+
+def test_what_was_evicted_then_and_what_is_gone_now_are_two_questions(client: Client) -> None:
+    run = making(1)
+    version = run.steps["make"].output
+    there = client.head.seq
+    client.release("made@1")
+    released = client.head.seq
+    client.collect(grace_s=0)
+    gone = client.head.seq
+    client.recompute("made@1")
+    again = client.head.seq
+    client.release("made@1")
+    client.collect(grace_s=0)
+
+    seen = {seq: client.as_of(seq).artifact("made@1") for seq in (there, released, gone, again)}
+    assert {seq: one.is_evicted for seq, one in seen.items()} == {
+        there: False,
+        released: False,
+        gone: True,
+        again: False,
+    }
+    eviction = seen[gone].eviction
+    assert eviction is not None
+    assert released < eviction.seq <= gone
+    for one in (*seen.values(), version):
+        assert one.is_available is False
+        assert one.evicted_since is not None
+        assert again < one.evicted_since.seq <= client.head.seq
+    client.recompute("made@1")
+    assert {one.evicted_since for one in seen.values()} == {None}
+    assert all(one.is_available for one in seen.values())
+
+
+def test_the_past_lists_what_has_been_evicted_since(client: Client) -> None:
+    making(1)
+    client.save(np.arange(5_000), "x")
+    before = client.head.seq
+    client.release("x@1")
+    client.collect(grace_s=0)
+    between = client.head.seq
+    client.release("made@1")
+    client.collect(grace_s=0)
+    client.save(1, "later")
+    assert [str(one) for one in client.as_of(2).evicted()] == []
+    assert sorted(str(one) for one in client.as_of(before).evicted()) == ["made@1", "x@1"]
+    assert [str(one) for one in client.as_of(between).evicted()] == ["made@1"]
+    assert sorted(str(one) for one in client.evicted()) == ["made@1", "x@1"]
+    client.save(np.arange(5_000), "x")
+    assert [str(one) for one in client.as_of(before).evicted()] == ["made@1"]
+
+
+def test_the_cache_is_as_it_was_and_serves_only_what_was_there(client: Client) -> None:
+    executed = making(1).steps["make"]
+    fingerprint = executed.fingerprint
+    assert fingerprint is not None
+    there = client.head.seq
+    assert client.as_of(executed.run.seq).reusable(fingerprint) is None
+    client.release("made@1")
+    client.collect(grace_s=0)
+    gone = client.head.seq
+    assert client.reusable(fingerprint) is None
+    again = making(1).steps["make"]
+    assert again.status == "completed"
+    assert [client.as_of(seq).reusable(fingerprint) is not None for seq in (there, gone)] == [True, False]
+    served = client.as_of(there).reusable(fingerprint)
+    assert served is not None
+    assert served.id == executed.id
+    assert client.reusable(fingerprint) == again
+    assert making(1).steps["make"].reuses == again

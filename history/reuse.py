@@ -1,0 +1,31 @@
+"""Reuse as history knows it: what the cache serves a fingerprint from, or would have at a past moment."""
+
+from __future__ import annotations
+
+from ..errors import LogCorrupt
+from ..events.catalogue import StepCompleted
+from ..events.ids import Fingerprint
+from ..events.projections import Cache
+from ..events.rows import key
+from .eviction import eviction_of
+from .reader import Reader
+
+
+def reusable(reader: Reader, fingerprint: Fingerprint) -> StepCompleted | None:
+    """The execution that a step of this fingerprint is served from, as of the view; None where it has to execute.
+
+    An execution serves as long as the bytes of all that it gave are there. In the past the log says whether they were;
+    in the present they are looked for.
+    """
+    found = reader.rows(Cache.name).latest(key("f", fingerprint))
+    if found is None:
+        return None
+    executed = reader.event(found.seq).event
+    if not isinstance(executed, StepCompleted):
+        raise LogCorrupt("a row of the cache names an event of another kind", hint="Run `lineal rebuild`.")
+    contents = [output.content for output in executed.outputs]
+    if reader.upto is None:
+        are_there = all(map(reader.store.blobs.holds, contents))
+    else:
+        are_there = all(eviction_of(reader, content) is None for content in contents)
+    return executed if are_there else None
