@@ -135,6 +135,10 @@ class Store:
             return RowReader(self._env, projection, upto)
         return TailedReader(self._env, projection, upto, self._projector.tail(projection))
 
+    def lag(self, projection: str) -> int:
+        """How many events `rows` would have to fold into a projection that is kept behind."""
+        return self._projector.lag(projection)
+
     def committed_rows(self, projection: str) -> RowReader:
         """Read a projection as committed, without waiting for what this process has on its way."""
         return RowReader(self._env, projection, None)

@@ -66,11 +66,12 @@ def artifact_of(number: int, step: int) -> str:
 
 def fill(client: lineal.Client, events: int) -> int:
     """Append about so many events; tell how many runs that are."""
-    number = 0
-    while client.head.seq < events:
+    number = appended_events = 0
+    while appended_events < events:
         with client.store.blobs.batch() as batch:
             appended = [event for one in range(number, number + _RUNS_AT_ONCE) for event in run_events(one, batch)]
             client.store.append(appended, batch.publish())
+        appended_events += len(appended)
         number += _RUNS_AT_ONCE
     client.flush()
     return number

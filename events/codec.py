@@ -177,14 +177,19 @@ def type_of(body: bytes, start: int = 0) -> bytes | None:
     return body[start + 3 : start + 3 + (head[2] & 0x1F)]
 
 
-def time_us_of(body: bytes) -> int:
-    """When an event was recorded, without reading the rest of it. Raises `LogCorrupt` if the bytes are not an event."""
+def time_us_of(row: bytes, start: int) -> int:
+    """When an event was recorded, whose bytes begin at a place, without reading the rest of it.
+
+    Raises:
+        LogCorrupt: The bytes are not an event.
+    """
     try:
-        # As `encode` lays it out: array of 8, version, type of up to 31 bytes, id of 16 bytes, time in 8 bytes.
-        place = 3 + (body[2] & 0x1F) + 18
-        if body[0] == 0x98 and body[1] < 0x80 and body[2] & 0xE0 == 0xA0 and body[place] == 0xCF:
-            return int.from_bytes(body[place + 1 : place + 9], "big")
-        time_us: int = msgpack.unpackb(body, strict_map_key=False, unicode_errors="surrogatepass")[3]
+        type_ = type_of(row, start)
+        # After the type, an id of 18 bytes with its head, and mostly a time of 8 bytes.
+        place = 0 if type_ is None else start + 21 + len(type_)
+        if place and row[place] == 0xCF:
+            return int.from_bytes(row[place + 1 : place + 9], "big")
+        time_us: int = msgpack.unpackb(row[start:], strict_map_key=False, unicode_errors="surrogatepass")[3]
     except _UNREADABLE as error:
         raise _unreadable(0, error) from error
     return time_us

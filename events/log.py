@@ -118,8 +118,17 @@ class Log:
 
     def times(self, after: int, upto: int) -> Iterator[int]:
         """When each event after a position, up to and with another, was recorded, in µs; in the log's order."""
-        for _, value in self._values(after, upto):
-            yield time_us_of(value[CHAIN_BYTES:])
+        while after < upto:
+            page_events = min(_SCAN_EVENTS, upto - after)
+            with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
+                if not cursor.set_range((after + 1).to_bytes(8, "big")):
+                    return
+                values = islice(cursor.iternext(keys=False, values=True), page_events)
+                page = [time_us_of(bytes(value), CHAIN_BYTES) for value in values]
+            yield from page
+            if len(page) < page_events:
+                return
+            after += page_events
 
     def envelopes(self, after: int, decoded: Container[str] = ()) -> Iterator[Envelope]:
         """The events after a position without their payloads, those of the types to be decoded excepted."""

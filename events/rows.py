@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 STAMP_BYTES = 12
 _LAST_STAMP = b"\xff" * STAMP_BYTES
 _TEXT_MAX_BYTES = 200
-_SCAN_ROWS = 1000
+_FIRST_ROWS, _SCAN_ROWS = 16, 1000
+"""How many rows a list is read by, at first and at most: many a caller takes only a few."""
 _ORDINALS = [number.to_bytes(4, "big") for number in range(64)]
 _TRUE: bytes = msgpack.packb(True)
 
@@ -154,19 +155,21 @@ class RowReader:
     def history(self, row_key: bytes, *, newest_first: bool = False) -> Iterator[Stamped]:
         """All of the key's rows as of the position, lazily."""
         start = self._last if newest_first else bytes(STAMP_BYTES)
+        page_rows = _FIRST_ROWS
         while True:
-            page = self._page(row_key, start, newest_first)
+            page = self._page(row_key, start, newest_first, page_rows)
             for _, row in page:
                 yield row
-            if len(page) < _SCAN_ROWS:
+            if len(page) < page_rows:
                 return
             start = _step(page[-1][0], -1 if newest_first else 1)
+            page_rows = min(4 * page_rows, _SCAN_ROWS)
 
-    def _page(self, row_key: bytes, start: bytes, newest_first: bool) -> list[tuple[bytes, Stamped]]:
+    def _page(self, row_key: bytes, start: bytes, newest_first: bool, page_rows: int) -> list[tuple[bytes, Stamped]]:
         page: list[tuple[bytes, Stamped]] = []
         with self._env.begin() as txn, self._cursor(txn) as cursor:
             found = _seek_back(cursor, row_key + start) if newest_first else cursor.set_range(row_key + start)
-            while found and len(page) < _SCAN_ROWS:
+            while found and len(page) < page_rows:
                 place = bytes(cursor.key())
                 stamp = place[-STAMP_BYTES:]
                 if place[:-STAMP_BYTES] != row_key or stamp > self._last:

@@ -6,7 +6,7 @@ ends right before its first event that is later. Hence nothing later is ever see
 log, what was the case at a time stays the same for ever. After a clock that was ahead, what follows is not seen by
 time until real time has caught up; by position it is.
 
-Kept is the latest time up to the end of each block of events: 8 bytes for 256 events, in one row that is checked
+Kept is the latest time up to the end of each block of events: 8 bytes for 128 events, in one row that is checked
 against the log when it is read, caught up when it is asked, and no loss when it is gone.
 """
 
@@ -27,8 +27,8 @@ from .standing import META
 if TYPE_CHECKING:
     import lmdb
 
-_BLOCK_EVENTS = 256
-_SAVED_BLOCKS = 64
+_BLOCK_EVENTS = 128
+_SAVED_BLOCKS = 128
 """How many new blocks are worth a commit; to read fewer takes a few milliseconds."""
 _ROW = b"timeline"
 _LARGEST_US = 2**63 - 1

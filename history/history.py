@@ -7,15 +7,17 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from ..cas.digest import Digest
+from ..cas.digest import DIGEST_BYTES, Digest
 from ..errors import ArtifactNotFound, InvalidReference, NotFound, PipelineNotFound, RunNotFound
 from ..events.codec import Recorded
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.liveness import Pin
 from ..events.log import Head
 from ..events.merkle import TreeHead
-from ..events.projections import Artifacts, Pins
+from ..events.projections import Artifacts, Pins, Runs
+from ..events.projections.artifacts import names_of, version_in
 from ..events.projections.artifacts import names_of
+from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.proof import ExtensionProof
 from ..events.rows import key
 from ..store import Store
@@ -155,11 +157,26 @@ class History:
     def runs(
         self, pipeline: str | None = None, *, status: str | None = None, limit: int | None = None
     ) -> Iterator[RunView]:
-        """Runs, newest first, lazily: all, or those of one pipeline or in one status."""
-        table = key("a") if pipeline is None else key("p", pipeline)
-        found = self._reader.rows("runs").history(table, newest_first=True)
-        runs = (RunView(self._reader, RunId(row[0])) for _, row in found)
-        return islice((run for run in runs if status is None or run.status == status), limit)
+        """Runs, newest first, lazily: all, or those of one pipeline or in one status, by when they came to be in it."""
+        if status is None:
+            found = self._listed(key("a") if pipeline is None else key("p", pipeline))
+        else:
+            found = self._in_status(status, pipeline)
+        return islice(found, limit)
+
+    def _listed(self, table: bytes) -> Iterator[RunView]:
+        found = self._reader.rows(Runs.name).history(table, newest_first=True)
+        return (RunView(self._reader, RunId(row[0])) for _, row in found)
+
+    def _in_status(self, status: str, pipeline: str | None) -> Iterator[RunView]:
+        if status in (RUNNING, INTERRUPTED):  # One of the running may have died unnoticed.
+            running = self._reader.rows(Runs.name).latest(key("l"))
+            for run in reversed([] if running is None else running.row):
+                view = RunView(self._reader, RunId(run))
+                if view.status == status and pipeline in (None, view.pipeline.name):
+                    yield view
+        if status != RUNNING:
+            yield from self._listed(key("e", status) if pipeline is None else key("q", pipeline, status))
 
     def run(self, reference: str | RunId) -> RunView:
         """A run by its name, its id, or the beginning of its id (four or more hex digits).
@@ -294,9 +311,16 @@ class History:
         return why_kept(self._reader, digest)
 
     def _by_digest(self, name: str, prefix: str) -> ArtifactVersionView:
-        found = [one for one in ArtifactView(self._reader, name).versions if str(one.content).startswith(prefix)]
+        found = self._contents_with_prefix(name, prefix)
         if len(found) > 1:
             raise InvalidReference(f"several versions of {name} have digests that begin so", hint="Give more digits.")
         if not found:
             raise ArtifactNotFound(f"{name} has no version {prefix}", hint="List its versions for their digests.")
-        return found[0]
+        return ArtifactVersionView(self._reader, name, found[0])
+
+    def _contents_with_prefix(self, name: str, prefix: str) -> list[Digest]:
+        rows, begin = self._reader.rows(Artifacts.name), key("c")
+        places = rows.keys(begin + bytes.fromhex(prefix[: len(prefix) // 2 * 2]))
+        contents = {Digest(place[len(begin) : len(begin) + DIGEST_BYTES]) for place in places}
+        alike = [content for content in contents if str(content).startswith(prefix)]
+        return [content for content in alike if version_in(rows, name, content) is not None]

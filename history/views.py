@@ -89,8 +89,11 @@ class ArtifactView:
 
     @property
     def latest(self) -> ArtifactVersionView:
-        """Its newest version."""
-        return next(iter(self.versions))
+        """Its newest version. Raises `ArtifactNotFound` if it has none, as of the view."""
+        found = self._reader.rows("artifacts").latest(key("v", self.name))
+        if found is None:
+            raise ArtifactNotFound(f"no artifact is called {self.name!r}")
+        return ArtifactVersionView(self._reader, self.name, Digest(found.row[1]))
 
     def __repr__(self) -> str:
         return f"<Artifact {self.name}>"
@@ -353,10 +356,9 @@ class RunView:
             StepNotFound: It has none; the hint says which there are.
         """
         name = str(step if isinstance(step, str) else getattr(step, "name", None) or getattr(step, "__name__", step))
-        steps = self.steps
-        if name not in steps:
-            raise StepNotFound(f"run {self.name} has no step {name!r}", hint=near(name, steps))
-        return steps[name]
+        if self._reader.rows("steps").latest(key("s", self.id, name)) is None:
+            raise StepNotFound(f"run {self.name} has no step {name!r}", hint=near(name, self.steps))
+        return StepRunView(self._reader, StepRunId(self.id, name))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunView) and self.id == other.id

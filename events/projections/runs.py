@@ -1,7 +1,8 @@
 """Runs: their state, and the lists in which they are found.
 
 Tables: ``r run`` → state; ``a`` → runs in order; ``p pipeline`` → its runs;
-``v pipeline structure`` → runs of that structure; ``n name`` → run; ``l`` → the runs that are running.
+``v pipeline structure`` → runs of that structure; ``n name`` → run; ``l`` → the runs that are running;
+``e status`` → runs that ended so, in the order of their ends; ``q pipeline status`` → those of one pipeline.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Runs(Projection):
     """The fold."""
 
     name = "runs"
-    version = 2
+    version = 3
     events = (RunStarted, RunRenewed, RunCompleted, RunFailed, RunCancelled, RunInterrupted)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
@@ -105,4 +106,6 @@ class Runs(Projection):
         status, message = _ENDS[recorded.type], getattr(ended, "message", getattr(ended, "reason", None))
         row = (run, status, name, pipeline, number, started_seq, started_us, recorded.time_us, message, process)
         rows.add(key("r", run), (*row, lease_until_us))
+        rows.add(key("e", status), [run])
+        rows.add(key("q", pipeline, status), [run])
         rows.add(key("l"), [one for one in rows.latest(key("l")) or [] if one != run])
