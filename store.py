@@ -171,7 +171,7 @@ class Store:
 
     def append_within(self, changes: Changes, events: Sequence[Event]) -> None:
         """Append events that name no blobs in a transaction of `exclusively`, once in each."""
-        _Append(self, events, ()).write(_Writer(changes, self._projector))
+        _Append(self, events, ()).write(_Writer(self, changes))
 
     def close(self) -> None:
         """Make what is queued durable, and let go of the store once all who opened it here have closed it."""
