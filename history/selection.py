@@ -17,7 +17,7 @@ from .reader import Reader
 from .references import near
 
 _FEW_EVENTS = 10_000
-"""So many are read without waiting that is felt, or folded into an index that is behind."""
+"""So many are read, or folded into an index, without a wait that is felt."""
 
 EventType = type[Event] | str
 """A class of the catalogue, or a name: ``step.completed`` in all its versions, or ``step.completed/1`` in one."""
@@ -53,12 +53,14 @@ def selection(types: Iterable[EventType] | EventType | None, run: RunId | None) 
 def selected(reader: Reader, wanted: Selection, after: int, upto: int) -> Iterator[Recorded]:
     """The wanted events after a position, up to and with another, oldest first.
 
-    Cost: those of one run are found by an index, unless that is far behind; else the whole stretch is read, at about a
-    million events a second, and only what is wanted is decoded. Transactions are short, whatever the caller's pace.
+    Cost: in a long stretch those of one run are found by an index, which is caught up; else the whole stretch is read,
+    at about a million events a second, and only what is wanted is decoded. Transactions are short, whatever the
+    caller's pace.
     """
     if wanted.run is not None:
         after = max(after, _begin(reader, wanted.run) - 1)
-        if upto - after > _FEW_EVENTS and reader.store.lag(Streams.name) <= _FEW_EVENTS:
+        is_indexed = not reader.store.read_only or reader.store.lag(Streams.name) <= _FEW_EVENTS
+        if upto - after > _FEW_EVENTS and is_indexed:
             return filter(wanted.takes, _indexed(reader, wanted.run, after, upto))
     marks = _marks(wanted)
     log = reader.store.log
