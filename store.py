@@ -235,6 +235,7 @@ class Store:
     def _limit_lag(self) -> None:
         with suppress(LinealError):  # Whoever reads catches up first, and is told.
             self._projector.limit_lag()
+            self._timeline.limit_lag()
 
     def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
         return _Writer(self, Changes(self._env, txn))

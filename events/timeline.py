@@ -7,7 +7,7 @@ log, what was the case at a time stays the same for ever. After a clock that was
 time until real time has caught up; by position it is.
 
 Kept is the latest time up to the end of each block of events: 8 bytes for 128 events, in one row that is checked
-against the log when it is read, caught up when it is asked, and no loss when it is gone.
+against the log when it is read, caught up behind the log, and no loss when it is gone.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _BLOCK_EVENTS = 128
 _SAVED_BLOCKS = 128
 """How many new blocks are worth a commit; to read fewer takes a few milliseconds."""
+_LAG_BLOCKS = 256
+"""How many it may lack before whoever commits catches it up."""
 _ROW = b"timeline"
 _LARGEST_US = 2**63 - 1
 _HEAD = struct.Struct(f"<I{DIGEST_BYTES}s")
@@ -65,6 +67,15 @@ class Timeline:
                 break
             position += 1
         return position
+
+    def limit_lag(self) -> None:
+        """Catch up if many events have come, so that nobody waits for it. Cost: a lookup if not."""
+        known = self._known or self._stored()
+        wanted = self._log.head().seq // _BLOCK_EVENTS
+        if wanted - len(known.latest_us) >= _LAG_BLOCKS:
+            self._blocks(wanted)
+        else:
+            self._known = known
 
     def _blocks(self, wanted: int) -> _Blocks:
         """At least so many blocks, which must be complete."""

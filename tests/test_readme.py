@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+from lineal.cli.parser import parse
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -27,6 +30,26 @@ def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path:
     assert lines[-4] == "b'pixels'"
     assert lines[-3] == "()"
     assert lines[-2:] == ["True", "(100000,)"]
+
+
+def test_the_page_on_time_travel_says_what_its_example_prints(tmp_path: Path) -> None:
+    page = (README.parent / "docs" / "time-travel.md").read_text(encoding="utf-8")
+    script = tmp_path / "page.py"
+    script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)))
+    done = subprocess.run([sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stderr == ""
+    printed = [line for line in done.stdout.splitlines() if line not in ("measuring 3 samples", "measuring 4 samples")]
+    promised = re.findall(r"^# → (.*)$", page, re.MULTILINE)
+    assert printed == [line for line in promised if line != "measuring 3 samples"]
+    assert done.stdout.count("measuring 3 samples") == 2
+
+
+def test_the_shell_lines_on_time_travel_are_understood() -> None:
+    page = (README.parent / "docs" / "time-travel.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^lineal (.*?)(?: +#.*)?$", page, re.MULTILINE)
+    assert len(lines) == 7
+    for line in lines:
+        assert parse(shlex.split(line)).options is not None
 
 
 def test_the_readmes_targets_exist() -> None:

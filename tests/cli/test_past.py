@@ -48,10 +48,10 @@ def test_a_time_without_a_zone_is_local(
 ) -> None:
     local = second_start.astimezone(timezone(timedelta(hours=5))).replace(tzinfo=None).isoformat()
     try:
-        monkeypatch.setenv("TZ", "XXX-5")
+        monkeypatch.setenv("TZ", "LOCAL-5")
         time.tzset()
         assert run_names(command("runs", "--as-of", local).out) == ["training-2", "training-1"]
-        monkeypatch.setenv("TZ", "XXX+5")
+        monkeypatch.setenv("TZ", "LOCAL+5")
         time.tzset()
         assert len(run_names(command("runs", "--as-of", local).out)) == 4
     finally:

@@ -131,6 +131,17 @@ class Spy:
             yield time_us
 
 
+def test_it_is_caught_up_behind_the_log_now_and_then(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "_LAG_BLOCKS", 5)
+    kept = of(ledger)
+    append(ledger, steady[:19])
+    kept.limit_lag()
+    assert row(ledger) is None
+    append(ledger, steady[19:21])
+    kept.limit_lag()
+    assert row(ledger) is not None
+
+
 def test_what_another_log_left_is_not_used(new_ledger: Any) -> None:
     with new_ledger() as one, new_ledger() as other, new_ledger() as shorter:
         append(one, steady)
