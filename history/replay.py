@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgpack
 
 from ..cas.digest import Digest
-from ..errors import BlobMissing
+from ..errors import BlobCorrupt, BlobMissing
 from ..events.codec import Recorded
 from .reader import Reader
 
@@ -95,9 +95,11 @@ def _of_step(recorded: Recorded) -> tuple[str | None, Digest | None]:
     return getattr(event, "step", None), getattr(event, "log", None)
 
 
-def _frames(reader: Reader, blob: Digest) -> list[Any]:
+def _frames(reader: Reader, blob: Digest) -> list[tuple[int, str, str]]:
     try:
-        frames: list[Any] = msgpack.unpackb(reader.store.blobs.read(blob), unicode_errors="surrogatepass")
+        frames = msgpack.unpackb(reader.store.blobs.read(blob), unicode_errors="surrogatepass")
+        return [(at_us, stream, text) for at_us, stream, text in frames]
     except BlobMissing:
         return []
-    return frames
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise BlobCorrupt("what a step printed can't be read", where=blob, hint="Run `lineal verify`.") from error
