@@ -123,7 +123,7 @@ clocks = st.lists(st.integers(-5, 20), min_size=60, max_size=60)
 """How far the clock goes on before each event, or back."""
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(data=st.data(), moves=clocks)
 def test_nothing_is_overwritten_the_past_is_what_a_store_says_whose_log_ends_there(
     history_of_events: Any, data: st.DataObject, moves: list[int]

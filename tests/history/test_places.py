@@ -11,6 +11,7 @@ import pytest
 
 from lineal import Client, pipeline, step
 from lineal.cas import digest_of
+from lineal.cas.process import ProcessStamp
 from lineal.directory import create_store
 from lineal.errors import InvalidReference, RunNotFound, StepFailed
 from lineal.events import catalogue as facts
@@ -178,9 +179,8 @@ def test_runs_are_listed_by_how_they_ended_now_and_then(client: Client) -> None:
 def test_a_run_whose_process_died_unnoticed_counts_as_interrupted(client: Client) -> None:
     with client.store.blobs.batch() as batch:
         blob = batch.put(b"graph")
-        dead = facts.Process("elsewhere", "boot", 1, 1)
+        dead = facts.Process(ProcessStamp.current().host, "an earlier boot", 1, 1)
         client.store.append([facts.RunStarted(RunId.new(), "p", blob, (), None, dead, blob)], batch.publish())
-    statuses = {run.status for run in client.runs()}
-    (status,) = statuses
-    assert [run.name for run in client.runs(status=status)] == ["p-1"]
-    assert list(client.runs(status="completed")) == []
+    assert [run.name for run in client.runs(status="interrupted")] == ["p-1"]
+    assert list(client.runs(status="running")) == []
+    assert [run.name for run in client.as_of(client.head.seq).runs(status="running")] == ["p-1"]
