@@ -123,8 +123,7 @@ class Log:
             with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
                 if not cursor.set_range((after + 1).to_bytes(8, "big")):
                     return
-                values = islice(cursor.iternext(keys=False, values=True), page_events)
-                page = [time_us_of(bytes(value), CHAIN_BYTES) for value in values]
+                page = [time_us_of(value, CHAIN_BYTES) for value in islice(_values(cursor), page_events)]
             yield from page
             if len(page) < page_events:
                 return

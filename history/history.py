@@ -16,7 +16,6 @@ from ..events.log import Head
 from ..events.merkle import TreeHead
 from ..events.projections import Artifacts, Pins, Runs
 from ..events.projections.artifacts import names_of, version_in
-from ..events.projections.artifacts import names_of
 from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.proof import ExtensionProof
 from ..events.rows import key
