@@ -17,7 +17,7 @@ from .past import WHEN, add_as_of, count, opened_history, when
 from .records import event_record
 from .units import ID_DIGITS, NOTHING, time_text
 
-EXAMPLE = "lineal log --follow --type step.completed --type step.failed"
+EXAMPLE = "lineal log --since training-1 --type step.completed --type step.failed"
 COLUMNS = ("seq", "time", "type", "what")
 _BACKLOG_EVENTS = 10
 """How many of the last events `--follow` begins with."""
