@@ -5,6 +5,7 @@ from __future__ import annotations
 import bench_array
 import bench_blobs
 import bench_frame
+import bench_history
 import bench_proof
 import bench_start
 import bench_steps
@@ -21,6 +22,7 @@ BENCHMARKS = (
     bench_streams,
     bench_blobs,
     bench_versions,
+    bench_history,
     bench_proof,
     bench_start,
 )
