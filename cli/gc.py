@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from ..history import Retention, Verdict
-from .kinds import Collection, Decision
 from .layout import Fields, Row, Section, Table
 from .outcome import ExitCode
 from .output import Output
 from .past import count, opened_to_write
 from .progress import shown_progress
 from .units import age, size_bytes, size_text
+from .upkeep_kinds import Collection, Decision
 
 EXAMPLE = "lineal gc --keep-last 3 --max-age 30d --dry-run"
 _COLUMNS = ("version", "size", "why")

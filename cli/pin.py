@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
-from .kinds import Pin
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
 from .past import opened_to_write
 from .records import pin_record
 from .units import NOTHING, age, time_text
+from .upkeep_kinds import Pin
 
 EXAMPLE = "lineal pin digits-model@1 champion --expires 90d"
 

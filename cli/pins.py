@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from .kinds import Pin
 from .layout import Row
 from .outcome import ExitCode
 from .output import Output
 from .past import add_as_of, opened_history
 from .records import pin_record
 from .units import ID_DIGITS, NOTHING, time_text
+from .upkeep_kinds import Pin
 
 EXAMPLE = "lineal pins"
 _COLUMNS = ("pin", "holds", "content", "expires")

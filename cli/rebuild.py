@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from .kinds import Rebuild
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
 from .past import opened_to_write
+from .upkeep_kinds import Rebuild
 
 EXAMPLE = "lineal rebuild"
 

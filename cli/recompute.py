@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..pipeline.script import load_script
-from .kinds import Recomputation
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
@@ -17,6 +16,7 @@ from .past import opened_to_write
 from .progress import shown_progress
 from .records import version_record
 from .units import size_text
+from .upkeep_kinds import Recomputation
 
 EXAMPLE = "lineal recompute digits-model@1"
 

@@ -27,7 +27,6 @@ from .kinds import (
     Event,
     Eviction,
     Failure,
-    Pin,
     PipelineDetail,
     PipelineVersion,
     Run,
@@ -37,6 +36,7 @@ from .kinds import (
     StepCounts,
     StepDetail,
 )
+from .upkeep_kinds import Pin
 
 _LATEST_RUNS = 10
 _LARGEST_DECIMAL_BITS = 10_000

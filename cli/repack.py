@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from .kinds import Repacking
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
 from .past import opened_to_write
 from .progress import shown_progress
 from .records import version_record
+from .upkeep_kinds import Repacking
 
 EXAMPLE = "lineal repack digits-model@2"
 

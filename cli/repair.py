@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from ..client import open as open_client
 from ..repair import Repair as Repaired
-from .kinds import Damage, Repair
 from .layout import Fields, Section, Table
 from .outcome import ExitCode
 from .output import Output
 from .progress import shown_progress
 from .units import ID_DIGITS, NOTHING
+from .upkeep_kinds import Damage, Repair
 from .verify import damage_record, hurts_text, inside
 
 EXAMPLE = "lineal repair --dry-run"

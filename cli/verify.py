@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import verification
-from .kinds import Damage, HeadCheck, Orphan, Verification
 from .layout import Fields, Section, Table
 from .outcome import ExitCode
 from .output import Output
 from .past import opened
 from .progress import shown_progress
 from .units import ID_DIGITS, NOTHING, size_text
+from .upkeep_kinds import Damage, HeadCheck, Orphan, Verification
 
 EXAMPLE = "lineal verify"
 _COLUMNS = ("damaged", "size", "hurts", "what is wrong", "where")

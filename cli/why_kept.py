@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from ..history import Hold as FoundHold
 from ..history import Holding as Found
-from .kinds import Hold, Holding
 from .layout import Fields, Row, Section, Table
 from .outcome import ExitCode
 from .output import Output
 from .past import opened
 from .units import ID_DIGITS, NOTHING, size_text
+from .upkeep_kinds import Hold, Holding
 
 EXAMPLE = "lineal why-kept digits-model@1"
 _COLUMNS = ("content", "artifact versions", "held by")

@@ -14,7 +14,7 @@ import msgpack
 import pytest
 
 import lineal
-from lineal.cli import kinds
+from lineal.cli import kinds, upkeep_kinds
 from lineal.cli.log import event_row
 from lineal.cli.records import event_record, json_value
 from lineal.events.codec import decode
@@ -23,7 +23,7 @@ Command = Callable[..., Any]
 
 KINDS = {
     get_args(get_type_hints(kind)["kind"])[0]: kind
-    for kind in vars(kinds).values()
+    for kind in (*vars(kinds).values(), *vars(upkeep_kinds).values())
     if is_typeddict(kind) and "kind" in kind.__annotations__
 }
 

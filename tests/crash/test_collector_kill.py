@@ -115,10 +115,10 @@ WEAKENED = {
         from lineal.cas import sweep
         forget = sweep._forget
         def at_once(blobs, changes, batch, spared, swept):
-            files = forget(blobs, changes, batch, spared, swept)
+            forgotten, files = forget(blobs, changes, batch, spared, swept)
             changes.flush()
             sweep._remove(blobs, changes, files, swept, sweep.Stage("collecting"))
-            return []
+            return forgotten, []
         sweep._forget = at_once
     """,
     "manifests go after what they name": """

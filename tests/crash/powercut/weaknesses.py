@@ -12,7 +12,7 @@ from typing import Any
 import lmdb
 
 from lineal import directory
-from lineal.cas import BlobFiles, BlobStore, Changes, mending, sweep
+from lineal.cas import BlobFiles, BlobStore, Changes, Digest, mending, sweep
 from lineal.cas.compact import Waste
 from lineal.cas.pack import PackWriter
 from lineal.cas.place import Volume
@@ -151,11 +151,11 @@ def files_removed_with_their_rows() -> None:
     """Remove files in the transaction that takes out the last rows that name them."""
     real = sweep._forget
 
-    def forget(blobs: BlobStore, changes: Changes, *arguments: Any) -> list[Volume]:
-        freed = real(blobs, changes, *arguments)
+    def forget(blobs: BlobStore, changes: Changes, *arguments: Any) -> tuple[list[Digest], list[Volume]]:
+        forgotten, freed = real(blobs, changes, *arguments)
         changes.flush()
         sweep._remove(blobs, changes, freed, sweep.Swept(), Stage("collecting"))
-        return []
+        return forgotten, []
 
     sweep._forget = forget
 
