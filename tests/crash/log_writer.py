@@ -38,11 +38,20 @@ def begin(store: Store, writer: int) -> None:
     store.append([facts.RunStarted(run_of(writer), "p", graph, (), None, process, graph)], blobs).wait()
 
 
+def value_of(writer: int, number: int) -> bytes:
+    """What a step gives: the same as some earlier one, or something new."""
+    return f"{writer} {number if number % 3 else 0}".encode()
+
+
 def numbered(writer: int, number: int) -> list[Event]:
-    """What is appended at once for a number: a step of the writer's run, and a mark in the shared stream."""
+    """What is appended at once for a number: a step of the writer's run, and a mark in the shared stream.
+
+    The step gives a version of an artifact that all writers give versions of, so that they count in turn.
+    """
     run, step, code = run_of(writer), f"s{number}", digest_of(b"graph")
     fingerprint = Fingerprint(digest_of(f"{writer % 8} {number % 500}".encode()))
-    output = facts.Output("output", f"shared-{number % 5}", code, "f/1", "t", 1, {"number": number})
+    content = digest_of(value_of(writer, number))
+    output = facts.Output("output", f"shared-{number % 5}", content, "f/1", "t", 1, {"number": number})
     return [
         facts.StepStarted(run, step, "m.f", fingerprint, (), code),
         facts.Tagged(facts.Subject("run", "", SHARED), (f"{writer} {number}",)),
@@ -55,7 +64,10 @@ def write(store: Store, acknowledged: int, writer: int, seed: int) -> None:
     chance = Random(seed)
     begin(store, writer)
     for number in count():
-        ticket = store.append(numbered(writer, number))
+        with store.blobs.batch() as batch:
+            batch.put(value_of(writer, number))
+            blobs = batch.publish()
+        ticket = store.append(numbered(writer, number), blobs)
         if chance.random() < 0.1:
             if chance.random() < 0.5:
                 ticket.wait()
