@@ -19,8 +19,10 @@ from lineal.events.projections import PROJECTIONS
 from lineal.events.standing import database_of
 from lineal.store import Store
 
-MEMORY_MAX_BYTES = 256 * MIB
-"""More than a replay takes of its own, and much less than the rows that it makes."""
+MEMORY_MAX_BYTES = 512 * MIB
+"""More than what waits to be committed takes, which is bounded by its size as stored: as objects it is several times
+that. Much less than a log of a million events, or its rows.
+"""
 _MOMENTS_EACH = 100
 
 
