@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bench_array
 import bench_blobs
+import bench_events
 import bench_frame
+import bench_growth
 import bench_history
 import bench_proof
 import bench_start
@@ -16,6 +18,8 @@ from measure import machine
 
 BENCHMARKS = (
     bench_steps,
+    bench_events,
+    bench_growth,
     bench_values,
     bench_array,
     bench_frame,

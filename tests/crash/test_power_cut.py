@@ -41,6 +41,10 @@ WEAKENED = [
     ("put_by_others", "names_by_others_trusted"),
     ("run", "files_not_synced"),
     ("run", "acknowledged_before_commit"),
+    ("append", "commits_not_synced"),
+    ("append", "acknowledged_before_commit"),
+    ("append", "caught_up_before_the_rows"),
+    ("rebuild_in_pieces", "replayed_in_place"),
 ]
 
 

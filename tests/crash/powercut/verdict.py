@@ -9,7 +9,7 @@ from pathlib import Path
 import lineal
 from lineal.cas import BlobKind, BlobPart, Digest, Manifest, digest_of
 from lineal.errors import LinealError
-from lineal.events.catalogue import ArtifactSaved, Output
+from lineal.events.catalogue import ArtifactSaved, Output, Tagged
 from lineal.events.liveness import DECODED, Liveness
 from lineal.events.projections import PROJECTIONS
 from lineal.events.standing import database_of
@@ -57,8 +57,12 @@ def _damaged_log(client: lineal.Client, owed: Owed) -> Iterator[str]:
 
 def _lost_facts(client: lineal.Client, owed: Owed) -> Iterator[str]:
     made = {(output.artifact, str(output.content)) for event in client.events() for output in event.event.made}
+    appended = _appended(client)
     for fact in owed.facts:
         match fact:
+            case {"writer": writer, "appended": number}:
+                if int(number) not in appended.get(int(writer), ()):
+                    yield f"number {number} of writer {writer} was acknowledged and is lost"
             case {"store": store}:
                 if str(client.store.id) != store:
                     yield "the store was acknowledged and is another one"
@@ -78,6 +82,22 @@ def _lost_facts(client: lineal.Client, owed: Owed) -> Iterator[str]:
                 pass
             case _:
                 raise ValueError(f"nothing is known of {fact}")
+
+
+def _appended(client: lineal.Client) -> dict[int, list[int]]:
+    """By writer, the numbers that are in the log, in its order."""
+    found: dict[int, list[int]] = {}
+    for recorded in client.events():
+        if isinstance(recorded.event, Tagged):
+            writer, number = map(int, recorded.event.tags[0].split())
+            found.setdefault(writer, []).append(number)
+    return found
+
+
+def _numbers_out_of_order(client: lineal.Client, owed: Owed) -> Iterator[str]:
+    for writer, numbers in _appended(client).items():
+        if numbers != list(range(len(numbers))):
+            yield f"the numbers of writer {writer} are {numbers}"
 
 
 def _files(client: lineal.Client) -> Iterator[Path]:
@@ -135,6 +155,7 @@ def _scratch(client: lineal.Client, owed: Owed) -> Iterator[str]:
 _CHECKS: tuple[Callable[[lineal.Client, Owed], Iterator[str]], ...] = (
     _damaged_log,
     _lost_facts,
+    _numbers_out_of_order,
     _facts_without_bytes,
     _files_of_other_bytes,
     _runs_for_ever,

@@ -18,6 +18,9 @@ from lineal.cas.pack import PackWriter
 from lineal.cas.place import Volume
 from lineal.cas.progress import Stage
 from lineal.events.committer import Committer
+from lineal.events.projections import Projection
+from lineal.events.projector import ProjectionWriter, Projector, _Placed
+from lineal.events.standing import META, decode_standing, encode_standing, standing_key
 
 
 def files_not_synced() -> None:
@@ -178,6 +181,43 @@ def bad_files_renamed() -> None:
     mending.move_durably = lambda path, target: path.rename(target)
 
 
+def replayed_in_place() -> None:
+    """Replay into the rows in force, which are emptied first."""
+
+    def in_force(self: Projector, changes: Changes, projection: Projection) -> str:
+        standing = self._standing(changes, projection)
+        return projection.name if standing is None else standing.database
+
+    Projector._shadow = in_force  # type: ignore[method-assign]
+
+
+def caught_up_before_the_rows() -> None:
+    """Say that a projection that is kept behind is caught up, and write its rows afterwards."""
+    real = Projector.catch_up
+
+    def catch_up(self: Projector, name: str) -> None:
+        if name not in self._behind or self.lag(name) == 0:
+            return
+        key, meta = standing_key(name), self._env.databases[META]
+        with self._env.begin(write=True) as txn:
+            before = txn.get(key, db=meta)
+            standing = decode_standing(before)
+            assert standing is not None
+            txn.put(key, encode_standing(standing._replace(upto=self._log.head().seq)), db=meta)
+        with self._env.begin(write=True) as txn:
+            txn.put(key, before, db=meta)
+            changes = self._gather(txn)
+            writer = ProjectionWriter(changes, [_Placed(self._behind[name], standing.database)])
+            for recorded in self._log.scan(standing.upto or 0):
+                writer.apply(recorded)
+                upto = recorded.seq
+            changes.put(META, key, encode_standing(standing._replace(upto=upto)))
+            changes.flush()
+        real(self, name)
+
+    Projector.catch_up = catch_up  # type: ignore[method-assign]
+
+
 WEAKNESSES: dict[str, Callable[[], None]] = {
     weakness.__name__: weakness
     for weakness in (
@@ -197,5 +237,7 @@ WEAKNESSES: dict[str, Callable[[], None]] = {
         files_removed_with_the_move,
         bad_files_renamed,
         acknowledged_before_commit,
+        replayed_in_place,
+        caught_up_before_the_rows,
     )
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from powercut.acknowledging import Acknowledge, Phase, numbers
+from powercut.appending import APPENDING
 from powercut.collecting import COLLECTING
 from powercut.format_1 import make_format_1
 
@@ -277,4 +278,5 @@ WORKLOADS: dict[str, tuple[Phase, Phase]] = {
     "repair": (damaged, repair),
     "two_processes": (empty, two_processes),
     **COLLECTING,
+    **APPENDING,
 }
