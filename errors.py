@@ -106,6 +106,10 @@ class PinNotFound(NotFound):
     """No pin has this label."""
 
 
+class TableNotFound(NotFound):
+    """No table has this name."""
+
+
 class StoreNotFound(NotFound):
     """There is no store at this place."""
 

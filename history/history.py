@@ -22,6 +22,7 @@ from ..events.rows import key
 from ..store import Store
 from .eviction import evictions
 from .following import followed
+from ..tables import Tables
 from .holding import Holding, find_blob, versions_of, why_kept
 from .places import Place, at_position, at_time, before_later
 from .proving import prove_extension, tree_head
@@ -152,6 +153,11 @@ class History:
 
     def _selection(self, types: Iterable[EventType] | EventType | None, run: RunView | RunId | str | None) -> Selection:
         return selection(types, None if run is None else self._run_of(run).id)
+
+    @property
+    def tables(self) -> Tables:
+        """What is known from here as tables, by name: Arrow streams for DuckDB, Polars and pandas."""
+        return Tables(self._reader.store, self._reader.upto)
 
     def runs(
         self, pipeline: str | None = None, *, status: str | None = None, limit: int | None = None
