@@ -67,7 +67,9 @@ def _steps(source: Source) -> Iterator[Batch]:
 
 
 def _step_batch(fields: dict[str, Any]) -> Batch:
-    batch: Batch = {name: fields[name] for name in ("run", "step", "function", "fingerprint", "code", "log") if name in fields}
+    batch: Batch = {
+        name: fields[name] for name in ("run", "step", "function", "fingerprint", "code", "log") if name in fields
+    }
     if "started_us" in fields:
         batch["started"], batch["duration_s"] = times(fields["started_us"]), seconds(fields["duration_us"])
     if "reuses" in fields:
