@@ -121,9 +121,7 @@ def test_what_apply_raises_names_the_event_and_goes_on_before_it(client: lineal.
     failing = Failing()
     failing.bad = {17}
     for _ in range(2):
-        with pytest.raises(
-            ProjectionFailed, match=r"event 17, artifact.saved/1: ValueError"
-        ) as raised:
+        with pytest.raises(ProjectionFailed, match=r"event 17, artifact.saved/1: ValueError") as raised:
             client.projected(failing)
         assert raised.value.details == {"seq": 17}
         assert isinstance(raised.value.__cause__, ValueError)
