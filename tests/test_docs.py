@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import lineal
+
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -37,5 +39,28 @@ def test_a_page_links_only_to_pages_that_are_there(page: str) -> None:
 
 def test_the_recipes_for_tables_run_and_give_what_the_page_says(tmp_path: Path) -> None:
     lines = run_blocks_of("tables.md", tmp_path)
-    print("\n".join(lines))
-    assert lines == []
+    assert lines[0].startswith("<Tables events, payloads, ")
+    assert lines[1:] == [
+        "[['study-1', 'completed'], ['study-2', 'completed'], ['study-3', 'completed']]",
+        "[1, 2]",
+        "[('load', 0.67), ('train', 0.33)]",
+        "[('study-1',), ('study-2',), ('study-3',)]",
+        "[('data', 1, True), ('model', 2, True)]",
+        "[('study-1', 0.5, 'model', 1), ('study-2', 0.25, 'model', 2), ('study-3', 0.25, 'model', 2)]",
+        "[('data', 1), ('model', 1), ('model', 2)]",
+        "[('load', 0.67), ('train', 0.33)]",
+        "{'lr': ['0.25', '0.5'], 'n': ['10']}",
+        "['running'] 1",
+        "[('study', 3)]",
+        "True",
+    ]
+
+
+def test_every_table_and_column_is_on_the_page(tmp_path: Path) -> None:
+    page = (DOCS / "tables.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", page, re.MULTILINE))
+    with lineal.open(tmp_path / "store") as client:
+        assert rows.keys() == client.tables.keys()
+        for name, table in client.tables.items():
+            columns = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", rows[name]))
+            assert columns == table.schema.names
