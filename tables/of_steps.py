@@ -25,8 +25,8 @@ from ..events.ids import StepRunId
 from ..events.projections import Steps
 from ..events.projections.steps import CACHED, COMPLETED, FAILED, RUNNING, SKIPPED
 from .base import CODE, TIME, Batch, Definition, Source, always, columns, seconds, seqs, times
-from .packed import Cells, Flags
-from .pages import Read, columns_of, fields_of, log_pages, newest_seqs
+from .packed import Cells, Flags, Positions
+from .pages import EventColumns, Read, columns_of, fields_of, log_pages, newest_seqs
 
 _STATUS = {
     StepStarted.TYPE: RUNNING,
@@ -58,7 +58,7 @@ _STEP_FIELDS = {type_: _step_fields(type_) for type_ in _STATUS}
 def _steps(source: Source) -> Iterator[Batch]:
     for page in log_pages(source.database, source.upto, among=_current(source)):
         for type_, status in _STATUS.items():
-            found = columns_of(page, type_, _STEP_FIELDS[type_])
+            found = columns_of(page, [type_], _STEP_FIELDS[type_])
             if found is not None:
                 batch = _step_batch(found.fields)
                 if status == RUNNING:
@@ -106,14 +106,13 @@ _TAKEN: dict[str, Read] = {
 
 
 def _uses(source: Source) -> Iterator[Batch]:
-    wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "inputs": Cells.elements}
+    wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "inputs": Cells.trailing_elements}
     for page in log_pages(source.database, source.upto, types=_USERS):
-        for type_ in _USERS:
-            found = columns_of(page, type_, wanted)
-            if found is not None:
-                rows, inputs = found.fields["inputs"]
-                taken = fields_of(inputs.entered(), Input._fields, _TAKEN)
-                yield {"input": taken.pop("name"), **taken, **_of_steps(found, rows)}
+        found = columns_of(page, _USERS, wanted)
+        if found is not None:
+            rows, inputs = found.fields["inputs"]
+            taken = fields_of(inputs.entered(), Input._fields, _TAKEN)
+            yield {"input": taken.pop("name"), **taken, **_of_steps(found, rows)}
 
 
 _MAKERS = (StepCompleted.TYPE, StepReused.TYPE)
@@ -129,19 +128,16 @@ _GIVEN: dict[str, Read] = {
 
 
 def _productions(source: Source) -> Iterator[Batch]:
-    wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "outputs": Cells.elements}
+    wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "outputs": Cells.trailing_elements}
     for page in log_pages(source.database, source.upto, types=(*_MAKERS, *_BY_HAND)):
-        for type_ in _MAKERS:
-            found = columns_of(page, type_, wanted)
-            if found is not None:
-                rows, outputs = found.fields["outputs"]
-                is_executed = pa.array(np.full(len(rows), type_ == StepCompleted.TYPE))
-                yield _given(outputs.entered()) | _of_steps(found, rows) | {"executed": is_executed}
-        for type_ in _BY_HAND:
-            found = columns_of(page, type_, {"output": Cells.record})
-            if found is not None:
-                times_there = {"seq": seqs(found.seq), "time": times(found.time_us)}
-                yield _given(found.fields["output"]) | times_there
+        found = columns_of(page, _MAKERS, wanted)
+        if found is not None:
+            rows, outputs = found.fields["outputs"]
+            is_executed = pa.array(found.are(StepCompleted.TYPE)[rows])
+            yield _given(outputs.entered()) | _of_steps(found, rows) | {"executed": is_executed}
+        found = columns_of(page, _BY_HAND, {"output": Cells.record})
+        if found is not None:
+            yield _given(found.fields["output"]) | {"seq": seqs(found.seq), "time": times(found.time_us)}
 
 
 def _given(outputs: Cells) -> Batch:
@@ -149,15 +145,13 @@ def _given(outputs: Cells) -> Batch:
     return {"output": given.pop("name"), **given, "size_bytes": given["size_bytes"].arrow()}
 
 
-def _of_steps(found: Any, rows: Any) -> Batch:
+def _of_steps(found: EventColumns, rows: Positions) -> Batch:
     """The step runs of rows, of which one may have several."""
-    place = pa.array(rows)
-    return {
-        "seq": seqs(found.seq[rows]),
-        "time": times(found.time_us).take(place),
-        "run": found.fields["run"].take(place),
-        "step": found.fields["step"].take(place),
-    }
+    batch = {"time": times(found.time_us), "run": found.fields["run"], "step": found.fields["step"]}
+    if not np.array_equal(rows, np.arange(len(found.seq))):
+        place = pa.array(rows)
+        batch = {name: column.take(place) for name, column in batch.items()}
+    return batch | {"seq": seqs(found.seq[rows])}
 
 
 STEPS = Definition(

@@ -160,10 +160,10 @@ class Cells:
         while rows.size:
             head = self._data[at]
             left = left + _CHILDREN[head] - 1
-            widths = _LENGTH_BYTES[head]
-            long = np.flatnonzero(widths)
             following = at + _SIZE_BYTES[head]
-            if long.size:
+            widths = _LENGTH_BYTES[head]
+            if widths.any():
+                long = np.flatnonzero(widths)
                 lengths, factors = self._lengths(at[long], widths[long]), _FACTOR[head[long]]
                 left[long] += lengths * factors
                 following[long] += np.where(factors == 0, lengths, 0)
@@ -237,8 +237,11 @@ class Cells:
         self._left = self._enter()
         return self
 
-    def elements(self) -> tuple[Positions, Cells]:
-        """The elements of the list that each row has here: which row each is of, and where they are, row by row."""
+    def elements(self, *, is_last: bool = False) -> tuple[Positions, Cells]:
+        """The elements of the list that each row has here: which row each is of, and where they are, row by row.
+
+        Cheaper if it is the last value that is read.
+        """
         self._turn()
         inner = Cells(self._data, self._at)
         counts = inner._enter()
@@ -248,10 +251,15 @@ class Cells:
         for place in range(int(counts.max(initial=0))):
             holders = np.flatnonzero(counts > place)
             flat[first[holders] + place] = at[holders]
+            passed = np.flatnonzero(counts > place + 1) if is_last else holders
             at = at.copy()
-            at[holders] = self._behind(at[holders])
+            at[passed] = self._behind(at[passed])
         self._at = at
         return rows, Cells(self._data, flat)
+
+    def trailing_elements(self) -> tuple[Positions, Cells]:
+        """As `elements`, of the last value that is read."""
+        return self.elements(is_last=True)
 
     def _enter(self) -> Positions:
         """Go into a list, and tell how many values it has; nil has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import compress, islice
 from typing import Any, NamedTuple
 
@@ -46,18 +46,20 @@ class LogPage(NamedTuple):
     cells: Cells
     """From the events' ids on."""
 
-    def of_type(self, type_: str) -> NDArray[np.int64]:
-        """Which of the events are of a type."""
-        code = self.types.index(type_) if type_ in self.types else -1
-        return np.flatnonzero(self.codes == code)
-
 
 class EventColumns(NamedTuple):
-    """Some events of one type."""
+    """Some events of a few types."""
 
     seq: Positions
+    types: list[str]
+    codes: NDArray[np.int64]
     time_us: Integers
     fields: dict[str, Any]
+
+    def are(self, type_: str) -> Flags:
+        """Which of them are of a type."""
+        flags: Flags = self.codes == (self.types.index(type_) if type_ in self.types else -1)
+        return flags
 
 
 def log_pages(
@@ -72,7 +74,6 @@ def log_pages(
         types: Those that are wanted; others may be given, too.
     """
     after = 0
-    is_wanted = None if types is None else _of_types(types)
     while after < upto:
         start = (after + 1).to_bytes(8, "big")
         with database.begin() as txn, txn.cursor(database.databases[EVENTS]) as cursor:
@@ -86,19 +87,19 @@ def log_pages(
         if among is not None:
             chosen = among[seqs]
             seqs, values = seqs[chosen], list(compress(values, chosen.tolist()))
-        elif is_wanted is not None:
-            wanted = list(map(is_wanted, values))
+        elif types is not None:
+            wanted = _may_be(types, values)
             seqs, values = seqs[np.array(wanted)], list(compress(values, wanted))
         if values:
             yield _log_page(seqs, values)
 
 
-def _of_types(types: Collection[str]) -> Callable[[bytes], bool]:
-    """Tells whether a row of the log may be an event of one of these types, by the first bytes they all have."""
+def _may_be(types: Collection[str], values: list[bytes]) -> list[bool]:
+    """Which rows of the log may be events of one of these types, by the first bytes that the types all have."""
     packed = [msgpack.packb(one) for one in (*types, *UPCASTS)]
     place = slice(_TYPE, _TYPE + min(map(len, packed)))
     heads = {one[: place.stop - place.start] for one in packed}
-    return lambda value: value[place] in heads or value[CHAIN_BYTES] >= _MANY
+    return [value[place] in heads or value[CHAIN_BYTES] >= _MANY for value in values]
 
 
 def _log_page(seqs: Positions, values: list[bytes]) -> LogPage:
@@ -130,14 +131,26 @@ def _of_today(seq: int, value: bytes) -> bytes:
     return value[:CHAIN_BYTES] + packed
 
 
-def columns_of(page: LogPage, type_: str, wanted: Mapping[str, Read]) -> EventColumns | None:
-    """Columns of a page's events of one type, by its fields' names; None if there are none."""
-    chosen = page.of_type(type_)
+def columns_of(page: LogPage, types: Sequence[str], wanted: Mapping[str, Read]) -> EventColumns | None:
+    """Columns of a page's events of some types, by their fields' names; None if there are none.
+
+    The types must have the same fields, up to the last that is wanted.
+    """
+    chosen = np.flatnonzero(np.isin(page.codes, [page.types.index(one) for one in types if one in page.types]))
     if not chosen.size:
         return None
     cells = page.cells.where(chosen).skip()
-    time_us = cells.integers()
-    return EventColumns(page.seqs[chosen], time_us, fields_of(cells.skip(3).entered(), SCHEMAS[type_].names, wanted))
+    time_us, names = cells.integers(), _shared_names(types, wanted)
+    fields = fields_of(cells.skip(3).entered(), names, wanted)
+    return EventColumns(page.seqs[chosen], page.types, page.codes[chosen], time_us, fields)
+
+
+def _shared_names(types: Sequence[str], wanted: Mapping[str, Read]) -> tuple[str, ...]:
+    """The fields of types as far as they are wanted."""
+    first, *others = [SCHEMAS[one].names for one in types]
+    end = 1 + max(map(first.index, wanted))
+    assert all(names[:end] == first[:end] for names in others), f"{types} don't have their fields in the same places"
+    return first[:end]
 
 
 def fields_of(record: Cells, names: tuple[str, ...], wanted: Mapping[str, Read]) -> dict[str, Any]:
@@ -181,16 +194,18 @@ def row_pages(database: Database, projection: str, table: str, upto: int, *, new
         if carried_place:
             places.insert(0, carried_place)
             values.insert(0, carried_value)
-        made = {
-            place if not newest else place[:-STAMP_BYTES]: (place, value)
-            for place, value in zip(places, values, strict=True)
-            if place[-STAMP_BYTES:] <= last
-        }
-        # The next page may have a newer row of the last key.
-        carried_place, carried_value = made.popitem()[1] if newest and made and not is_end else (b"", b"")
+            carried_place = b""
+        # By number: pairs would keep the collector of garbage busy.
+        made = [number for number, place in enumerate(places) if place[-STAMP_BYTES:] <= last]
+        if newest:
+            made = list({places[number][:-STAMP_BYTES]: number for number in made}.values())
+            if made and not is_end:  # The next page may have a newer row of the last key.
+                number = made.pop()
+                carried_place, carried_value = places[number], values[number]
         if made:
-            kept = [place for place, _ in made.values()]
-            yield RowPage(_seqs_of(kept), [place[:-STAMP_BYTES] for place in kept], [one for _, one in made.values()])
+            kept = [places[number] for number in made]
+            keys = [place[:-STAMP_BYTES] for place in kept]
+            yield RowPage(_seqs_of(kept), keys, [values[number] for number in made])
 
 
 def newest_seqs(database: Database, projection: str, table: str, upto: int) -> Iterator[Positions]:
@@ -218,7 +233,7 @@ def _paged(
 ) -> Iterator[tuple[list[bytes], list[bytes], bool]]:
     """The keys and values of a table of a projection, page by page, and whether it is the last one.
 
-    Keys and values are read one after the other: pairs of them would keep the collector of garbage busy.
+    Keys and values are read one after the other, for the same reason that they are told by numbers.
     """
     start, is_end = table.encode(), False
     beyond = bytes([start[0] + 1])
