@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 run := .venv/bin/python -P
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo bench torture lint format lock clean
+.PHONY: help setup test demo bench torture lint format docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -38,6 +38,9 @@ lint: setup ## check style and types only
 format: setup ## rewrite the files in the house style
 	@$(run) -m ruff check --fix --quiet .
 	@$(run) -m ruff format --quiet .
+
+docs: setup ## write docs/events.md from the catalogue, and freeze what is new in it
+	@.venv/bin/python docs/write.py
 
 lock: setup ## lock the dependencies anew; make lock LOCK_ARGS=--upgrade for newer ones
 	@$(run) -m uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

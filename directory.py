@@ -33,7 +33,9 @@ DIRECTORY_NAME = ".lineal"
 ENVIRONMENT_VARIABLE = "LINEAL_STORE"
 FORMAT_VERSION = 2
 FORMAT_FILE, LOG = "FORMAT", "log"
-_OWN_NAMES = frozenset({LOG, "blobs", "packs", "tmp", "quarantine", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"})
+_OWN_NAMES = frozenset(
+    {LOG, "blobs", "packs", "tmp", "quarantine", "projections", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"}
+)
 _CONTENT_MAGIC = "lineal.cas"
 _UPGRADED_KEY = b"catalog/2"
 _MAP_SIZE_BYTES = 256 << 30

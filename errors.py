@@ -2,7 +2,7 @@
 
 Branches answer what a caller can do next: ask for something else (`NotFound`), fix the call (`Invalid`),
 read again and retry (`Conflict`), stop and repair (`Corrupt`), upgrade or install (`Unsupported`),
-make room (`StoreFull`), fix the step (`StepFailed`, `RecomputeFailed`).
+make room (`StoreFull`), fix the step (`StepFailed`, `RecomputeFailed`) or the projection (`ProjectionFailed`).
 Every error survives pickling with its fields, since steps may fail in another process.
 """
 
@@ -106,6 +106,10 @@ class PinNotFound(NotFound):
     """No pin has this label."""
 
 
+class TableNotFound(NotFound):
+    """No table has this name."""
+
+
 class StoreNotFound(NotFound):
     """There is no store at this place."""
 
@@ -196,6 +200,10 @@ class StoreBroken(LinealError, OSError):
     """A write to the disk failed in a way that only opening the store again makes known."""
 
     __str__ = LinealError.__str__
+
+
+class ProjectionFailed(LinealError, RuntimeError):
+    """A projection raised; ``seq`` says at which event, ``__cause__`` is what it raised."""
 
 
 class RecomputeFailed(LinealError, RuntimeError):

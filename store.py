@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -77,6 +77,8 @@ class Store:
         self._submissions = itertools.count(1)
         self._known = _Known(0)
         self._users = 0
+        self.until_closed = ExitStack()
+        """What is let go of with the store."""
         try:
             self._check()
             if not read_only:
@@ -182,6 +184,7 @@ class Store:
                 self._users -= 1
                 if self._users <= 0:
                     self._committer.close()
+                    self.until_closed.close()
                     self._env.close()
                     for identity in [identity for identity, store in _opened.items() if store is self]:
                         del _opened[identity]

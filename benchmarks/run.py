@@ -12,6 +12,7 @@ import bench_proof
 import bench_start
 import bench_steps
 import bench_streams
+import bench_tables
 import bench_values
 import bench_versions
 from measure import machine
@@ -24,6 +25,7 @@ BENCHMARKS = (
     bench_array,
     bench_frame,
     bench_streams,
+    bench_tables,
     bench_blobs,
     bench_versions,
     bench_history,

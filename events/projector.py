@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import StoreBroken
+from ..errors import LinealError, ProjectionFailed, StoreBroken
 from .codec import Recorded, decode, type_of
 from .log import CHAIN_BYTES, Changes, Database, Log
 from .projections import BEHIND, KEPT, Projection
@@ -144,14 +144,25 @@ class Projector:
         else:
             changes.put(META, shadow, encode_standing(Standing(projection.version, database, upto)))
 
-    def _fold(self, changes: Changes, placed: Iterable[_Placed], after: int) -> tuple[int, bool]:
+    def _fold(self, changes: Changes, placed: Sequence[_Placed], after: int) -> tuple[int, bool]:
         """Fold a piece of the log; tell its last event, and whether it is the log's."""
         writer = ProjectionWriter(changes, placed)
         upto = after
         takes = writer.stored_types
         for upto, value in islice(self._log.stored(after), _PIECE_EVENTS):
             if takes is None or type_of(value, CHAIN_BYTES) in takes:
-                writer.apply(decode(upto, value[:CHAIN_BYTES], value[CHAIN_BYTES:]))
+                recorded = decode(upto, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
+                try:
+                    writer.apply(recorded)
+                except LinealError:
+                    raise
+                except Exception as error:
+                    names = ", ".join(projection.name for projection, _ in placed)
+                    raise ProjectionFailed(
+                        f"{names} can't fold in event {upto}, {recorded.type}: {type(error).__name__}: {error}",
+                        hint="Correct its apply; what it had made before is kept.",
+                        seq=upto,
+                    ) from error
         return upto, upto - after < _PIECE_EVENTS
 
     def catch_up(self, name: str) -> None:

@@ -98,14 +98,16 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:
 
 
 def _record_converter(record: Any) -> Callable[[Any], Any]:
-    """For a NamedTuple, stored as a list; columns that a newer version added at the end are passed over."""
+    """For a NamedTuple, stored as a list: columns that a newer version added are passed over, those that an older one
+    had not take their defaults."""
     width = len(record._fields)
     columns = _needed(enumerate(get_type_hints(record).values()))
 
     def restored(raw: list[Any]) -> Any:
         values = raw[:width]
         for place, convert in columns:
-            values[place] = convert(values[place])
+            if place < len(values):
+                values[place] = convert(values[place])
         return record(*values)
 
     return restored

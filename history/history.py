@@ -14,16 +14,18 @@ from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.liveness import Pin
 from ..events.log import Head
 from ..events.merkle import TreeHead
-from ..events.projections import Artifacts, Pins, Runs
+from ..events.projections import Artifacts, Pins, Projection, Runs
 from ..events.projections.artifacts import names_of, version_in
 from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.proof import ExtensionProof
-from ..events.rows import key
+from ..events.rows import RowReader, key
 from ..store import Store
+from ..tables import Tables
 from .eviction import evictions
 from .following import followed
 from .holding import Holding, find_blob, versions_of, why_kept
 from .places import Place, at_position, at_time, before_later
+from .projected import projected
 from .proving import prove_extension, tree_head
 from .reader import Reader
 from .references import is_hex, near, parse_artifact
@@ -152,6 +154,22 @@ class History:
 
     def _selection(self, types: Iterable[EventType] | EventType | None, run: RunView | RunId | str | None) -> Selection:
         return selection(types, None if run is None else self._run_of(run).id)
+
+    def projected(self, projection: Projection) -> RowReader:
+        """The rows of a projection of your own, as they were there; see docs/projections.md.
+
+        They are kept beside the log: later calls fold in what is new. An older version's rows are removed.
+
+        Raises:
+            ProjectionFailed: It raised; ``seq`` says at which event. What it had made before is kept.
+            InvalidName: Its name can't be that of a directory.
+        """
+        return projected(self._reader.store, projection, self._reader.upto)
+
+    @property
+    def tables(self) -> Tables:
+        """What is known from here as tables, by name: Arrow streams for DuckDB, Polars and pandas."""
+        return Tables(self._reader.store, self._reader.upto)
 
     def runs(
         self, pipeline: str | None = None, *, status: str | None = None, limit: int | None = None

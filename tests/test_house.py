@@ -14,7 +14,7 @@ import lineal
 from lineal import errors
 
 ROOT = Path(__file__).resolve().parents[1]
-OUTSIDE = {"tests", "benchmarks", "examples"}
+OUTSIDE = {"tests", "benchmarks", "examples", "docs"}
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60
 SAYS_NOTHING = {"util", "helper", "misc", "common", "manager", "handler", "processor", "service"}

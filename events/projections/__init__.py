@@ -1,5 +1,7 @@
 """The projections: what is derived from the log, and replayable at any time."""
 
+from ..codec import Recorded
+from ..rows import RowWriter, key
 from .artifacts import Artifacts
 from .base import Projection
 from .cache import Cache
@@ -39,9 +41,12 @@ __all__ = [
     "Pins",
     "Pipelines",
     "Projection",
+    "Recorded",
     "References",
     "Releases",
+    "RowWriter",
     "Runs",
     "Steps",
     "Streams",
+    "key",
 ]

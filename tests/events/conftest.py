@@ -96,8 +96,10 @@ events = st.one_of(
     st.builds(
         facts.ContentsReleased, st.lists(contents, max_size=3).map(tuple), st.just("too old"), st.integers(0, 20)
     ),
-    st.builds(facts.ContentsEvicted, st.lists(contents, max_size=3).map(tuple)),
     st.builds(facts.RunCancelled, runs, st.just("stopped")),
+    st.builds(facts.ArtifactNamed, outputs, names),
+    st.builds(facts.ContentsEvicted, st.lists(contents, max_size=3).map(tuple)),
+    st.builds(facts.ContentRecomputed, contents, st.builds(StepRunId, runs, steps)),
     st.builds(facts.PinAdded, labels, contents, st.none() | times),
     st.builds(facts.PinRemoved, labels),
 )

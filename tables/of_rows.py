@@ -1,0 +1,132 @@
+"""Tables of what stands: runs, versions, the cache, pins and what was let go, as of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..events.catalogue import Process
+from ..events.projections import Artifacts, Cache, Pins, Pipelines, Releases, Runs
+from ..events.projections.runs import RunRow
+from ..events.rows import framed
+from .base import CODE, TIME, Batch, Definition, Source, columns, seqs, times
+from .packed import Cells
+from .pages import Read, RowPage, fields_of, row_pages
+
+_RUN: dict[str, Read] = {
+    "run": Cells.hexes,
+    "status": Cells.texts,
+    "name": Cells.texts,
+    "pipeline": Cells.texts,
+    "number": Cells.integers,
+    "started_seq": Cells.integers,
+    "started_us": Cells.integers,
+    "ended_us": Cells.integers,
+    "message": Cells.texts,
+    "process": Cells.record,
+}
+
+
+def _runs(page: RowPage) -> Batch:
+    found = fields_of(page.cells().entered(), RunRow._fields, _RUN)
+    process = fields_of(found["process"], Process._fields, {"host": Cells.texts, "pid": Cells.integers})
+    return {
+        **{name: found[name] for name in ("run", "name", "pipeline", "message")},
+        "number": found["number"].arrow(),
+        "status": found["status"].dictionary_encode(),
+        "started": times(found["started_us"]),
+        "ended": times(found["ended_us"]),
+        "host": process["host"],
+        "pid": process["pid"].arrow(),
+        "started_seq": found["started_seq"].arrow(),
+        "seq": seqs(page.seqs),
+    }
+
+
+def _versions(page: RowPage) -> Batch:
+    record = page.cells().entered()
+    name, number = record.texts(), record.integers().arrow()
+    content = page.key_digests()
+    return {"artifact": name, "version": number, "content": content, "seq": seqs(page.seqs)}
+
+
+def _cache(page: RowPage) -> Batch:
+    return {"fingerprint": page.key_digests(), "seq": seqs(page.seqs)}
+
+
+def _releases(page: RowPage) -> Batch:
+    record = page.cells().entered()
+    upto, reason = record.integers().arrow(), record.texts()
+    return {"content": page.key_digests(), "upto": upto, "reason": reason, "seq": seqs(page.seqs)}
+
+
+def _evictions(page: RowPage) -> Batch:
+    gone = page.cells().booleans()
+    return {"content": page.key_digests(), "is_gone": gone, "seq": seqs(page.seqs)}
+
+
+def _pins(page: RowPage) -> Batch:
+    record = page.cells().entered()
+    label, content, expires = record.texts(), record.hexes(), times(record.integers())
+    found = {"label": label, "content": content, "expires": expires, "seq": seqs(page.seqs)}
+    is_there = pa.array(np.flatnonzero(content.is_valid().to_numpy(zero_copy_only=False)))
+    return {name: column.take(is_there) for name, column in found.items()}
+
+
+def _pipelines(source: Source) -> Iterator[Batch]:
+    """A row a version. The key has the name, or what stands for a long one."""
+    names: dict[bytes, str] = {}
+    for page in row_pages(source.database, Pipelines.name, "a", source.upto, newest=False):
+        names |= {framed(name): name for name in page.cells().entered().texts().to_pylist()}
+    for page in row_pages(source.database, Pipelines.name, "v", source.upto, newest=False):
+        record = page.cells().entered()
+        number, structure = record.integers().arrow(), record.hexes()
+        called = pa.array([names[key[1:]] for key in page.keys], pa.string())
+        yield {"pipeline": called, "version": number, "structure": structure, "seq": seqs(page.seqs)}
+
+
+def _batches(
+    projection: str, table: str, read: Callable[[RowPage], Batch], source: Source, *, newest: bool = True
+) -> Iterator[Batch]:
+    for page in row_pages(source.database, projection, table, source.upto, newest=newest):
+        if page.keys:
+            yield read(page)
+
+
+def _of(name: str, projection: str, table: str, read: Callable[[RowPage], Batch], /, **types: Any) -> Definition:
+    """A table of the newest row of each key."""
+    return Definition(name, columns(**types), partial(_batches, projection, table, read))
+
+
+RUNS = _of(
+    "runs",
+    Runs.name,
+    "r",
+    _runs,
+    run="string",
+    name="string",
+    pipeline="string",
+    number="int64",
+    status=CODE,
+    started=TIME,
+    ended=TIME,
+    message="string",
+    host="string",
+    pid="int64",
+    started_seq="int64",
+    seq="int64",
+)
+VERSIONS = _of(
+    "versions", Artifacts.name, "c", _versions, artifact="string", version="int64", content="string", seq="int64"
+)
+CACHE = _of("cache", Cache.name, "f", _cache, fingerprint="string", seq="int64")
+PINS = _of("pins", Pins.name, "l", _pins, label="string", content="string", expires=TIME, seq="int64")
+RELEASES = _of("releases", Releases.name, "c", _releases, content="string", upto="int64", reason="string", seq="int64")
+EVICTIONS = _of("evictions", Releases.name, "e", _evictions, content="string", is_gone="bool", seq="int64")
+PIPELINES = Definition(
+    "pipelines", columns(pipeline="string", version="int64", structure="string", seq="int64"), _pipelines
+)

@@ -1,0 +1,266 @@
+"""Tables: what they show as of any event is what the log and its projections say one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lineal.cas import Digest
+from lineal.errors import LogCorrupt
+from lineal.events.catalogue import Event, PinAdded, RunCompleted, StepCompleted, StepStarted
+from lineal.events.codec import decode
+from lineal.events.ids import Fingerprint, RunId
+from lineal.events.log import LogWriter
+from lineal.events.projections import PROJECTIONS
+from lineal.events.projections.runs import RunRow
+from lineal.events.rows import RowReader, key
+from lineal.tables import pages
+from lineal.tables.base import Source, batch_of
+from lineal.tables.table import DEFINITIONS
+
+EXPORTED = {
+    "runs": "runs",
+    "pipelines": "pipelines",
+    "steps": "steps",
+    "artifacts": "versions",
+    "cache": "cache",
+    "pins": "pins",
+    "releases": "releases evictions",
+    "lineage": "uses productions",
+    "streams": "events",
+    "references": "references",
+}
+"""By projection, the tables that show it."""
+
+Row = dict[str, Any]
+
+
+def test_every_projection_is_shown_by_a_table() -> None:
+    assert EXPORTED.keys() == {projection.name for projection in PROJECTIONS}
+    assert {name for names in EXPORTED.values() for name in names.split()} | {"payloads"} == DEFINITIONS.keys()
+
+
+def newest(ledger: Any, projection: str, table: str, upto: int) -> Iterator[tuple[bytes, int, Any]]:
+    rows = RowReader(ledger.environment, projection, upto)
+    for row_key in rows.keys(table.encode()):
+        found = rows.latest(row_key)
+        assert found is not None
+        yield row_key, found.seq, found.row
+
+
+def all_of(ledger: Any, projection: str, table: str, upto: int) -> Iterator[tuple[bytes, int, Any]]:
+    rows = RowReader(ledger.environment, projection, upto)
+    for row_key in rows.keys(table.encode()):
+        for found in rows.history(row_key):
+            yield row_key, found.seq, found.row
+
+
+def events_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for one in ledger.log.scan(0, upto):
+        refs = [str(ref) for ref in one.refs]
+        yield {"seq": one.seq, "type": one.type, "id": str(one.id), "stream": one.stream.hex(), "refs": refs}
+
+
+def references_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for one in ledger.log.scan(0, upto):
+        yield from ({"digest": str(ref), "seq": one.seq} for ref in one.refs)
+
+
+def runs_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for _, seq, row in newest(ledger, "runs", "r", upto):
+        run = RunRow.of(row)
+        columns = {name: getattr(run, name) for name in ("status", "name", "pipeline", "number", "message")}
+        yield {"run": str(run.run), "seq": seq, "pid": run.process.pid, "started_seq": run.started_seq, **columns}
+
+
+def steps_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for _, seq, (step, status) in newest(ledger, "steps", "s", upto):
+        event = ledger.log.get(seq).event
+        duration_us = getattr(event, "duration_us", None)
+        failure, fingerprint = getattr(event, "failure", None), getattr(event, "fingerprint", None)
+        reuses, resources = getattr(event, "reuses", None), getattr(event, "resources", None)
+        yield {
+            "run": str(event.run),
+            "step": step,
+            "status": status,
+            "function": event.function,
+            "seq": seq,
+            "duration_s": None if duration_us is None else duration_us / 1e6,
+            "fingerprint": fingerprint and str(fingerprint),
+            "reuses_step": reuses and reuses.step,
+            "error": failure and failure.type,
+            "message": failure.message if failure else getattr(event, "because", None),
+            "peak_memory_bytes": resources and resources.peak_memory_bytes,
+        }
+
+
+def uses_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for one in ledger.log.scan(0, upto):
+        if one.type in ("step.completed/1", "step.reused/1", "step.failed/1"):
+            for name, content, artifact, literal, source in one.event.inputs:
+                taken = {"artifact": artifact, "content": str(content), "literal": literal, "source": source}
+                yield {"seq": one.seq, "run": str(one.event.run), "step": one.event.step, "input": name, **taken}
+
+
+def productions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for one in ledger.log.scan(0, upto):
+        run, step = getattr(one.event, "run", None), getattr(one.event, "step", None)
+        for given_ in one.event.made:
+            columns = {"artifact": given_.artifact, "content": str(given_.content), "size_bytes": given_.size_bytes}
+            is_executed = None if run is None else isinstance(one.event, StepCompleted)
+            yield {"seq": one.seq, "run": run and str(run), "step": step, "executed": is_executed, **columns}
+
+
+def versions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for row_key, seq, (name, number) in newest(ledger, "artifacts", "c", upto):
+        yield {"artifact": name, "version": number, "content": row_key[1:33].hex(), "seq": seq}
+
+
+def cache_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for row_key, seq, _ in newest(ledger, "cache", "f", upto):
+        yield {"fingerprint": row_key[1:].hex(), "seq": seq}
+
+
+def pins_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for _, seq, (label, content, _) in newest(ledger, "pins", "l", upto):
+        if content is not None:
+            yield {"label": label, "content": content.hex(), "seq": seq}
+
+
+def releases_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for row_key, seq, (until, reason) in newest(ledger, "releases", "c", upto):
+        yield {"content": row_key[1:].hex(), "upto": until, "reason": reason, "seq": seq}
+
+
+def evictions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for row_key, seq, is_gone in newest(ledger, "releases", "e", upto):
+        yield {"content": row_key[1:].hex(), "is_gone": is_gone, "seq": seq}
+
+
+def pipelines_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    rows = RowReader(ledger.environment, "pipelines", upto)
+    for _, (name,) in rows.history(key("a")):
+        for seq, (number, structure) in rows.history(key("v", name)):
+            yield {"pipeline": name, "version": number, "structure": structure.hex(), "seq": seq}
+
+
+ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
+    "events": events_one_by_one,
+    "references": references_one_by_one,
+    "runs": runs_one_by_one,
+    "steps": steps_one_by_one,
+    "uses": uses_one_by_one,
+    "productions": productions_one_by_one,
+    "versions": versions_one_by_one,
+    "cache": cache_one_by_one,
+    "pins": pins_one_by_one,
+    "releases": releases_one_by_one,
+    "evictions": evictions_one_by_one,
+    "pipelines": pipelines_one_by_one,
+}
+
+
+def shown(ledger: Any, name: str, upto: int) -> list[Row]:
+    definition = DEFINITIONS[name]
+    found: list[Row] = []
+    for batch in definition.batches(Source(ledger.environment, upto)):
+        found += batch_of(definition.schema, batch, len(next(iter(batch.values())))).to_pylist()
+    return found
+
+
+def in_order(rows: list[Row], names: list[str]) -> list[str]:
+    return sorted(repr([row[name] for name in names]) for row in rows)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_a_table_as_of_an_event_is_what_its_rows_and_events_say_one_by_one(
+    new_ledger: Callable[[], Any], history_of_events: st.SearchStrategy[list[Event]], data: st.DataObject
+) -> None:
+    history = data.draw(history_of_events)
+    upto = data.draw(st.integers(0, len(history)))
+    page_rows = data.draw(st.sampled_from([4, 7, 1000]))
+    with new_ledger() as ledger, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pages, "_PAGE_ROWS", page_rows)
+        patched.setattr(pages, "_LOOK_ROWS", min(page_rows, 4))
+        for event in history:
+            ledger.append(event)
+        for name, one_by_one in ORACLES.items():
+            expected = list(one_by_one(ledger, upto))
+            rows = shown(ledger, name, upto)
+            assert len(rows) == len(expected), name
+            if expected:
+                columns = list(expected[0])
+                assert in_order(rows, columns) == in_order(expected, columns), name
+
+
+@pytest.mark.parametrize("upto", [9, 20, 45])
+def test_a_key_whose_rows_go_over_several_pages_is_one_row(
+    ledger: Any, monkeypatch: pytest.MonkeyPatch, upto: int
+) -> None:
+    monkeypatch.setattr(pages, "_PAGE_ROWS", 4)
+    monkeypatch.setattr(pages, "_LOOK_ROWS", 4)
+    run, fingerprint = RunId(RUN), Fingerprint(DIGEST)
+    for _ in range(15):
+        ledger.append(*(StepStarted(run, name, "f", fingerprint, ()) for name in ("load", "fit")))
+        ledger.append(PinAdded("label", Digest(DIGEST), None))
+    for name in ("steps", "pins"):
+        expected = list(ORACLES[name](ledger, upto))
+        assert in_order(shown(ledger, name, upto), list(expected[0])) == in_order(expected, list(expected[0]))
+        assert len(expected) == (2 if name == "steps" else 1)
+
+
+RUN, DIGEST, ID, ORIGIN = b"r" * 16, b"d" * 32, b"e" * 16, b"o" * 16
+OUTPUT = ["output", "model", DIGEST, "f/1", "t", 5, {}]
+COMPLETED = [RUN, "fit", "m.fit", DIGEST, DIGEST, [["x", DIGEST, None, "3", None]], [OUTPUT], 10, 20, None]
+RUN_ENDED = {"run": RUN, "reason": "process 1 died"}
+LAYOUTS = {
+    "a payload by name": [1, "run.interrupted/1", ID, 7, ORIGIN, RUN, [], RUN_ENDED],
+    "a type that has an upcast": [2, "run.interrupted/1", ID, 7, ORIGIN, RUN, [], list(RUN_ENDED.values())],
+    "fewer fields than today": [2, "step.completed/1", ID, 7, ORIGIN, RUN, [DIGEST], COMPLETED],
+    "more fields than today": [
+        2,
+        "step.completed/1",
+        ID,
+        7,
+        ORIGIN,
+        RUN,
+        [DIGEST],
+        [*COMPLETED, "d", [5, 6], 9],
+    ],
+    "a newer envelope": [3, "step.completed/1", ID, 7, ORIGIN, RUN, [DIGEST], COMPLETED, {"more": [1]}],
+    "a long envelope": [9, "step.completed/1", ID, 7, ORIGIN, RUN, [DIGEST], COMPLETED, *range(12)],
+    "an unknown type": [2, "step.dreamt/7", ID, 7, ORIGIN, b"", [DIGEST, DIGEST], {"a": [{"b": 1.5}]}],
+    "an unknown type by name": [1, "step.dreamt/7", ID, 7, ORIGIN, b"", [], {"a": 1}],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_event_of_another_version_is_shown_as_it_is_read(ledger: Any, layout: str) -> None:
+    body = msgpack.packb(LAYOUTS[layout])
+    with ledger.environment.begin(write=True) as txn:
+        changes = ledger.changes(txn)
+        log, projections = LogWriter(changes), ledger.projector.writer(changes, {})
+        for _ in range(2):
+            projections.apply(decode(*log.append(body), body))
+        changes.flush()
+    for name, one_by_one in ORACLES.items():
+        expected, rows = list(one_by_one(ledger, 2)), shown(ledger, name, 2)
+        assert len(rows) == len(expected)
+        columns = list(expected[0]) if expected else []
+        assert in_order(rows, columns) == in_order(expected, columns)
+    if not layout.startswith("a payload by name"):
+        assert {row["payload"] for row in shown(ledger, "events", 2)} == {msgpack.packb(LAYOUTS[layout][7])}
+
+
+def test_a_log_that_lacks_events_is_no_table(ledger: Any) -> None:
+    ledger.append(*[RunCompleted(RunId(RUN))] * 5)
+    with ledger.environment.begin(write=True) as txn:
+        txn.delete((3).to_bytes(8, "big"), db=ledger.environment.databases["events"])
+    with pytest.raises(LogCorrupt, match="missing after event 0"):
+        shown(ledger, "events", 5)

@@ -1,0 +1,66 @@
+"""The pages of docs/: their examples run, and say what the pages say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lineal
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def run_blocks_of(page: str, folder: Path) -> list[str]:
+    """Run the Python blocks of a page one after the other as a script; give the lines that they print."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+    script = folder / "script.py"
+    script.write_text("\n".join(blocks))
+    done = subprocess.run([sys.executable, script.name], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_a_projection_of_twenty_lines_runs_over_all_history(tmp_path: Path) -> None:
+    lines = run_blocks_of("projections.md", tmp_path)
+    assert lines == ["1 2 True", "[1, 0] True", "[1, 1] True", "[1, 2] True"]
+    (source,) = re.findall(r"^class Savings.*?(?=```)", (DOCS / "projections.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert len([line for line in source.splitlines() if line.strip()]) <= 20
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_a_page_links_only_to_pages_that_are_there(page: str) -> None:
+    targets = re.findall(r"\]\(([\w.-]+\.md)\)", (DOCS / page).read_text(encoding="utf-8"))
+    assert [target for target in targets if not (DOCS / target).exists()] == []
+
+
+def test_the_recipes_for_tables_run_and_give_what_the_page_says(tmp_path: Path) -> None:
+    lines = run_blocks_of("tables.md", tmp_path)
+    assert lines[0].startswith("<Tables events, payloads, ")
+    assert lines[1:] == [
+        "[['study-1', 'completed'], ['study-2', 'completed'], ['study-3', 'completed']]",
+        "[1, 2]",
+        "[('load', 0.67), ('train', 0.33)]",
+        "[('study-1',), ('study-2',), ('study-3',)]",
+        "[('data', 1, True), ('model', 2, True)]",
+        "[('study-1', 0.5, 'model', 1), ('study-2', 0.25, 'model', 2), ('study-3', 0.25, 'model', 2)]",
+        "[('data', 1), ('model', 1), ('model', 2)]",
+        "[('load', 0.67), ('train', 0.33)]",
+        "{'lr': ['0.25', '0.5'], 'n': ['10']}",
+        "['running'] 1",
+        "[('study', 3)]",
+        "True",
+    ]
+
+
+def test_every_table_and_column_is_on_the_page(tmp_path: Path) -> None:
+    page = (DOCS / "tables.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", page, re.MULTILINE))
+    with lineal.open(tmp_path / "store") as client:
+        assert rows.keys() == client.tables.keys()
+        for name, table in client.tables.items():
+            columns = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", rows[name]))
+            assert columns == table.schema.names
