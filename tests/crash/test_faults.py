@@ -26,6 +26,7 @@ from unittest import mock
 import lmdb
 import numpy as np
 import pytest
+from memory import IN_MEMORY
 
 import lineal
 from lineal import Client, pipeline, step
@@ -313,7 +314,7 @@ class Outcome(NamedTuple):
 
 def tried(template: Path, workload: str, kind: str, nth: int, *, is_sticky: bool) -> Outcome:
     """Do a workload with a fault on a copy of the store, in its own process: a signal counts, and so does a hang."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         copy = Path(shutil.copytree(template, Path(folder) / "copy"))
         receiving, sending = os.pipe()
         child = os.fork()

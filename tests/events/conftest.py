@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from memory import IN_MEMORY
 
 from lineal.cas import Changes, Environment, digest_of
 from lineal.events import catalogue as facts
@@ -155,7 +156,7 @@ class Ledger:
 @contextmanager
 def new_ledger() -> Iterator[Ledger]:
     """A ledger in a directory of its own, for each example of a property."""
-    with TemporaryDirectory() as directory:
+    with TemporaryDirectory(dir=IN_MEMORY) as directory:
         ledger = Ledger(Path(directory))
         try:
             yield ledger

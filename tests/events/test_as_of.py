@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memory import IN_MEMORY
 
 from lineal.cas import digest_of
 from lineal.directory import create_store
@@ -27,7 +28,7 @@ CONTENTS = [bytes([number]) for number in range(5)]
 @contextmanager
 def store_of(events: list[Event], clocks_us: list[int]) -> Iterator[Store]:
     """A store whose log has these events, recorded at these times."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
         path = Path(folder) / "store"
         create_store(path, START_US)
         times = iter(clocks_us)

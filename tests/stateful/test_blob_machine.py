@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from memory import IN_MEMORY
 
 from lineal.cas import Batch, Digest, digest_of
 from lineal.cas.process import ProcessStamp
@@ -44,7 +45,7 @@ class BlobMachine(RuleBasedStateMachine):
 
     @initialize()
     def create(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = Path(tempfile.mkdtemp(dir=IN_MEMORY))
         self.store = open_store(self.folder / "store")
         self.committed: dict[Digest, bytes] = {}
         self.budget_bytes = 0

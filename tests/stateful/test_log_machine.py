@@ -16,6 +16,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from memory import IN_MEMORY
 from plain_answers import Answers, asked_of_events, asked_of_rows
 
 import lineal
@@ -26,7 +27,6 @@ from lineal.events import projector
 from lineal.events.catalogue import Event
 from lineal.events.ids import Fingerprint, RunId, StepRunId
 
-_MEMORY = Path("/dev/shm")
 """Killing a process loses nothing that it wrote, so no disk is needed."""
 BYTES = [b"content %d" % number for number in range(5)]
 BYTES_OF = {digest_of(data): data for data in BYTES}
@@ -98,7 +98,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @initialize()
     def create(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
+        self.folder = Path(tempfile.mkdtemp(dir=IN_MEMORY))
         self.client = lineal.open(self.folder / "store")
         self.model: list[Event] = [self.client.store.log.get(1).event]
         self.gone: set[bytes] = set(BYTES_OF)

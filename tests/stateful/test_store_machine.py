@@ -12,6 +12,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from memory import IN_MEMORY
 
 import lineal
 import lineal.cas
@@ -33,7 +34,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @initialize()
     def create(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = Path(tempfile.mkdtemp(dir=IN_MEMORY))
         self.client = lineal.open(self.folder / "store")
         self.versions: dict[str, list[Any]] = {}
         self.past: dict[int, dict[str, list[Any]]] = {1: {}}
