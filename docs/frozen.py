@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -36,14 +35,14 @@ Schema = list[list[Any]]
 def schemas() -> dict[str, Schema]:
     """The fields of every type of event and of every record, in order, as they are now."""
     found = {
-        kind.TYPE: _fields(kind, {one.name for one in fields(kind) if one.default is not MISSING})
+        kind.TYPE: _fields(kind, set(kind.FIELDS[len(kind.FIELDS) - len(kind.DEFAULTS) :]))
         for kind in CATALOGUE.values()
     }
     return found | {one.__name__: _fields(one, set(one._field_defaults)) for one in RECORDS}
 
 
 def _fields(kind: Any, with_default: set[str]) -> Schema:
-    names = kind._fields if hasattr(kind, "_fields") else [field.name for field in fields(kind)]
+    names = kind._fields if hasattr(kind, "_fields") else kind.FIELDS
     hints = get_type_hints(kind)
     return [[name, type_name(hints[name]), name in with_default] for name in names]
 
@@ -91,7 +90,7 @@ def unfrozen() -> list[tuple[str, int, bytes]]:
     known = {(type_, width) for type_, width, _ in golden()}
     found = []
     for type_, kind in CATALOGUE.items():
-        width = len(fields(kind))
+        width = len(kind.FIELDS)
         if (type_, width) not in known:
             body = encode(sample_of(kind), event_id=EVENT, time_us=TIME_US, origin=ORIGIN)
             found.append((type_, width, body))

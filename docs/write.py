@@ -8,7 +8,6 @@ import re
 import sys
 import types
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -75,8 +74,8 @@ def _of_event(kind: type[Event]) -> Iterator[str]:
     yield f"{_first_paragraph(kind)}\n"
     sample = sample_of(kind)
     yield f"Stream: {_stream(sample)}. Refs: {', '.join(_refs(sample)) or 'none'}.\n"
-    defaults = {one.name: one.default for one in fields(kind)}
-    yield from _table(kind, [one.name for one in fields(kind)], defaults)
+    required = len(kind.FIELDS) - len(kind.DEFAULTS)
+    yield from _table(kind, kind.FIELDS, dict(zip(kind.FIELDS[required:], kind.DEFAULTS, strict=True)))
 
 
 def _stream(sample: Event) -> str:
@@ -98,8 +97,8 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, bytes]]:
     if isinstance(value, bytes):
         yield path, bytes(value)
     elif isinstance(value, Event):
-        for one in fields(value):
-            yield from _leaves(getattr(value, one.name), one.name)
+        for name in value.FIELDS:
+            yield from _leaves(getattr(value, name), name)
     elif hasattr(value, "_fields"):
         is_literal = getattr(value, "artifact", "") is None
         for name, inner in value._asdict().items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections import namedtuple
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from operator import attrgetter
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -19,10 +19,9 @@ class Schema:
 
     def __init__(self, kind: type[Event]) -> None:
         self._kind = kind
-        declared = fields(kind)
-        self.names = tuple(field.name for field in declared)
-        self._defaults = tuple(field.default for field in declared)
-        self._width = len(declared)
+        self.names = kind.FIELDS
+        self._width = len(self.names)
+        self._defaults = (MISSING,) * (self._width - len(kind.DEFAULTS)) + kind.DEFAULTS
         self._raw: Any = namedtuple("_raw", self.names)  # type: ignore[misc]
         take = attrgetter(*self.names)
         self._take: Callable[[Event], Any] = take if self._width > 1 else lambda event: (take(event),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...cas.digest import Digest
@@ -11,7 +10,6 @@ from .base import Event
 from .records import Process
 
 
-@dataclass(frozen=True, slots=True)
 class EnvironmentCaptured(Event):
     """A run met an environment that no run before it had."""
 
@@ -26,7 +24,6 @@ class EnvironmentCaptured(Event):
         return (self.environment,)
 
 
-@dataclass(frozen=True, slots=True)
 class CodeCaptured(Event):
     """A step had code that no step of its function had before."""
 
@@ -43,7 +40,6 @@ class CodeCaptured(Event):
         return (self.code,) if self.sources is None else (self.code, self.sources)
 
 
-@dataclass(frozen=True, slots=True)
 class EquivalenceDeclared(Event):
     """Somebody vouches that what one fingerprint determines may be served for another."""
 
@@ -55,7 +51,6 @@ class EquivalenceDeclared(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class EquivalenceRevoked(Event):
     """Nobody vouches for that any more."""
 
@@ -64,7 +59,6 @@ class EquivalenceRevoked(Event):
     same_as: Fingerprint
 
 
-@dataclass(frozen=True, slots=True)
 class FingerprintClaimed(Event):
     """A run is about to compute what a fingerprint determines; others may wait for it."""
 
@@ -81,7 +75,6 @@ class FingerprintClaimed(Event):
         return self.fingerprint
 
 
-@dataclass(frozen=True, slots=True)
 class ClaimEnded(Event):
     """A run does not compute what it had claimed, or is done with it."""
 

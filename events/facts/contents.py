@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...cas.digest import Digest
@@ -11,7 +10,6 @@ from .base import Event
 from .records import Output
 
 
-@dataclass(frozen=True, slots=True)
 class ArtifactSaved(Event):
     """A value was saved by hand, outside a pipeline."""
 
@@ -27,7 +25,6 @@ class ArtifactSaved(Event):
         return (self.output,)
 
 
-@dataclass(frozen=True, slots=True)
 class ArtifactNamed(Event):
     """A content that is there was given another name: it is a version of that artifact, too."""
 
@@ -45,7 +42,6 @@ class ArtifactNamed(Event):
         return (self.output,)
 
 
-@dataclass(frozen=True, slots=True)
 class ContentsReleased(Event):
     """Nothing has to keep these contents any more: they may be collected, unless pinned.
 
@@ -59,7 +55,6 @@ class ContentsReleased(Event):
     """Position in the log as of which this was decided."""
 
 
-@dataclass(frozen=True, slots=True)
 class ContentsEvicted(Event):
     """A collection took the bytes of these contents away; their lineage stays."""
 
@@ -67,7 +62,6 @@ class ContentsEvicted(Event):
     contents: tuple[Digest, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class ContentRecomputed(Event):
     """The bytes of an evicted content were made again, and are the same."""
 
@@ -81,7 +75,6 @@ class ContentRecomputed(Event):
         return (self.content,)
 
 
-@dataclass(frozen=True, slots=True)
 class PinAdded(Event):
     """A content was pinned: it lives, whatever is released. A label that was in use is moved."""
 
@@ -96,7 +89,6 @@ class PinAdded(Event):
         return (self.content,)
 
 
-@dataclass(frozen=True, slots=True)
 class PinRemoved(Event):
     """A pin was taken away; what else holds its content still does."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...cas.digest import Digest
@@ -10,7 +9,6 @@ from .base import Event
 from .records import MetricColumn, Subject
 
 
-@dataclass(frozen=True, slots=True)
 class _Labelled(Event):
     """An event about a subject, in the stream of the subject's run if it has one."""
 
@@ -21,7 +19,6 @@ class _Labelled(Event):
         return self.subject.id if self.subject.kind in ("run", "step") else b""
 
 
-@dataclass(frozen=True, slots=True)
 class Tagged(_Labelled):
     """Tags were put on a subject; those it has stay."""
 
@@ -29,7 +26,6 @@ class Tagged(_Labelled):
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Untagged(_Labelled):
     """Tags were taken off a subject."""
 
@@ -37,7 +33,6 @@ class Untagged(_Labelled):
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class AliasSet(Event):
     """An alias of an artifact points to a version from now on; one that was in use is moved."""
 
@@ -47,7 +42,6 @@ class AliasSet(Event):
     content: Digest
 
 
-@dataclass(frozen=True, slots=True)
 class AliasRemoved(Event):
     """An alias of an artifact points to nothing any more."""
 
@@ -56,7 +50,6 @@ class AliasRemoved(Event):
     alias: str
 
 
-@dataclass(frozen=True, slots=True)
 class Annotated(_Labelled):
     """Metadata was put on a subject, key by key; a key it has is given the new value."""
 
@@ -64,7 +57,6 @@ class Annotated(_Labelled):
     values: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
 class AnnotationsRemoved(_Labelled):
     """Keys of a subject's metadata were taken away."""
 
@@ -72,7 +64,6 @@ class AnnotationsRemoved(_Labelled):
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class MetricsLogged(_Labelled):
     """Values of metrics, many at once: one event a flush."""
 

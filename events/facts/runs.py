@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...cas.digest import Digest
@@ -11,7 +10,6 @@ from .base import Event, literals
 from .records import Input, Process
 
 
-@dataclass(frozen=True, slots=True)
 class RunStarted(Event):
     """A pipeline was called."""
 
@@ -35,7 +33,6 @@ class RunStarted(Event):
         return self.structure, self.environment, *literals(self.parameters)
 
 
-@dataclass(frozen=True, slots=True)
 class RunRenewed(Event):
     """A run that takes long said that it is alive."""
 
@@ -44,7 +41,6 @@ class RunRenewed(Event):
     lease_until_us: int
 
 
-@dataclass(frozen=True, slots=True)
 class RunCompleted(Event):
     """All steps of a run were executed or reused."""
 
@@ -52,7 +48,6 @@ class RunCompleted(Event):
     run: RunId
 
 
-@dataclass(frozen=True, slots=True)
 class RunFailed(Event):
     """A run ended because a step failed."""
 
@@ -62,7 +57,6 @@ class RunFailed(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
 class RunCancelled(Event):
     """A run ended because somebody stopped it, as with Ctrl-C."""
 
@@ -71,7 +65,6 @@ class RunCancelled(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class RunInterrupted(Event):
     """A run was found to have ended without a word of its own: its process died, or its lease ran out."""
 

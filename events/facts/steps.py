@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...cas.digest import Digest
@@ -18,7 +17,6 @@ def _held(
     return (*contents, code, *literals(inputs), *(() if log is None else (log,)))
 
 
-@dataclass(frozen=True, slots=True)
 class StepStarted(Event):
     """A step run began to execute."""
 
@@ -38,7 +36,6 @@ class StepStarted(Event):
         return held if self.code is None else (self.code, *held)
 
 
-@dataclass(frozen=True, slots=True)
 class StepCompleted(Event):
     """A step run executed to its end; its outputs are stored."""
 
@@ -63,7 +60,6 @@ class StepCompleted(Event):
         return _held(self.inputs, self.outputs, self.code, self.log)
 
 
-@dataclass(frozen=True, slots=True)
 class StepReused(Event):
     """A step run was served from the cache: nothing executed."""
 
@@ -86,7 +82,6 @@ class StepReused(Event):
         return _held(self.inputs, self.outputs, self.code, None)
 
 
-@dataclass(frozen=True, slots=True)
 class StepFailed(Event):
     """A step raised, or gave what can't be saved, and is not tried again."""
 
@@ -109,7 +104,6 @@ class StepFailed(Event):
         return _held(self.inputs, (), self.code, self.log)
 
 
-@dataclass(frozen=True, slots=True)
 class StepRetried(Event):
     """An execution of a step raised, and it is to be tried again."""
 
@@ -131,7 +125,6 @@ class StepRetried(Event):
         return () if self.log is None else (self.log,)
 
 
-@dataclass(frozen=True, slots=True)
 class StepSkipped(Event):
     """A step did not run because another one failed."""
 
@@ -142,7 +135,6 @@ class StepSkipped(Event):
     because: str
 
 
-@dataclass(frozen=True, slots=True)
 class DivergenceSeen(Event):
     """A step ran again for a fingerprint that had a result, and gave another one."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...cas.digest import Digest
@@ -10,7 +9,6 @@ from ..ids import StoreId
 from .base import Event
 
 
-@dataclass(frozen=True, slots=True)
 class StoreCreated(Event):
     """The first event of every log."""
 
@@ -19,7 +17,6 @@ class StoreCreated(Event):
     format_version: int
 
 
-@dataclass(frozen=True, slots=True)
 class StoreImported(Event):
     """Events of another store were copied into this one, under their own ids and origins."""
 

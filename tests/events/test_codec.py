@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, get_type_hints
 
 import msgpack
@@ -67,7 +66,7 @@ values[tuple[facts.Output, ...]] = st.lists(values[facts.Output], max_size=3).ma
 
 def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
     """Any event of a type."""
-    return st.builds(kind, *of_fields(get_type_hints(kind), [field.name for field in fields(kind)]))
+    return st.builds(kind, *of_fields(get_type_hints(kind), list(kind.FIELDS)))
 
 
 events = st.one_of([events_of(kind) for kind in CATALOGUE.values()])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -208,8 +207,9 @@ def test_a_store_opened_read_only_shows_a_dead_run_as_interrupted_and_writes_not
         run = training(2)
         started = next(one.event for one in store.events() if one.stream == run.id)
         assert isinstance(started, RunStarted)
+        said = {name: getattr(started, name) for name in started.FIELDS}
         ended = Process(ProcessStamp.current().host, "an earlier boot", 1, 1)
-        store.store.append([replace(started, run=RunId.new(), name="dead", process=ended)]).wait()
+        store.store.append([RunStarted(**(said | {"run": RunId.new(), "name": "dead", "process": ended}))]).wait()
         head = store.head
     with lineal.open(store_path, read_only=True) as store:
         assert store.run("dead").status == "interrupted"
