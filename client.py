@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from .cas.progress import reporting as reporting
 from .cas.store import stored_bytes
 from .directory import LOG, find_store
 from .errors import StoreClosed
-from .events.catalogue import ArtifactSaved, Output
+from .events.catalogue import ArtifactSaved, Output, Subject
 from .events.log import Head
 from .events.merkle import TreeHead as TreeHead
 from .events.merkle import known_head
@@ -26,7 +26,17 @@ from .events.proof import PROOF_MAX_BYTES as PROOF_MAX_BYTES
 from .events.proof import ExtensionProof as ExtensionProof
 from .events.proof import InclusionProof as InclusionProof
 from .events.proof import read_proof as read_proof
-from .history import ArtifactVersionView, History, Retention, RunView, check_name, newest_content
+from .history import (
+    ArtifactVersionView,
+    ArtifactView,
+    History,
+    Retention,
+    RunView,
+    StepRunView,
+    View,
+    check_name,
+    newest_content,
+)
 from .materializers import Previous
 from .materializers import save as save_value
 from .store import InForce, Store, entered, entered_store, open_store
@@ -162,6 +172,124 @@ class Client(History):
         from .collection import unpin
 
         unpin(self.store, label)
+
+    def tag(self, of: str | View, *tags: str) -> None:
+        """Put tags on something; durable on return. Those that it has stay.
+
+        Args:
+            of: What `find` finds, which of ``model`` is its latest version; or a view, as of the artifact itself.
+            tags: Words that can be written in a reference.
+
+        Raises:
+            NotFound, InvalidReference: As `find` says.
+            InvalidName: One of them can't be a tag.
+        """
+        from .labels import tag
+
+        tag(self.store, self._subject(of), tags)
+
+    def untag(self, of: str | View, *tags: str) -> None:
+        """Take tags off something, all or none; durable on return. Raises `LabelNotFound` if it lacks one."""
+        from .labels import untag
+
+        untag(self.store, self._subject(of), tags)
+
+    def alias(self, reference: str, alias: str) -> None:
+        """Let ``name@alias`` mean this version from now on; durable on return. An alias that is in use is moved.
+
+        Raises:
+            ArtifactNotFound, InvalidReference: As `artifact` says.
+            InvalidName: It would read as a number, as ``latest`` or as a digest.
+        """
+        from .labels import alias as set_alias
+
+        set_alias(self.store, self.artifact(reference), alias)
+
+    def unalias(self, artifact: str, alias: str) -> None:
+        """Take an alias of an artifact away; durable on return.
+
+        Raises:
+            ArtifactNotFound: There is no such artifact.
+            LabelNotFound: It has no such alias.
+        """
+        from .labels import unalias
+
+        unalias(self.store, artifact, alias, self.artifact(f"{artifact}@latest").artifact.aliases)
+
+    def annotate(self, of: str | View, values: Mapping[str, Any] | None = None, *, remove: Iterable[str] = ()) -> None:
+        """Note something of a thing, key by key; durable on return. A key that it has is given the new value.
+
+        Args:
+            of: As in `tag`.
+            values: By key, of plain types: None, bool, int, float, str, bytes, and lists and dicts of them; together
+                no more than 64 KiB.
+            remove: Keys to take away.
+
+        Raises:
+            NotFound, InvalidReference: As `find` says.
+            UnsavableValue: A value is not plain, or they are too large; the error names the key.
+            LabelNotFound: A key to be taken away is not there.
+        """
+        from .labels import annotate
+
+        annotate(self.store, self._subject(of), values or {}, tuple(remove))
+
+    def name(self, reference: str, name: str) -> ArtifactVersionView:
+        """Make a version's content a version of another artifact, too; durable on return.
+
+        No bytes are stored again, and its lineage is that under the name it had.
+
+        Raises:
+            ArtifactNotFound, InvalidReference: As `artifact` says.
+            ArtifactEvicted: Its bytes are gone already.
+            InvalidName: The name can't name an artifact.
+        """
+        version = self.artifact(reference)
+        from .labels import name as give_name
+
+        with version.explained():
+            give_name(self.store, version, name)
+        return ArtifactVersionView(self._reader, name, version.content)
+
+    def log_metrics(self, of: str | View, values: Mapping[str, float], *, step: int | None = None) -> None:
+        """Log a value of each of these metrics; durable once `flush` or `close` has returned.
+
+        Points that come fast are gathered, so that many of them make one event.
+
+        Args:
+            of: As in `tag`; a view costs no lookup.
+            values: By metric: numbers, NaN and infinities included.
+            step: Where the values stand, as an epoch; by default one after each metric's last one, from 0.
+
+        Raises:
+            NotFound, InvalidReference: As `find` says.
+            InvalidName, UnsavableValue: A metric can't be called so, or a value is no number.
+            StoreFull, StoreBroken: Something earlier that was on its way could not be written.
+        """
+        store = self.store
+        store.raise_failed()
+        store.metrics.log(self._subject(of), values, step=step)
+
+    def _subject(self, of: str | View) -> Subject:
+        """What something is called in events. Raises as `find` if it is not of this store."""
+        if isinstance(of, str):
+            return self.find(of).subject
+        subject = of.subject
+        if of._reader.store is self._reader.store:
+            return subject
+        return self._same(of).subject
+
+    def _same(self, of: View) -> View:
+        """What is called so here, of a view on another store."""
+        if isinstance(of, ArtifactVersionView):
+            return self.artifact(f"{of.name}@{of.content}")
+        if isinstance(of, ArtifactView):
+            return self.artifact(f"{of.name}@latest").artifact
+        if isinstance(of, RunView):
+            return self.run(of.id)
+        if isinstance(of, StepRunView):
+            return self.run(of.id.run).get_step(of.name)
+        return self.pipeline(of.name)
 
     def release(self, reference: str) -> None:
         """Let the next collection evict a version, pinned or used or not, unless it is made again; durable on return.

@@ -110,6 +110,10 @@ class TableNotFound(NotFound):
     """No table has this name."""
 
 
+class LabelNotFound(NotFound):
+    """There is no tag, alias or annotation of this name."""
+
+
 class StoreNotFound(NotFound):
     """There is no store at this place."""
 

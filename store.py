@@ -31,17 +31,20 @@ from .directory import (
     require_log,
 )
 from .errors import Conflict, FormatTooOld, LinealError, LogCorrupt, StoreClosed
-from .events.catalogue import Event, RunInterrupted, StoreCreated
+from .events.catalogue import Event, RunInterrupted, StoreCreated, Subject
 from .events.codec import Recorded
 from .events.committer import Committer, Ticket
 from .events.hash_tree import HashTree
 from .events.ids import EventId, StoreId
 from .events.log import Head, Log, LogWriter
+from .events.projections import Metrics
+from .events.projections.metrics import metric_key
 from .events.projections.runs import RunRow, Runs
 from .events.projector import NewestRows, Projector
 from .events.rows import Row, RowReader, key
 from .events.tail import TailedReader
 from .events.timeline import Timeline
+from .metrics import MetricsBuffer
 
 if TYPE_CHECKING:
     import lmdb
@@ -75,6 +78,7 @@ class Store:
         self._timeline = Timeline(self._env, self.log, None if read_only else partial(Changes, self._env))
         self._committer = Committer(self._env, self._open_writer, self._limit_lag)
         self._submissions = itertools.count(1)
+        self.metrics = MetricsBuffer(self.append, self.blobs, self._last_metric_step, clock)
         self._known = _Known(0)
         self._users = 0
         self.until_closed = ExitStack()
@@ -123,6 +127,7 @@ class Store:
 
     def flush(self) -> None:
         """Return when all that was submitted is durable; raise what made a submission fail."""
+        self.metrics.submit()
         self._committer.flush()
 
     def rows(self, projection: str, upto: int | None = None) -> RowReader:
@@ -130,6 +135,8 @@ class Store:
 
         One that is kept behind is caught up first, or, where the store is read-only, in memory.
         """
+        if projection == Metrics.name:
+            self.metrics.submit()
         self._committer.drain()
         if not self.read_only:
             self._projector.catch_up(projection)
@@ -144,6 +151,12 @@ class Store:
     def committed_rows(self, projection: str) -> RowReader:
         """Read a projection as committed, without waiting for what this process has on its way."""
         return RowReader(self._env, projection, None)
+
+    def _last_metric_step(self, subject: Subject, metric: str) -> int | None:
+        """Where the last submitted point of a metric stands."""
+        self._committer.drain()
+        found = RowReader(self._env, Metrics.name, None).latest(metric_key(subject, metric))
+        return None if found is None else int(found.row[2])
 
     def head(self) -> Head:
         """The end of the log, with all that this process submitted."""
@@ -178,7 +191,7 @@ class Store:
     def close(self) -> None:
         """Make what is queued durable, and let go of the store once all who opened it here have closed it."""
         try:
-            self._committer.flush()
+            self.flush()
         finally:
             with _opened_lock:
                 self._users -= 1

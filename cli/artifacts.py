@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .kinds import Artifact, ArtifactVersion
+from .labelled import with_labels
 from .layout import Row
 from .outcome import ExitCode
 from .output import Output
@@ -31,11 +32,12 @@ def execute(options: argparse.Namespace, output: Output) -> int:
         if options.evicted:
             output.listing(map(version_record, history.evicted()), VERSION_COLUMNS, version_row)
         elif options.name is None:
-            names = (artifact.name for artifact in history.artifacts())
-            output.listing((artifact_record(history, name) for name in names), COLUMNS, _row)
+            output.listing(map(artifact_record, history.artifacts()), *with_labels(history, "artifact", COLUMNS, _row))
         else:
             versions = newest_version(history, options.name).artifact.versions
-            output.listing(map(version_record, versions), VERSION_COLUMNS, version_row)
+            output.listing(
+                map(version_record, versions), *with_labels(history, "version", VERSION_COLUMNS, version_row)
+            )
     return ExitCode.OK
 
 

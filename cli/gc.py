@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     policy.add_argument(
         "--max-size", metavar="SIZE", type=size_bytes, help="release the least recently used beyond this: 500MB, 10GB"
     )
+    policy.add_argument(
+        "--keep-tagged",
+        metavar="LABEL",
+        action="append",
+        default=[],
+        help="keep versions with this tag or alias, and all of an artifact with this tag; can be repeated",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and why; do nothing")
     parser.add_argument(
         "--grace",
@@ -48,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Collect."""
-    retention = Retention(options.keep_last, options.max_age, options.max_size)
+    retention = Retention(options.keep_last, options.max_age, options.max_size, keep_tagged=tuple(options.keep_tagged))
     with opened_to_write(options) as client:
         with shown_progress():
             done = client.collect(retention, dry_run=options.dry_run, grace_s=options.grace.total_seconds())

@@ -36,6 +36,7 @@ class Run(TypedDict):
     message: str | None
     """What made it fail or end early."""
     steps: StepCounts
+    tags: list[str]
 
 
 class Step(TypedDict):
@@ -56,6 +57,18 @@ class Step(TypedDict):
     reuses_run_name: str | None
     outputs: dict[str, str]
     """Artifact versions by output, as ``name@3``."""
+    tags: list[str]
+
+
+class Metric(TypedDict):
+    """The last point of a metric."""
+
+    value: float | str
+    """A text where it is not finite."""
+    step: int
+    time: str
+    points: int
+    """How many the metric has."""
 
 
 class RunDetail(TypedDict):
@@ -69,6 +82,8 @@ class RunDetail(TypedDict):
     environment: dict[str, Any]
     steps: list[Step]
     """In the order in which they began."""
+    annotations: dict[str, Any]
+    metrics: dict[str, Metric]
 
 
 class Failure(TypedDict):
@@ -94,6 +109,8 @@ class StepDetail(TypedDict):
     outputs: dict[str, ArtifactVersion]
     failure: Failure | None
     log: str
+    annotations: dict[str, Any]
+    metrics: dict[str, Metric]
 
 
 class ArtifactVersion(TypedDict):
@@ -113,6 +130,8 @@ class ArtifactVersion(TypedDict):
     created: str
     is_evicted: bool
     """Whether its bytes had been taken away, as of the view; its lineage stays."""
+    tags: list[str]
+    aliases: list[str]
 
 
 class Release(TypedDict):
@@ -143,6 +162,10 @@ class ArtifactVersionDetail(TypedDict):
     evicted_since: Eviction | None
     """What has taken its bytes away by now, whatever the view is as of; null if they are there."""
     metadata: dict[str, Any]
+    """What was computed of the value, and over that its annotations."""
+    annotations: dict[str, Any]
+    metrics: dict[str, Metric]
+    artifact: Artifact
     producer: Step | None
     """The step run that first made this content; null if it was first saved by hand."""
     consumers: list[Step]
@@ -158,6 +181,10 @@ class Artifact(TypedDict):
     name: str
     versions: int
     latest: ArtifactVersion
+    tags: list[str]
+    """Those of the artifact itself."""
+    aliases: dict[str, str]
+    """The versions that its aliases point to, as ``name@3``."""
 
 
 class PipelineVersion(TypedDict):
@@ -182,6 +209,9 @@ class PipelineDetail(TypedDict):
     """Newest first."""
     latest_runs: list[Run]
     """Newest first, ten at most."""
+    tags: list[str]
+    annotations: dict[str, Any]
+    metrics: dict[str, Metric]
 
 
 class Event(TypedDict):
@@ -332,3 +362,16 @@ class Extension(TypedDict):
     head: str
     is_known_head: bool
     old: str
+
+
+class Labels(TypedDict):
+    """What people have put on something."""
+
+    kind: Literal["labels"]
+    v: Literal[1]
+    of: str
+    of_kind: str
+    """artifact, version, pipeline, run or step."""
+    tags: list[str]
+    aliases: list[str]
+    annotations: dict[str, Any]

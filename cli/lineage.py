@@ -11,7 +11,6 @@ from .layout import Block
 from .outcome import ExitCode
 from .output import Output
 from .past import add_as_of, opened_history
-from .reference import resolve
 
 EXAMPLE = "lineal lineage digits-model@1"
 
@@ -42,7 +41,7 @@ def execute(options: argparse.Namespace, output: Output) -> int:
 
 
 def _version(history: History, reference: str) -> ArtifactVersionView:
-    found = resolve(history, reference)
+    found = history.find(reference)
     if isinstance(found, StepRunView):
         return found.output
     if not isinstance(found, ArtifactVersionView):

@@ -94,8 +94,22 @@ def _names(outputs: list[dict[str, Any]]) -> str:
     return ", ".join(output["artifact"] for output in outputs)
 
 
+def _labelled(subject: dict[str, Any]) -> str:
+    id_ = subject["id"][:ID_DIGITS]
+    parts = [subject["name"], id_] if subject["kind"] != "step" else [id_, subject["name"]]
+    sign = "@" if subject["kind"] == "version" else "/"
+    return f"{subject['kind']} {sign.join(filter(None, parts))}"
+
+
 _FORMS: dict[str, Callable[[Any], str]] = {
     "store": str,
+    "subject": _labelled,
+    "tags": lambda tags: f"with {', '.join(tags)}",
+    "values": lambda values: f"with {', '.join(values)}",
+    "keys": lambda keys: f"without {', '.join(keys)}",
+    "latest": lambda latest: f"with {', '.join(point['name'] for point in latest)}",
+    "alias": str,
+    "artifact": lambda name: f"of {name}",
     "pipeline": lambda name: f"of {name}",
     "name": lambda name: f"as {name}",
     "output": lambda output: _names([output]),

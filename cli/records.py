@@ -11,11 +11,13 @@ from typing import Any
 
 from ..history import (
     ArtifactVersionView,
+    ArtifactView,
     History,
     PipelineVersionView,
     PipelineView,
     RunView,
     StepRunView,
+    View,
 )
 from ..history import Eviction as FoundEviction
 from ..history import Pin as FoundPin
@@ -27,6 +29,7 @@ from .kinds import (
     Event,
     Eviction,
     Failure,
+    Metric,
     PipelineDetail,
     PipelineVersion,
     Run,
@@ -55,6 +58,7 @@ def run_record(run: RunView) -> Run:
         "duration_s": run.duration_s,
         "message": run.message,
         "steps": _step_counts(run),
+        "tags": list(run.tags),
     }
 
 
@@ -81,6 +85,8 @@ def run_detail(run: RunView) -> RunDetail:
         "parameters": json_value(run.shown_parameters),
         "environment": json_value(run.environment),
         "steps": [step_record(step) for step in run.steps.values()],
+        "annotations": json_value(run.annotations),
+        "metrics": metric_records(run),
     }
 
 
@@ -100,6 +106,7 @@ def step_record(step: StepRunView) -> Step:
         "reuses": None if reuses is None else str(reuses.id),
         "reuses_run_name": None if reuses is None else reuses.run.name,
         "outputs": {name: str(version) for name, version in step.outputs.items()},
+        "tags": list(step.tags),
     }
 
 
@@ -121,6 +128,21 @@ def step_detail(step: StepRunView) -> StepDetail:
         "outputs": {name: version_record(version) for name, version in step.outputs.items()},
         "failure": failure,
         "log": step.log,
+        "annotations": json_value(step.annotations),
+        "metrics": metric_records(step),
+    }
+
+
+def metric_records(of: View) -> dict[str, Metric]:
+    """The last point of each metric of something."""
+    return {
+        name: {
+            "value": json_value(metric.value),
+            "step": metric.last.step,
+            "time": _iso(metric.last.time),
+            "points": metric.count,
+        }
+        for name, metric in of.metrics.items()
     }
 
 
@@ -138,6 +160,8 @@ def version_record(version: ArtifactVersionView) -> ArtifactVersion:
         "size_bytes": version.size_bytes,
         "created": _iso(version.created),
         "is_evicted": version.is_evicted,
+        "tags": list(version.tags),
+        "aliases": list(version.aliases),
     }
 
 
@@ -154,6 +178,9 @@ def version_detail(version: ArtifactVersionView) -> ArtifactVersionDetail:
         "evicted": _eviction(version.eviction),
         "evicted_since": _eviction(version.evicted_since),
         "metadata": json_value(version.metadata),
+        "annotations": json_value(version.annotations),
+        "metrics": metric_records(version),
+        "artifact": artifact_record(version.artifact),
         "producer": None if producer is None else step_record(producer),
         "consumers": [step_record(step) for step in version.consumers],
         "versions": [version_record(one) for one in version.artifact.versions],
@@ -169,10 +196,18 @@ def newest_version(history: History, name: str) -> ArtifactVersionView:
     return history.artifact(f"{name}@latest")
 
 
-def artifact_record(history: History, name: str) -> Artifact:
+def artifact_record(artifact: ArtifactView) -> Artifact:
     """An artifact on one line; its versions are numbered without gaps, so the newest number is their count."""
-    latest = version_record(newest_version(history, name))
-    return {"kind": "artifact", "v": 1, "name": name, "versions": latest["version"], "latest": latest}
+    latest = version_record(artifact.latest)
+    return {
+        "kind": "artifact",
+        "v": 1,
+        "name": artifact.name,
+        "versions": latest["version"],
+        "latest": latest,
+        "tags": list(artifact.tags),
+        "aliases": {alias: str(version) for alias, version in artifact.aliases.items()},
+    }
 
 
 def pipeline_detail(pipeline: PipelineView) -> PipelineDetail:
@@ -183,6 +218,9 @@ def pipeline_detail(pipeline: PipelineView) -> PipelineDetail:
         "name": pipeline.name,
         "versions": [_pipeline_version(version) for version in pipeline.versions],
         "latest_runs": [run_record(run) for run in islice(pipeline.runs, _LATEST_RUNS)],
+        "tags": list(pipeline.tags),
+        "annotations": json_value(pipeline.annotations),
+        "metrics": metric_records(pipeline),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .kinds import Run, StepCounts
+from .labelled import with_labels
 from .layout import Row
 from .outcome import ExitCode
 from .output import Output
@@ -31,7 +32,7 @@ def execute(options: argparse.Namespace, output: Output) -> int:
         if options.pipeline is not None:
             history.pipeline(options.pipeline)
         runs = history.runs(options.pipeline, status=options.status, limit=options.limit)
-        output.listing(map(run_record, runs), COLUMNS, run_row)
+        output.listing(map(run_record, runs), *with_labels(history, "run", COLUMNS, run_row))
     return ExitCode.OK
 
 

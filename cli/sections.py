@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .artifacts import VERSION_COLUMNS, version_row
-from .kinds import ArtifactVersion, ArtifactVersionDetail, PipelineDetail, PipelineVersion, RunDetail, Step, StepDetail
+from .kinds import (
+    ArtifactVersion,
+    ArtifactVersionDetail,
+    Metric,
+    PipelineDetail,
+    PipelineVersion,
+    RunDetail,
+    Step,
+    StepDetail,
+)
+from .labelled import labels_fields, labels_text
 from .layout import Block, Fields, Row, Section, Table
 from .runs import COLUMNS as RUN_COLUMNS
 from .runs import run_row
@@ -28,9 +38,12 @@ def of_run(detail: RunDetail) -> Iterator[Section]:
             ("started", time_text(run["started"])),
             ("duration", duration_text(run["duration_s"])),
             ("environment", _environment(detail["environment"])),
+            *labels_fields(run),
         ],
     )
     yield _values("parameters", detail["parameters"])
+    yield _values("annotations", detail["annotations"])
+    yield _metrics(detail["metrics"])
     yield Table("steps", _STEP_COLUMNS, map(_step_row, detail["steps"]))
 
 
@@ -47,11 +60,13 @@ def of_step(detail: StepDetail) -> Iterator[Section]:
     ]
     if step["reuses"] is not None:
         pairs.append(("reused from", _step_reference(step["reuses"], step["reuses_run_name"])))
-    yield Fields("", pairs)
+    yield Fields("", [*pairs, *labels_fields(step)])
     yield Block("documentation", detail["docstring"] or "")
     yield _versions("inputs", "parameter", detail["inputs"])
     yield _values("parameters", detail["parameters"])
     yield _versions("outputs", "output", detail["outputs"])
+    yield _values("annotations", detail["annotations"])
+    yield _metrics(detail["metrics"])
     failure = detail["failure"]
     if failure is not None:
         yield Fields("failure", [("type", failure["type"]), ("message", failure["message"])])
@@ -73,11 +88,21 @@ def of_version(detail: ArtifactVersionDetail) -> Iterator[Section]:
             ("created", time_text(version["created"])),
             ("producer", "saved by hand" if producer is None else f"{producer['run_name']}/{producer['name']}"),
             *_eviction(detail),
+            *labels_fields(version),
+            *([("all tagged", ", ".join(detail["artifact"]["tags"]))] if detail["artifact"]["tags"] else []),
         ],
     )
     yield _values("metadata", detail["metadata"])
+    yield _metrics(detail["metrics"])
     yield Table("consumers", ("step", "status", "function"), map(_consumer_row, detail["consumers"]))
-    yield Table("versions", VERSION_COLUMNS, map(version_row, detail["versions"]))
+    yield _siblings(detail["versions"])
+
+
+def _siblings(versions: list[ArtifactVersion]) -> Table:
+    if not any(map(labels_text, versions)):
+        return Table("versions", VERSION_COLUMNS, map(version_row, versions))
+    rows = ((*version_row(version), labels_text(version) or NOTHING) for version in versions)
+    return Table("versions", (*VERSION_COLUMNS, "labels"), rows)
 
 
 def _eviction(detail: ArtifactVersionDetail) -> Iterator[tuple[str, str]]:
@@ -94,7 +119,9 @@ def _eviction(detail: ArtifactVersionDetail) -> Iterator[tuple[str, str]]:
 def of_pipeline(detail: PipelineDetail) -> Iterator[Section]:
     """A pipeline: its versions, the steps of the newest, and its newest runs."""
     newest = detail["versions"][0]
-    yield Fields("", [("pipeline", detail["name"])])
+    yield Fields("", [("pipeline", detail["name"]), *labels_fields(detail)])
+    yield _values("annotations", detail["annotations"])
+    yield _metrics(detail["metrics"])
     yield Table("versions", ("version", "structure", "runs", "steps"), map(_pipeline_row, detail["versions"]))
     yield Table(
         f"steps of version {newest['version']}", ("step", "function", "takes", "gives"), map(_node_row, newest["steps"])
@@ -115,6 +142,14 @@ def _environment(environment: Mapping[str, Any]) -> str:
 
 def _values(title: str, values: Mapping[str, Any]) -> Fields:
     return Fields(title, [(name, repr(value)) for name, value in values.items()])
+
+
+def _metrics(metrics: Mapping[str, Metric]) -> Table:
+    rows = (
+        (name, f"{metric['value']}", str(metric["step"]), str(metric["points"]), time_text(metric["time"]))
+        for name, metric in metrics.items()
+    )
+    return Table("metrics", ("metric", "last", "step", "points", "logged"), rows)
 
 
 def _versions(title: str, label: str, versions: Mapping[str, ArtifactVersion]) -> Table:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import argparse
 
-from ..history import ArtifactVersionView, RunView, StepRunView
+from ..history import FOUND_KINDS, FOUND_ORDER, ArtifactVersionView, RunView, StepRunView
 from . import sections
 from .outcome import ExitCode
 from .output import Output
 from .past import add_as_of, opened_history
 from .records import pipeline_detail, run_detail, step_detail, version_detail
-from .reference import KINDS, ORDER, resolve
 
 EXAMPLE = "lineal show training-1/train"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
-    parser.add_argument("reference", metavar="REF", help=f"tried in this order: {ORDER}")
-    parser.add_argument("--kind", choices=KINDS, help="what REF names, where several kinds of things are called so")
+    parser.add_argument("reference", metavar="REF", help=f"tried in this order: {FOUND_ORDER}")
+    parser.add_argument(
+        "--kind", choices=FOUND_KINDS, help="what REF names, where several kinds of things are called so"
+    )
     add_as_of(parser)
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Show one thing."""
     with opened_history(options) as history:
-        found = resolve(history, options.reference, options.kind)
+        found = history.find(options.reference, options.kind)
         if isinstance(found, RunView):
             output.document(run_detail(found), sections.of_run)
         elif isinstance(found, StepRunView):

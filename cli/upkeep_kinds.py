@@ -161,6 +161,8 @@ class Hold(TypedDict):
     more_events: int
     pins: list[str]
     """Labels."""
+    labels: dict[str, list[str]]
+    """Tags and aliases, by artifact version; a policy can keep versions for them."""
 
 
 class Holding(TypedDict):

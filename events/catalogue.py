@@ -29,7 +29,7 @@ from .facts.labels import (
     Tagged,
     Untagged,
 )
-from .facts.records import Difference, Failure, Input, MetricColumn, Output, Process, Resources, Subject
+from .facts.records import Difference, Failure, Input, MetricColumn, MetricPoint, Output, Process, Resources, Subject
 from .facts.runs import RunCancelled, RunCompleted, RunFailed, RunInterrupted, RunRenewed, RunStarted
 from .facts.steps import (
     DivergenceSeen,
@@ -107,6 +107,7 @@ __all__ = [
     "FingerprintClaimed",
     "Input",
     "MetricColumn",
+    "MetricPoint",
     "MetricsLogged",
     "Output",
     "PinAdded",

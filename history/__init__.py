@@ -2,11 +2,15 @@
 
 from ..events.liveness import Pin
 from .eviction import Eviction, Release
+from .finding import KINDS as FOUND_KINDS
+from .finding import ORDER as FOUND_ORDER
 from .history import History, When
 from .holding import Hold, Holding, HoldingEvent
+from .labels import SUBJECT_KINDS
 from .lineage import Lineage, Node, Production
+from .metrics import MetricView, Point, Series
 from .reader import Reader, newest_content
-from .references import check_name
+from .references import check_alias, check_name
 from .replay import Printed, Scene
 from .retention import Plan, Retention, Verdict
 from .views import (
@@ -16,9 +20,13 @@ from .views import (
     PipelineView,
     RunView,
     StepRunView,
+    View,
 )
 
 __all__ = [
+    "FOUND_KINDS",
+    "FOUND_ORDER",
+    "SUBJECT_KINDS",
     "ArtifactVersionView",
     "ArtifactView",
     "Eviction",
@@ -27,11 +35,13 @@ __all__ = [
     "Holding",
     "HoldingEvent",
     "Lineage",
+    "MetricView",
     "Node",
     "Pin",
     "PipelineVersionView",
     "PipelineView",
     "Plan",
+    "Point",
     "Printed",
     "Production",
     "Reader",
@@ -39,9 +49,12 @@ __all__ = [
     "Retention",
     "RunView",
     "Scene",
+    "Series",
     "StepRunView",
     "Verdict",
+    "View",
     "When",
+    "check_alias",
     "check_name",
     "newest_content",
 ]

@@ -12,14 +12,17 @@ from typing import NamedTuple
 from ..cas import BlobKind, BlobStore, Digest, ManifestPart, read_manifest
 from ..errors import BlobMissing, Corrupt
 from ..events.catalogue import (
+    ArtifactNamed,
     ArtifactSaved,
     Event,
     Input,
+    MetricsLogged,
     RunStarted,
     StepCompleted,
     StepFailed,
     StepReused,
     StepStarted,
+    Subject,
 )
 from ..events.codec import Recorded
 from ..events.ids import RunId
@@ -36,6 +39,7 @@ class Use(NamedTuple):
 
 _RERUN = "Run it again with caching off."
 _GONE = "What it printed is lost."
+_UNLOGGED = "These points are lost; the last value of each metric is not."
 
 
 class Named(NamedTuple):
@@ -71,14 +75,18 @@ class _Names:
         self._runs: dict[bytes, str] = {}
         self._pipelines: Counter[str] = Counter()
         self._versions: defaultdict[str, dict[Digest, int]] = defaultdict(dict)
+        self._by_hand: set[tuple[str, Digest]] = set()
 
     def named(self, event: Event) -> Iterator[Named]:
         for output in event.made:
             versions = self._versions[output.artifact]
             if output.content not in versions:
                 reference = f"{output.artifact}@{versions.setdefault(output.content, len(versions) + 1)}"
-                by_hand = "It was saved by hand: save it again."
-                remedy = by_hand if isinstance(event, ArtifactSaved) else f"Run `lineal recompute {reference}`."
+                if self._is_by_hand(event, output.content):
+                    self._by_hand.add((output.artifact, output.content))
+                    remedy = "It was saved by hand: save it again."
+                else:
+                    remedy = f"Run `lineal recompute {reference}`."
                 yield Named(output.content, BlobKind.MANIFEST, Use(reference, remedy))
         match event:
             case RunStarted():
@@ -98,6 +106,22 @@ class _Names:
                 title = self._step(event.run, event.step)
                 yield from _literals(event.inputs, title)
                 yield Named(event.code, BlobKind.BYTES, Use(f"code of {title}", _RERUN))
+            case MetricsLogged(points=Digest() as points):
+                yield Named(points, BlobKind.BYTES, Use(f"metrics of {self._subject(event.subject)}", _UNLOGGED))
+
+    def _is_by_hand(self, event: Event, content: Digest) -> bool:
+        """Whether what an event gives was first saved by hand, under whatever name."""
+        if isinstance(event, ArtifactNamed):
+            return (event.source, content) in self._by_hand
+        return isinstance(event, ArtifactSaved)
+
+    def _subject(self, subject: Subject) -> str:
+        kind, name, id_ = subject
+        if kind == "run":
+            return self._runs.get(id_) or str(RunId(id_))[:12]
+        if kind == "step":
+            return self._step(RunId(id_), name)
+        return f"{kind} {name}"
 
     def _run(self, event: RunStarted) -> Iterator[Named]:
         self._pipelines[event.pipeline] += 1

@@ -22,8 +22,10 @@ from ..events.rows import RowReader, key
 from ..store import Store
 from ..tables import Tables
 from .eviction import evictions
+from .finding import Found, find
 from .following import followed
 from .holding import Holding, find_blob, versions_of, why_kept
+from .labels import SUBJECT_KINDS, aliased, aliases_of, annotated, has_labels, tagged, tags_of
 from .places import Place, at_position, at_time, before_later
 from .projected import projected
 from .proving import prove_extension, tree_head
@@ -31,13 +33,14 @@ from .reader import Reader
 from .references import is_hex, near, parse_artifact
 from .reuse import reusable
 from .selection import EventType, Selection, selected, selection
-from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView
+from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView, View, view_of
 
 When = int | datetime | RunView | RunId | str
 """A position in the log, a time with a zone, or a run, its name, its id or the beginning of its id."""
 
 _ID_PREFIX_MIN = 4
 _NEAR_NAMES = 1000
+_NEAR_VERSIONS = 100
 
 
 class History:
@@ -253,10 +256,12 @@ class History:
         return [ArtifactView(self._reader, name) for name in sorted(names)]
 
     def artifact(self, reference: str) -> ArtifactVersionView:
-        """A version of an artifact: ``name`` or ``name@latest``, ``name@3``, ``name@{digest prefix}``.
+        """A version of an artifact: ``name`` or ``name@latest``, ``name@3``, ``name@{digest prefix}``, ``name@label``.
+
+        A label is an alias; where there is no such alias it is a tag, and means the newest version that has it.
 
         Raises:
-            ArtifactNotFound: There is no such name or version; the hint says what there is.
+            ArtifactNotFound: There is no such name, version or label; the hint says what there is.
             InvalidReference: The reference can't be read, or its digest prefix fits several.
         """
         parsed = parse_artifact(reference)
@@ -264,6 +269,8 @@ class History:
         if newest is None:
             names = [artifact.name for artifact in self.artifacts()]
             raise ArtifactNotFound(f"no artifact is called {parsed.name!r}", hint=near(parsed.name, names))
+        if parsed.label is not None:
+            return self._by_label(parsed.name, parsed.label)
         if parsed.digest_prefix is not None:
             return self._by_digest(parsed.name, parsed.digest_prefix)
         if parsed.number is None:
@@ -292,6 +299,36 @@ class History:
             if eviction.seq > upto
             for name, _ in names_of(self._reader.rows(Artifacts.name), content)
         ]
+
+    def find(self, reference: str, kind: str | None = None) -> Found:
+        """What a reference names: tried as a run, run/step, an artifact version, a pipeline, or as one kind only.
+
+        The beginning of a run's id is tried last.
+
+        Raises:
+            NotFound: Nothing is called so; the hint says what is near.
+            InvalidReference: Several runs have ids that begin so.
+        """
+        return find(self, reference, kind)
+
+    def tagged(self, tag: str, kind: str | None = None) -> list[View]:
+        """What has a tag, first tagged first: all of it, or the artifacts, versions, pipelines, runs or steps.
+
+        Args:
+            tag: The tag.
+            kind: artifact, version, pipeline, run or step.
+        """
+        found = (view_of(self._reader, subject) for subject in tagged(self._reader, tag, _kind(kind)))
+        return [view for view in found if view is not None]
+
+    def annotated(self, name: str, kind: str | None = None) -> list[tuple[View, Any]]:
+        """What has this annotation, first annotated first, with its value; ``kind`` as in `tagged`."""
+        found = ((view_of(self._reader, one), value) for one, value in annotated(self._reader, name, _kind(kind)))
+        return [(view, value) for view, value in found if view is not None]
+
+    def has_labels(self, kind: str) -> bool:
+        """Whether anything of this kind, named as in `tagged`, has ever had a tag or an alias."""
+        return has_labels(self._reader, kind)
 
     def load(self, reference: str) -> Any:
         """Load the value of an artifact version, named as in `artifact`."""
@@ -327,6 +364,20 @@ class History:
             digest = find_blob(self._reader, which)
         return why_kept(self._reader, digest)
 
+    def _by_label(self, name: str, label: str) -> ArtifactVersionView:
+        content = aliased(self._reader, name, label)
+        if content is not None:
+            return ArtifactVersionView(self._reader, name, content)
+        found = tagged(self._reader, label, "version", name)
+        versions = [ArtifactVersionView(self._reader, name, Digest(subject.id)) for subject in found]
+        if not versions:
+            known = [*aliases_of(self._reader, name)]
+            for version in islice(ArtifactView(self._reader, name).versions, _NEAR_VERSIONS):
+                known += tags_of(self._reader, version.subject)
+            hint = near(label, dict.fromkeys(known)) if known else "Its versions have numbers; none has a label."
+            raise ArtifactNotFound(f"{name} has no version with the alias or tag {label!r}", hint=hint)
+        return max(versions, key=lambda version: version.version)
+
     def _by_digest(self, name: str, prefix: str) -> ArtifactVersionView:
         found = self._contents_with_prefix(name, prefix)
         if len(found) > 1:
@@ -341,3 +392,10 @@ class History:
         contents = {Digest(place[len(begin) : len(begin) + DIGEST_BYTES]) for place in places}
         alike = [content for content in contents if str(content).startswith(prefix)]
         return [content for content in alike if version_in(rows, name, content) is not None]
+
+
+def _kind(kind: str | None) -> str | None:
+    """A kind of subject. Raises `InvalidReference` if it is none."""
+    if kind is not None and kind not in SUBJECT_KINDS:
+        raise InvalidReference(f"{kind!r} is no kind of thing", hint=f"Kinds are {', '.join(SUBJECT_KINDS)}.")
+    return kind

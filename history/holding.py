@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..cas.digest import Digest
 from ..errors import InvalidReference, NotFound
+from ..events.catalogue import Subject
 from ..events.liveness import DECODED, Liveness, Pin
 from ..events.projections import Artifacts, Runs
 from ..events.projections.artifacts import names_of
@@ -14,6 +15,7 @@ from ..events.projections.runs import RunRow
 from ..events.rows import key
 from ..store import now_us
 from .closure import Closure
+from .labels import tags_of, version_aliases
 from .reader import Reader
 from .references import is_hex
 
@@ -46,6 +48,8 @@ class Hold:
     more_events: int
     """How many more there are."""
     pins: tuple[Pin, ...]
+    labels: dict[str, tuple[str, ...]]
+    """The tags and aliases of the versions, for which a policy may keep them: ``keep_tagged`` of `Retention`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,16 @@ def _events(reader: Reader, roots: list[Digest], liveness: Liveness) -> dict[Dig
 def _hold(reader: Reader, root: Digest, seqs: list[int], pins: list[Pin]) -> Hold:
     newest = seqs[: -_EVENTS_MAX - 1 : -1]
     events = tuple(_event(reader, seq) for seq in newest)
-    return Hold(root, tuple(versions_of(reader, root)), events, len(seqs) - len(events), tuple(pins))
+    pinned = tuple(pins)
+    return Hold(root, tuple(versions_of(reader, root)), events, len(seqs) - len(events), pinned, _labels(reader, root))
+
+
+def _labels(reader: Reader, content: Digest) -> dict[str, tuple[str, ...]]:
+    labels = {}
+    for name, number in names_of(reader.rows(Artifacts.name), content):
+        aliases = version_aliases(reader, name, content)
+        labels[f"{name}@{number}"] = (*aliases, *tags_of(reader, Subject("version", name, content)))
+    return {version: found for version, found in labels.items() if found}
 
 
 def versions_of(reader: Reader, content: Digest) -> Iterator[str]:

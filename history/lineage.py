@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..cas.digest import Digest
 from ..errors import ArtifactNotFound, LogCorrupt
-from ..events.catalogue import Event, Input, Output, StepCompleted, StepReused
+from ..events.catalogue import ArtifactNamed, Event, Input, Output, StepCompleted, StepReused
 from ..events.ids import RunId, StepRunId
 from ..events.projections.artifacts import version_in
 from ..events.projections.runs import RunRow
@@ -118,11 +118,27 @@ def made_as(event: Event, name: str, content: Digest) -> Output:
 
 
 def execution(reader: Reader, event: Event) -> StepCompleted | None:
-    """The execution behind what an event gave: its own, or the one it reuses; None for a save by hand."""
+    """The execution behind what an event gave: its own, or the one it reuses; None for a save by hand.
+
+    That of a content which was given another name is the one under the name it had before.
+    """
+    event = _before_named(reader, event)
     if isinstance(event, StepReused):
         found = reader.rows("steps").latest(key("s", event.reuses.run, event.reuses.step))
         event = event if found is None else reader.event(found.seq).event
     return event if isinstance(event, StepCompleted) else None
+
+
+def _before_named(reader: Reader, event: Event) -> Event:
+    """What made a content under the name from which it has got its other ones."""
+    passed: set[str] = set()
+    while isinstance(event, ArtifactNamed) and event.source not in passed:
+        passed.add(event.source)
+        first = version_in(reader.rows("artifacts"), event.source, event.output.content)
+        if first is None:
+            break
+        event = reader.event(first.seq).event
+    return event
 
 
 def _production(reader: Reader, event: StepCompleted) -> Production:

@@ -1,4 +1,7 @@
-"""How people name things: ``name``, ``name@3``, ``name@latest``, ``name@{digest prefix}``; and what is near a miss."""
+"""How people name things: ``name``, ``name@3``, ``name@latest``, ``name@{digest prefix}``, ``name@label``; and misses.
+
+What follows the ``@`` is read in that order. An alias can be neither of the first three, so it never changes meaning.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +11,71 @@ from typing import NamedTuple
 
 from ..errors import InvalidName, InvalidReference
 
+LATEST = "latest"
+"""After an ``@``: the newest version."""
+
 _DIGEST_PREFIX_MIN = 6
 _NAME_MAX_BYTES = 200
 
 
 class ArtifactReference(NamedTuple):
-    """A parsed reference to a version of an artifact: at most one of the two is set; neither means the latest."""
+    """A parsed reference to a version of an artifact: at most one of the others is set; none means the latest."""
 
     name: str
-    number: int | None
-    digest_prefix: str | None
+    number: int | None = None
+    digest_prefix: str | None = None
+    label: str | None = None
+    """An alias, or a tag."""
 
 
 def parse_artifact(text: str) -> ArtifactReference:
-    """Read ``name``, ``name@latest``, ``name@3`` or ``name@{hex digits}``.
+    """Read ``name``, ``name@latest``, ``name@3``, ``name@{hex digits}`` or ``name@label``.
 
     Raises:
         InvalidReference: It is none of these.
     """
     name, at, which = text.rpartition("@")
     if not at:
-        return ArtifactReference(text, None, None)
-    if which == "latest" and name:
-        return ArtifactReference(name, None, None)
-    if which.isascii() and which.isdigit() and name and len(which) < 10:
-        return ArtifactReference(name, int(which), None)
-    if name and len(which) >= _DIGEST_PREFIX_MIN and is_hex(which):
-        return ArtifactReference(name, None, which.lower())
-    raise InvalidReference(
-        f"{text!r} does not name an artifact version",
-        hint="Write name, name@latest, name@3, or name@ and six or more digits of its digest.",
-    )
+        return ArtifactReference(text)
+    if not name or not which:
+        raise InvalidReference(
+            f"{text!r} does not name an artifact version",
+            hint="Write name, name@latest, name@3, name@label, or name@ and six or more digits of its digest.",
+        )
+    if which == LATEST:
+        return ArtifactReference(name)
+    if _is_number(which):
+        return ArtifactReference(name, number=int(which))
+    if _is_digest_prefix(which):
+        return ArtifactReference(name, digest_prefix=which.lower())
+    return ArtifactReference(name, label=which)
+
+
+def check_alias(alias: str) -> str:
+    """Give back a name that can be an alias; refuse one that would mean something else in a reference."""
+    check_name(alias, "alias")
+    if alias.casefold() == LATEST or _reads_as_number(alias) or _is_digest_prefix(alias):
+        raise InvalidName(
+            f"{alias!r} can't be an alias: it means something else after an @",
+            hint="Choose a word that is neither a number, nor latest, nor six or more hex digits.",
+        )
+    return alias
+
+
+def _is_number(which: str) -> bool:
+    return which.isascii() and which.isdigit() and len(which) < 10
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_digest_prefix(which: str) -> bool:
+    return len(which) >= _DIGEST_PREFIX_MIN and is_hex(which)
 
 
 def check_name(name: str, kind: str) -> str:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from ..cas.digest import Digest
+from ..events.catalogue import Subject
 from ..events.ids import RunId
 from ..events.liveness import Liveness
 from ..events.projections import Artifacts, Runs
@@ -24,6 +25,7 @@ from ..events.rows import key
 from ..store import Store
 from .closure import Closure
 from .eviction import pinned_as
+from .labels import tags_of, version_aliases
 from .lineage import VersionKey, made_as, node_of
 from .reader import Reader
 from .views import RunView
@@ -47,6 +49,8 @@ class Retention:
     """Whether the latest version of each artifact stays in any case."""
     keep_pinned: bool = True
     """Whether pinned versions stay, as they would in fact: without it, they go once they are no longer pinned."""
+    keep_tagged: tuple[str, ...] = ()
+    """Versions that have one of these tags or aliases stay, and all versions of an artifact that has such a tag."""
     keep_used_by_kept: bool = True
     """Whether all stays that a version that stays was made from."""
 
@@ -193,9 +197,21 @@ class _Planner:
             return (
                 "the newest version" if retention.keep_last == 1 else f"among the last {retention.keep_last} versions"
             )
+        if retention.keep_tagged and (label := self._label_kept(version.key)):
+            return label
         if self._is_literal(content):
             return "a step took it as a literal"
         return None
+
+    def _label_kept(self, version: VersionKey) -> str | None:
+        """Which of its labels keeps a version."""
+        reader, wanted = self._reader, self._retention.keep_tagged
+        found = {
+            "tagged": tags_of(reader, Subject("version", *version)),
+            "aliased": version_aliases(reader, *version),
+            f"{version.name} is tagged": tags_of(reader, Subject("artifact", version.name, b"")),
+        }
+        return next((f"{how} {one}" for how, labels in found.items() for one in labels if one in wanted), None)
 
     def _is_literal(self, content: Digest) -> bool:
         rows = self._reader.rows(LineageRows.name).history(key("c", content))

@@ -12,19 +12,20 @@ from ..cas.blob import walk
 from ..cas.digest import Digest
 from ..cas.manifest import Manifest
 from ..errors import ArtifactNotFound
-from ..events.catalogue import Output
+from ..events.catalogue import Output, Subject
 from ..events.codec import Recorded
 from ..events.merkle import TreeHead
 from ..events.projections.artifacts import version_in
 from ..events.proof import InclusionProof
 from ..materializers import load
 from .eviction import Eviction, Release, eviction_of, explained, release_of
+from .labels import Labelled, version_aliases
 from .lineage import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
 
 
-class StoredVersion:
+class StoredVersion(Labelled):
     """One distinct content under an artifact's name."""
 
     def __init__(self, reader: Reader, name: str, content: Digest) -> None:
@@ -71,9 +72,24 @@ class StoredVersion:
         return self._first[1].size_bytes
 
     @property
-    def metadata(self) -> dict[str, Any]:
-        """What the materializer says of the value: shape, dtype, columns, and the like."""
+    def subject(self) -> Subject:
+        """It, as events name what they are about."""
+        return Subject("version", self.name, self.content)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The aliases that point to it, sorted."""
+        return version_aliases(self._reader, self.name, self.content)
+
+    @property
+    def computed_metadata(self) -> dict[str, Any]:
+        """What the materializer said of the value: shape, dtype, columns, and the like."""
         return self._first[1].metadata
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the materializer said of the value, and over that what was annotated of this version."""
+        return {**self.computed_metadata, **self.annotations}
 
     @property
     def manifest(self) -> Manifest:

@@ -25,12 +25,14 @@ from ..events.catalogue import (
     StepReused,
     StepSkipped,
     StepStarted,
+    Subject,
 )
 from ..events.codec import Recorded
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
+from .labels import Labelled, aliases_of
 from .lineage import Lineage, execution, upstream
 from .literals import literal_values
 from .reader import Reader, moment
@@ -74,12 +76,23 @@ class ArtifactVersionView(StoredVersion):
         return upstream(self._reader, self.name, self.content)
 
 
-class ArtifactView:
+class ArtifactView(Labelled):
     """A name with a history."""
 
     def __init__(self, reader: Reader, name: str) -> None:
         self._reader = reader
         self.name = name
+
+    @property
+    def subject(self) -> Subject:
+        """It, as events name what they are about."""
+        return Subject("artifact", self.name, b"")
+
+    @property
+    def aliases(self) -> dict[str, ArtifactVersionView]:
+        """The versions that its aliases point to, by alias."""
+        found = aliases_of(self._reader, self.name)
+        return {alias: ArtifactVersionView(self._reader, self.name, content) for alias, content in found.items()}
 
     @property
     def versions(self) -> list[ArtifactVersionView]:
@@ -99,7 +112,7 @@ class ArtifactView:
         return f"<Artifact {self.name}>"
 
 
-class StepRunView:
+class StepRunView(Labelled):
     """One execution, or reuse, of a step in a run."""
 
     def __init__(self, reader: Reader, id_: StepRunId) -> None:
@@ -107,6 +120,11 @@ class StepRunView:
         self.id = id_
         self.name = id_.step
         """Name within the run."""
+
+    @property
+    def subject(self) -> Subject:
+        """It, as events name what they are about."""
+        return Subject("step", self.id.step, self.id.run)
 
     @property
     def run(self) -> RunView:
@@ -245,12 +263,17 @@ class StepRunView:
         return f"<StepRun {self.name} {self.status}>"
 
 
-class RunView:
+class RunView(Labelled):
     """One execution of a pipeline."""
 
     def __init__(self, reader: Reader, id_: RunId) -> None:
         self._reader = reader
         self.id = id_
+
+    @property
+    def subject(self) -> Subject:
+        """It, as events name what they are about."""
+        return Subject("run", "", self.id)
 
     @property
     def _row(self) -> RunRow:
@@ -401,12 +424,17 @@ class PipelineVersionView:
         return f"<PipelineVersion {self.pipeline.name} {self.version}>"
 
 
-class PipelineView:
+class PipelineView(Labelled):
     """A pipeline that has run."""
 
     def __init__(self, reader: Reader, name: str) -> None:
         self._reader = reader
         self.name = name
+
+    @property
+    def subject(self) -> Subject:
+        """It, as events name what they are about."""
+        return Subject("pipeline", self.name, b"")
 
     @property
     def versions(self) -> list[PipelineVersionView]:
@@ -422,3 +450,24 @@ class PipelineView:
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name}>"
+
+
+View = ArtifactView | ArtifactVersionView | PipelineView | RunView | StepRunView
+"""Something that can be labelled."""
+
+
+def view_of(reader: Reader, subject: Subject) -> View | None:
+    """What an event is about; None for a kind that this version does not know."""
+    kind, name, id_ = subject
+    match kind:
+        case "artifact":
+            return ArtifactView(reader, name)
+        case "version":
+            return ArtifactVersionView(reader, name, Digest(id_))
+        case "pipeline":
+            return PipelineView(reader, name)
+        case "run":
+            return RunView(reader, RunId(id_))
+        case "step":
+            return StepRunView(reader, StepRunId(RunId(id_), name))
+    return None

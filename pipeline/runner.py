@@ -89,6 +89,7 @@ class Runner:
         self._start()
         try:
             self._run_steps()
+            self._store.metrics.submit(self.run_id)
             self._append([facts.RunCompleted(self.run_id)], after=self._tickets).wait()
         except (KeyboardInterrupt, SystemExit) as stop:
             self._end(facts.RunCancelled(self.run_id, f"stopped by {type(stop).__name__}"))
@@ -127,6 +128,7 @@ class Runner:
         What made commits of this run fail was raised by it: nobody is to hear of it a second time.
         """
         try:
+            self._store.metrics.submit(self.run_id)
             self._append([event]).wait()
         except LinealError:
             return

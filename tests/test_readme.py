@@ -15,7 +15,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     script = tmp_path / "study.py"
     script.write_text("\n".join([*blocks, "print(samples.shape)"]))
     done = subprocess.run([sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -24,12 +24,15 @@ def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path:
     assert lines[0] == "['cached', 'cached']"
     assert lines[1].startswith("{'mean': 0.0") or lines[1].startswith("{'mean': -0.0")
     assert lines[2].startswith("summary@1  dict  ")
-    assert lines[-7].strip() in {"├─ n = 100000", "└─ seed = 0"}
-    assert lines[-6] == "['study-1']"
-    assert int(lines[-5]) < 1000
-    assert lines[-4] == "b'pixels'"
-    assert lines[-3] == "()"
-    assert lines[-2:] == ["True", "(100000,)"]
+    assert lines[-10].strip() in {"├─ n = 100000", "└─ seed = 0"}
+    assert lines[-9] == "['study-1']"
+    assert int(lines[-8]) < 1000
+    assert lines[-7] == "b'pixels'"
+    assert lines[-6] == "()"
+    assert lines[-5] == "True"
+    assert lines[-4].startswith("market@1 [<ArtifactVersion market@1 dict ")
+    assert lines[-3] == "{'by': {'name': 'me'}, 'reviewed': True} [1.0, 0.5, 0.3333333333333333]"
+    assert lines[-2:] == ["approved@1", "(100000,)"]
 
 
 def test_the_page_on_time_travel_says_what_its_example_prints(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from ...cas.digest import Digest
 from .base import Event
-from .records import MetricColumn, Subject
+from .records import MetricColumn, MetricPoint, Subject
 
 
 class _Labelled(Event):
@@ -68,10 +68,12 @@ class MetricsLogged(_Labelled):
     """Values of metrics, many at once: one event a flush."""
 
     TYPE: ClassVar[str] = "metrics.logged/1"
+    latest: tuple[MetricPoint, ...]
+    """Each metric's last value."""
     columns: tuple[MetricColumn, ...]
-    """Empty where there are so many that they are a blob."""
+    """Empty where they take more than 64 KiB, and so are a blob."""
     points: Digest | None = None
-    """Blob of the columns, in msgpack."""
+    """Blob of the columns, in msgpack: the list that would be the field."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:

@@ -73,6 +73,17 @@ class Subject(NamedTuple):
     """A version's content id, or a run's or step run's run; else empty."""
 
 
+class MetricPoint(NamedTuple):
+    """The last of the values of one metric that an event brings."""
+
+    name: str
+    points: int
+    """How many values of the metric the event brings, this one included."""
+    step: int
+    time_us: int
+    value: float
+
+
 class MetricColumn(NamedTuple):
     """Values of one metric, in the order in which they were logged."""
 

@@ -6,6 +6,9 @@ from .artifacts import Artifacts
 from .base import Projection
 from .cache import Cache
 from .lineage import Lineage
+from .metadata import Metadata
+from .metrics import Metrics
+from .names import Names
 from .pins import Pins
 from .pipelines import Pipelines
 from .references import References
@@ -22,6 +25,9 @@ KEPT: tuple[Projection, ...] = (
     Cache(),
     Pins(),
     Releases(),
+    Names(),
+    Metadata(),
+    Metrics(),
 )
 """Those whose rows are written in the transaction that appends the events."""
 
@@ -38,6 +44,9 @@ __all__ = [
     "Artifacts",
     "Cache",
     "Lineage",
+    "Metadata",
+    "Metrics",
+    "Names",
     "Pins",
     "Pipelines",
     "Projection",

@@ -116,6 +116,14 @@ def test_what_writes_has_the_documented_fields(command: Command, copied: Any) ->
         (["show", "digits-model@1"], "artifact-version-detail"),
         (["recompute", "digits-model@2"], "recomputation"),
         (["repack", "digits-model@2"], "repacking"),
+        (["tag", "digits-model@2", "good"], "labels"),
+        (["alias", "digits-model@2", "best"], "labels"),
+        (["annotate", "digits-model@2", "accuracy=0.9", "note=fine"], "labels"),
+        (["name", "digits-model@2", "approved"], "labels"),
+        (["show", "digits-model@2"], "artifact-version-detail"),
+        (["why-kept", "digits-model@2"], "holding"),
+        (["unalias", "digits-model", "best"], "labels"),
+        (["untag", "digits-model@2", "good"], "labels"),
     ):
         record = json.loads(command(*argv, "--store", str(copied), "--json").out)
         assert faults(record, KINDS[kind], kind) == []
@@ -153,6 +161,7 @@ def test_every_kind_is_tested() -> None:
         "unpin",
         "recomputation",
         "repacking",
+        "labels",
     }
     assert {kind for _, kind, *_ in LISTS + DOCUMENTS} | others == set(KINDS)
 

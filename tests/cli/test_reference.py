@@ -59,6 +59,7 @@ def test_what_several_things_are_called_is_tried_in_the_documented_order(command
         ("digit-model", "nothing is called 'digit-model'", "digits-model"),
         ("training-1/trian", "run training-1 has no step 'trian'", "Did you mean train?"),
         ("digits-model@7", "digits-model has no version 7", "Its versions are 1 to 2."),
+        ("digits-model@x", "digits-model has no version with the alias or tag 'x'", "have numbers"),
         ("digit-model@1", "no artifact is called 'digit-model'", "digits-model"),
     ],
 )
@@ -72,7 +73,7 @@ def test_a_miss_says_what_is_near(command: Command, reference: str, what: str, h
 
 
 def test_a_malformed_reference_is_an_error_that_says_how_to_write_it(command: Command) -> None:
-    ended = command("show", "digits-model@x")
+    ended = command("show", "digits-model@")
     assert (ended.code, ended.out) == (1, "")
     assert "Hint: Write name" in ended.err
 

@@ -94,6 +94,10 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
     assert example == importlib.import_module(f"lineal.cli.{verb.replace('-', '_')}").EXAMPLE
     program, *argv = shlex.split(example)
     Path("proof.json").write_text(command("prove", "digits-model@1").out)
+    if verb in ("untag", "unalias"):
+        with lineal.open(copied) as store:
+            store.tag("digits-model@1", "candidate")
+            store.alias("digits-model@1", "champion")
     ended = command(*argv, "--store", str(copied))
     assert (program, argv[0], ended.code, ended.err) == ("lineal", verb, 0, "")
     assert ended.out != ""

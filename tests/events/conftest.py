@@ -38,6 +38,15 @@ outputs = st.builds(
 some_inputs, some_outputs = st.lists(inputs, max_size=2).map(tuple), st.lists(outputs, max_size=2).map(tuple)
 times = st.integers(0, 10**6)
 labels = st.sampled_from(["best", "old"])
+subjects = st.one_of(
+    st.builds(facts.Subject, st.just("version"), names, contents),
+    st.builds(facts.Subject, st.sampled_from(["artifact", "pipeline"]), names, st.just(b"")),
+    st.builds(facts.Subject, st.just("step"), steps, runs),
+    st.builds(facts.Subject, st.just("run"), st.just(""), runs),
+)
+tags = st.lists(labels | names, max_size=3).map(tuple)
+point = st.builds(facts.MetricPoint, labels | names, st.integers(1, 3), times, times, st.sampled_from([1.5, -0.0]))
+points = st.lists(point, max_size=3).map(tuple)
 events = st.one_of(
     st.builds(
         facts.RunStarted,
@@ -103,6 +112,14 @@ events = st.one_of(
     st.builds(facts.ContentRecomputed, contents, st.builds(StepRunId, runs, steps)),
     st.builds(facts.PinAdded, labels, contents, st.none() | times),
     st.builds(facts.PinRemoved, labels),
+    st.builds(facts.ArtifactNamed, outputs, names),
+    st.builds(facts.Tagged, subjects, tags),
+    st.builds(facts.Untagged, subjects, tags),
+    st.builds(facts.AliasSet, names, labels, contents),
+    st.builds(facts.AliasRemoved, names, labels),
+    st.builds(facts.Annotated, subjects, st.dictionaries(labels | names, st.none() | times, max_size=2)),
+    st.builds(facts.AnnotationsRemoved, subjects, tags),
+    st.builds(facts.MetricsLogged, subjects, points, st.just(()), st.none() | contents),
 )
 histories = st.lists(events, max_size=40)
 Rows = dict[str, list[tuple[bytes, bytes]]]

@@ -24,6 +24,7 @@ values: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(0, 2**62),
     str: texts,
     bool: st.booleans(),
+    float: st.floats(allow_nan=False),
     str | None: st.none() | texts,
     int | None: st.none() | st.integers(0, 2**62),
     Digest: digests.map(Digest),
@@ -52,12 +53,14 @@ for record in (
     facts.Resources,
     facts.Subject,
     facts.MetricColumn,
+    facts.MetricPoint,
     facts.Difference,
     StepRunId,
 ):
     values[record] = st.builds(record, *of_fields(get_type_hints(record), list(record._fields)))
 values[facts.Resources | None] = st.none() | values[facts.Resources]
 values[tuple[facts.MetricColumn, ...]] = st.lists(values[facts.MetricColumn], max_size=2).map(tuple)
+values[tuple[facts.MetricPoint, ...]] = st.lists(values[facts.MetricPoint], max_size=2).map(tuple)
 values[tuple[facts.Difference, ...]] = st.lists(values[facts.Difference], max_size=2).map(tuple)
 values[tuple[facts.Input, ...]] = st.lists(values[facts.Input], max_size=3).map(tuple)
 values[tuple[Digest, ...]] = st.lists(values[Digest], max_size=3).map(tuple)

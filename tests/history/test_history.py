@@ -83,7 +83,7 @@ def test_an_artifact_is_found_by_name_number_and_digest(client: Client) -> None:
         ("number@abcdef0123", ArtifactNotFound, "versions"),
         ("number@", InvalidReference, "name@3"),
         ("@3", InvalidReference, "name@3"),
-        ("number@first", InvalidReference, "name@3"),
+        ("number@first", ArtifactNotFound, "have numbers"),
     ],
 )
 def test_a_miss_says_what_is_near(client: Client, reference: str, error: type[LinealError], hint: str) -> None:

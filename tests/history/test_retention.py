@@ -217,3 +217,38 @@ def test_an_age_reads_as_people_say_it(client: Client, age: timedelta, text: str
     client.save(2, "x")
     found = planned(client, Retention(max_age=age), later=timedelta(days=100))
     assert released(found) == {"x@1": f"not used for more than {text}"}
+
+
+def test_what_a_policy_keeps_for_its_tags_and_aliases_stays_and_what_it_was_made_from(client: Client) -> None:
+    for n in (1, 2, 3, 4):
+        training(n)
+    client.tag("model@1", "paper")
+    client.alias("model@2", "champion")
+    client.tag("model@3", "other")
+    found = planned(client, Retention(keep_last=1, keep_tagged=("paper", "champion")))
+    assert sorted(released(found)) == ["data@3", "model@3"]
+    assert kept(found)["model@1"] == "tagged paper"
+    assert kept(found)["model@2"] == "aliased champion"
+    assert kept(found)["data@1"] == "model@1 was made from it"
+    client.untag("model@1", "paper")
+    client.alias("model@3", "champion")
+    found = planned(client, Retention(keep_last=1, keep_tagged=("paper", "champion")))
+    assert sorted(released(found)) == ["data@1", "data@2", "model@1", "model@2"]
+
+
+def test_an_artifact_that_is_tagged_keeps_all_its_versions(client: Client) -> None:
+    for n in (1, 2):
+        client.save(n, "x")
+        client.save(-n, "y")
+    client.tag(client.artifact("x").artifact, "archive")
+    found = planned(client, Retention(keep_last=1, keep_tagged=("archive",)))
+    assert list(released(found)) == ["y@1"]
+    assert kept(found)["x@1"] == "x is tagged archive"
+
+
+def test_labels_alone_keep_nothing(client: Client) -> None:
+    for n in (1, 2):
+        client.save(n, "x")
+    client.tag("x@1", "paper")
+    client.alias("x@1", "champion")
+    assert list(released(planned(client, Retention(keep_last=1)))) == ["x@1"]

@@ -1,13 +1,14 @@
-"""What a reference on the command line means, among all that has a name."""
+"""What a reference means among all that has a name: runs, step runs, artifact versions and pipelines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Protocol
 
 from ..errors import InvalidReference, NotFound, StepNotFound
-from ..history import ArtifactVersionView, History, PipelineView, RunView, StepRunView
-from ..history.references import near
+from .references import near
+from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView
 
 Found = RunView | StepRunView | ArtifactVersionView | PipelineView
 
@@ -18,7 +19,32 @@ ORDER = "a run's name or id, run/step, an artifact version, a pipeline, the begi
 _NEAR_RUNS = 1000
 
 
-def resolve(history: History, reference: str, kind: str | None = None) -> Found:
+class Known(Protocol):
+    """What a reference is looked up in; a `History`."""
+
+    def run(self, reference: str) -> RunView:
+        """A run."""
+
+    def step_run(self, reference: str) -> StepRunView:
+        """A step run."""
+
+    def artifact(self, reference: str) -> ArtifactVersionView:
+        """An artifact version."""
+
+    def pipeline(self, name: str) -> PipelineView:
+        """A pipeline."""
+
+    def runs(self) -> Iterator[RunView]:
+        """All runs."""
+
+    def pipelines(self) -> list[PipelineView]:
+        """All pipelines."""
+
+    def artifacts(self) -> list[ArtifactView]:
+        """All artifacts."""
+
+
+def find(known: Known, reference: str, kind: str | None = None) -> Found:
     """Find what a reference names, tried in the documented `ORDER`, or as one kind only.
 
     Raises:
@@ -26,10 +52,10 @@ def resolve(history: History, reference: str, kind: str | None = None) -> Found:
         InvalidReference: It is the beginning of several runs' ids, and nothing else.
     """
     lookups: dict[str, Callable[[str], Found]] = {
-        "run": history.run,
-        "step": history.step_run,
-        "artifact": history.artifact,
-        "pipeline": history.pipeline,
+        "run": known.run,
+        "step": known.step_run,
+        "artifact": known.artifact,
+        "pipeline": known.pipeline,
     }
     if kind is not None:
         return lookups[kind](reference)
@@ -45,13 +71,11 @@ def resolve(history: History, reference: str, kind: str | None = None) -> Found:
             return found
         run_of_prefix = found
     if run_of_prefix is None:
-        raise _miss(history, reference, misses)
+        raise _miss(known, reference, misses)
     return run_of_prefix
 
 
-def _miss(
-    history: History, reference: str, misses: dict[str, NotFound | InvalidReference]
-) -> NotFound | InvalidReference:
+def _miss(known: Known, reference: str, misses: dict[str, NotFound | InvalidReference]) -> NotFound | InvalidReference:
     """The miss that says most: of a version or a step where the rest of the reference is right."""
     if isinstance(misses["run"], InvalidReference):
         return misses["run"]
@@ -59,7 +83,7 @@ def _miss(
         return misses["artifact"]
     if isinstance(misses["step"], StepNotFound):
         return misses["step"]
-    known = [pipeline.name for pipeline in history.pipelines()]
-    known += [artifact.name for artifact in history.artifacts()]
-    known += [run.name for run in islice(history.runs(), _NEAR_RUNS)]
-    return NotFound(f"nothing is called {reference!r}", hint=near(reference, known))
+    names = [pipeline.name for pipeline in known.pipelines()]
+    names += [artifact.name for artifact in known.artifacts()]
+    names += [run.name for run in islice(known.runs(), _NEAR_RUNS)]
+    return NotFound(f"nothing is called {reference!r}", hint=near(reference, names))
