@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -253,7 +252,7 @@ def event_record(recorded: Any) -> Event:
     """An event of the log, whatever its type: fields by name, digests and ids in hex."""
     event = recorded.event
     is_known = bool(event.TYPE)
-    payload = {field.name: getattr(event, field.name) for field in fields(event)} if is_known else event.payload
+    payload = {name: getattr(event, name) for name in event.FIELDS} if is_known else event.payload
     return {
         "kind": "event",
         "v": 1,

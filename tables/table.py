@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ..store import Store
 from .base import Definition, Source, batch_of
+from .of_labels import ALIASES, METADATA, METRICS, TAGS
 from .of_log import EVENTS, PAYLOADS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS
 from .of_steps import PRODUCTIONS, STEPS, USES
@@ -29,6 +30,10 @@ DEFINITIONS: dict[str, Definition] = {
         PINS,
         RELEASES,
         EVICTIONS,
+        TAGS,
+        ALIASES,
+        METADATA,
+        METRICS,
     )
 }
 """Every table, by name."""

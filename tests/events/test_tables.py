@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,20 @@ from hypothesis import strategies as st
 
 from lineal.cas import Digest
 from lineal.errors import LogCorrupt
-from lineal.events.catalogue import Event, PinAdded, RunCompleted, StepCompleted, StepStarted
+from lineal.events.catalogue import (
+    AliasRemoved,
+    AliasSet,
+    Annotated,
+    AnnotationsRemoved,
+    Event,
+    MetricsLogged,
+    PinAdded,
+    RunCompleted,
+    StepCompleted,
+    StepStarted,
+    Tagged,
+    Untagged,
+)
 from lineal.events.codec import decode
 from lineal.events.ids import Fingerprint, RunId
 from lineal.events.log import LogWriter
@@ -32,6 +46,9 @@ EXPORTED = {
     "pins": "pins",
     "releases": "releases evictions",
     "lineage": "uses productions",
+    "names": "tags aliases",
+    "metadata": "metadata",
+    "metrics": "metrics",
     "streams": "events",
     "references": "references",
 }
@@ -149,6 +166,45 @@ def pipelines_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
             yield {"pipeline": name, "version": number, "structure": structure.hex(), "seq": seq}
 
 
+def about(subject: Any) -> Row:
+    kind, name, id_ = subject
+    return {"kind": kind, "name": name or None, "id": id_.hex() or None}
+
+
+def labels_one_by_one(ledger: Any, upto: int) -> dict[str, dict[Any, Row]]:
+    """What stands of each kind of label, folded from the events alone."""
+    tags: dict[Any, Row] = {}
+    aliases: dict[Any, Row] = {}
+    metadata: dict[Any, Row] = {}
+    metrics: dict[Any, Row] = {}
+    for one in ledger.log.scan(0, upto):
+        match one.event:
+            case Tagged(subject, names):
+                tags |= {(subject, tag): {**about(subject), "tag": tag} for tag in names}
+            case Untagged(subject, names):
+                tags = {place: row for place, row in tags.items() if place not in {(subject, tag) for tag in names}}
+            case AliasSet(artifact, alias, content):
+                aliases[artifact, alias] = {"artifact": artifact, "alias": alias, "content": str(content)}
+            case AliasRemoved(artifact, alias):
+                aliases.pop((artifact, alias), None)
+            case Annotated(subject, noted):
+                for name, value in noted.items():
+                    metadata[subject, name] = {**about(subject), "key": name, "value": json.dumps(value)}
+            case AnnotationsRemoved(subject, names):
+                for name in names:
+                    metadata.pop((subject, name), None)
+            case MetricsLogged(subject):
+                for last in one.event.latest:
+                    before = metrics.get((subject, last.name), {"points": 0})["points"]
+                    seen = {"metric": last.name, "points": before + last.points, "step": last.step, "value": last.value}
+                    metrics[subject, last.name] = {**about(subject), **seen}
+    return {"tags": tags, "aliases": aliases, "metadata": metadata, "metrics": metrics}
+
+
+def labels_of(name: str) -> Callable[[Any, int], Iterator[Row]]:
+    return lambda ledger, upto: iter(labels_one_by_one(ledger, upto)[name].values())
+
+
 ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "events": events_one_by_one,
     "references": references_one_by_one,
@@ -162,6 +218,7 @@ ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "releases": releases_one_by_one,
     "evictions": evictions_one_by_one,
     "pipelines": pipelines_one_by_one,
+    **{name: labels_of(name) for name in ("tags", "aliases", "metadata", "metrics")},
 }
 
 
