@@ -149,7 +149,8 @@ def _undo_half_a_swap(path: Path, file: FormatFile) -> None:
 def _log_says(path: Path, file: FormatFile) -> int:
     """The format of the log in force, as it says itself; those made in a format don't."""
     with closing(_opened_alone(path, file)) as environment, environment.begin() as txn:
-        found = txn.get(_LOG_FORMAT_KEY, db=environment.databases[META])
+        meta = environment.databases.get(META)
+        found = None if meta is None else txn.get(_LOG_FORMAT_KEY, db=meta)
     return file.version if found is None else int(bytes(found))
 
 
