@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Iterator
 
 from ..client import foreseen_migration
-from .upkeep_kinds import Migration
 from .layout import Fields, Section, Table
 from .outcome import ExitCode
 from .output import Output
 from .past import opened_to_write
 from .progress import shown_progress
 from .units import size_text
+from .upkeep_kinds import Migration
 
 EXAMPLE = "lineal migrate --dry-run"
 
