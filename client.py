@@ -43,6 +43,8 @@ from .store import InForce, Store, entered, entered_store, open_store
 
 if TYPE_CHECKING:
     from .collection import Collection
+    from .directory import OldLog
+    from .migration import Foreseen
     from .repair import Repair
     from .verification import Verification
 
@@ -312,7 +314,7 @@ class Client(History):
             grace_s: How old a file must be that no commit has named: a batch may be about to.
 
         Raises:
-            Conflict: Another collection is under way.
+            Conflict: Another collection is under way, or a migration has kept an old log.
             BlobMissing, Corrupt: What a held value needs can't be told, as its manifest is damaged.
         """
         from .collection import collect
@@ -348,6 +350,16 @@ class Client(History):
         """Delete every projection and replay it from the log; give the log's end."""
         self.store.rebuild()
         return self.head
+
+    def drop_old_logs(self) -> list[OldLog]:
+        """Remove the logs of older formats that migrations have kept: from then on there is no way back."""
+        from .migration import drop_old_logs
+
+        return drop_old_logs(self.store.path)
+
+    def old_logs(self) -> list[OldLog]:
+        """The logs of older formats that migrations have kept; while there are any, nothing is collected."""
+        return self._opened.store.old_logs()
 
     def close(self) -> None:
         """Make everything submitted durable and let go of the store; closing twice is harmless."""
@@ -389,7 +401,8 @@ def open(
             used: a page with a flipped bit can end the process that maps it. Cost: a second for 100 MB of log.
 
     Raises:
-        StoreNotFound, NotAStore, FormatTooNew, LogCorrupt, Conflict: As `lineal.store.open_store` says.
+        StoreNotFound, NotAStore, FormatTooNew, FormatTooOld, LogCorrupt, StoreFull, Conflict: As
+            `lineal.store.open_store` says.
     """
     found = find_store(path)
     if check_structure:
@@ -398,6 +411,17 @@ def open(
         require_structure(found / LOG / DATA_FILE)
     store = open_store(found, read_only=read_only, create=create)
     return Client(InForce(store, read_only, allow_pickle))
+
+
+def foreseen_migration(path: str | os.PathLike[str] | None = None) -> Foreseen:
+    """What opening a store to write would do to its format first. Changes nothing.
+
+    Raises:
+        StoreNotFound, NotAStore, FormatTooNew: As `open` says.
+    """
+    from .migration import foreseen
+
+    return foreseen(find_store(path))
 
 
 def current() -> Client:

@@ -17,7 +17,7 @@ from .cas.files import MAP_FROM_BYTES
 from .cas.locks import only_collector
 from .cas.place import BlobKind
 from .cas.sweep import Swept, compact, foreseen, sweep
-from .errors import PinNotFound
+from .errors import Conflict, PinNotFound
 from .events.catalogue import ContentsEvicted, ContentsReleased, Event, PinAdded, PinRemoved, RunStarted
 from .events.codec import Envelope
 from .events.liveness import DECODED, Liveness
@@ -55,11 +55,13 @@ def collect(store: Store, retention: Retention | None, *, is_dry_run: bool, grac
     """Release what a policy lets go, then free what nothing holds.
 
     Raises:
-        Conflict: Another collection is under way.
+        Conflict: Another collection is under way, or a migration has kept an old log.
         BlobMissing, Corrupt: A manifest that is held can't be read, so that what it needs is not known.
     """
     at_us = now_us()
     before_us = at_us - grace // timedelta(microseconds=1)
+    if not is_dry_run:
+        _refuse_beside_old_logs(store)
     with only_collector(store.path):
         store.head()
         if not is_dry_run:
@@ -86,6 +88,16 @@ def collect(store: Store, retention: Retention | None, *, is_dry_run: bool, grac
             if compacts:
                 compact(store.blobs, guard, swept)
     return _collection(decided, swept, is_dry_run)
+
+
+def _refuse_beside_old_logs(store: Store) -> None:
+    """An old log is worth its files: nobody else says what it needs, and it can't be asked in its format for ever."""
+    for old in store.old_logs():
+        raise Conflict(
+            f"nothing is freed while the log of format {old.version} is kept, which may need it",
+            where=old.path,
+            hint="Once you won't go back, run `lineal migrate --drop-old`.",
+        )
 
 
 def release(store: Store, releases: Sequence[Event]) -> None:

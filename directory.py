@@ -6,20 +6,20 @@ No absolute path is kept inside, so a store may be moved, copied while idle, or 
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from .cas import DATABASES, BlobFiles, Changes, Environment
-from .cas.durable import sync_directory, write_durably
+from .cas.durable import sync_directory
 from .cas.environment import DATA_FILE
-from .cas.format_1 import upgrade_catalog
+from .cas.format import FORMAT_FILE, FormatFile, Known, read_format_file, write_format_file
 from .cas.locks import only_creator
-from .errors import FormatTooNew, FormatTooOld, LogCorrupt, NotAStore, StoreNotFound
+from .errors import FormatTooOld, LogCorrupt, NotAStore, StoreNotFound
 from .events.catalogue import StoreCreated
 from .events.codec import encode
 from .events.ids import EventId, StoreId
@@ -32,16 +32,26 @@ from .events.standing import META, databases_of
 DIRECTORY_NAME = ".lineal"
 ENVIRONMENT_VARIABLE = "LINEAL_STORE"
 FORMAT_VERSION = 2
-FORMAT_FILE, LOG = "FORMAT", "log"
+LOG = "log"
+NEW_LOG = f"{LOG}.new"
+"""The copy that a migration works on."""
+_OLD_LOG = re.compile(rf"{LOG}\.([1-9][0-9]*)")
+MIGRATING = "migrating"
+"""Required from before a migration swaps the logs until it is done."""
+KNOWN = Known("lineal", "store", FORMAT_VERSION, frozenset({MIGRATING}))
 _OWN_NAMES = frozenset(
-    {LOG, "blobs", "packs", "tmp", "quarantine", "projections", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"}
+    {LOG, NEW_LOG, "blobs", "packs", "tmp", "quarantine", "projections", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"}
 )
-_CONTENT_MAGIC = "lineal.cas"
-_UPGRADED_KEY = b"catalog/2"
 _MAP_SIZE_BYTES = 256 << 30
 NEW_STORE_BYTES = 1024 * 1024
 """More than a store takes, or its log, that has no events but its first."""
-_DATABASES = (*DATABASES, EVENTS, HASH_TREE, META, *(name for one in PROJECTIONS for name in databases_of(one.name)))
+DATABASES_OF_STORE = (
+    *DATABASES,
+    EVENTS,
+    HASH_TREE,
+    META,
+    *(name for one in PROJECTIONS for name in databases_of(one.name)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ def find_store(path: str | os.PathLike[str] | None = None) -> Path:
 
 def open_environment(path: Path, map_size_bytes: int, read_only: bool) -> Environment:
     """Open the store's database, with everything that is kept in it."""
-    return Environment(path / LOG, _DATABASES, map_size_bytes=map_size_bytes, read_only=read_only)
+    return Environment(path / LOG, DATABASES_OF_STORE, map_size_bytes=map_size_bytes, read_only=read_only)
 
 
 def require_log(path: Path) -> None:
@@ -114,28 +124,7 @@ def create_store(path: Path, time_us: int) -> None:
         _create_log(path, format_, time_us)
         for directory in (path / LOG, path, path.parent):
             sync_directory(directory)
-        write_durably(path / FORMAT_FILE, _format_text(format_))
-
-
-def migrate_store(path: Path) -> None:
-    """Bring a store of an older format to today's; one cut short is gone on with at the next opening.
-
-    FORMAT is written last: before, the rows may be of either format, and a note among them says which.
-    """
-    if _read_fields(path)["version"] >= FORMAT_VERSION:
-        return
-    with only_creator(path):
-        fields = _read_fields(path)
-        if fields["version"] >= FORMAT_VERSION:
-            return
-        require_log(path)
-        environment = open_environment(path, fields["map_size_bytes"], read_only=False)
-        try:
-            upgrade_catalog(environment, META, _UPGRADED_KEY)
-        finally:
-            environment.close()
-        BlobFiles(path).create()
-        write_durably(path / FORMAT_FILE, _format_text(_format_of(fields)))
+        _write_format(path, format_)
 
 
 def _make_directory(path: Path) -> None:
@@ -156,7 +145,7 @@ def _clear_unfinished_log(log: Path) -> None:
     if not log.exists():
         return
     try:
-        environment = Environment(log, _DATABASES, map_size_bytes=_MAP_SIZE_BYTES, read_only=False)
+        environment = Environment(log, DATABASES_OF_STORE, map_size_bytes=_MAP_SIZE_BYTES, read_only=False)
     except LogCorrupt:
         size_bytes = (log / DATA_FILE).stat().st_size if (log / DATA_FILE).exists() else 0
         has_facts = size_bytes > NEW_STORE_BYTES
@@ -187,18 +176,12 @@ def _create_log(path: Path, format_: Format, time_us: int) -> None:
 
 
 def _is_own(name: str) -> bool:
-    return name in _OWN_NAMES or name.startswith(f".{FORMAT_FILE}.")
+    return name in _OWN_NAMES or name.startswith(f".{FORMAT_FILE}.") or _OLD_LOG.fullmatch(name) is not None
 
 
-def _format_text(format_: Format) -> bytes:
-    fields = {
-        "magic": "lineal",
-        "version": FORMAT_VERSION,
-        "store": str(format_.store),
-        "required": [],
-        "map_size_bytes": format_.map_size_bytes,
-    }
-    return (json.dumps(fields, indent=2) + "\n").encode("ascii")
+def _write_format(path: Path, format_: Format) -> None:
+    others = {"store": str(format_.store), "map_size_bytes": format_.map_size_bytes}
+    write_format_file(path, KNOWN, FormatFile(FORMAT_VERSION, others=others))
 
 
 def read_format(path: Path) -> Format:
@@ -207,37 +190,51 @@ def read_format(path: Path) -> Format:
     Raises:
         NotAStore: There is none of ours.
         FormatTooNew: A newer version wrote it.
-        FormatTooOld: It waits for `migrate_store`.
+        FormatTooOld: It waits to be migrated.
     """
-    fields = _read_fields(path)
-    if fields["version"] < FORMAT_VERSION:
+    file = read_format_file(path, KNOWN)
+    if is_old(file):
         raise FormatTooOld(
-            f"the store has format {fields['version']}", where=path, hint="Open it once without read_only=True."
+            f"the store has format {file.version}, and has to be brought to format {FORMAT_VERSION} before it is read",
+            where=path,
+            hint="Run `lineal migrate`, or open it once without read_only=True; the old log is kept.",
         )
-    return _format_of(fields)
+    return format_of(file, path)
 
 
-def _format_of(fields: dict[str, Any]) -> Format:
-    return Format(StoreId(bytes.fromhex(fields["store"])), fields["map_size_bytes"])
+def is_old(file: FormatFile) -> bool:
+    """Whether a store has to be migrated, or its migration was cut short."""
+    return file.version < FORMAT_VERSION or MIGRATING in file.required
 
 
-def _read_fields(path: Path) -> dict[str, Any]:
-    place = path / FORMAT_FILE
+def format_of(file: FormatFile, path: Path) -> Format:
+    """What a store's FORMAT file says of it. Raises `NotAStore` if it says less than it must."""
     try:
-        fields: dict[str, Any] = json.loads(place.read_bytes())
-        if fields["magic"] == _CONTENT_MAGIC:
-            raise NotAStore("this is a content store", where=path, hint="Open it with lineal.cas.ContentStore.")
-        magic, version, required = fields["magic"], fields["version"], fields["required"]
-        if magic == "lineal" and (version > FORMAT_VERSION or required):
-            raise FormatTooNew(
-                f"the store has format {version} with features {required}; this Lineal knows format {FORMAT_VERSION}",
-                where=path,
-                hint="Install a newer Lineal.",
-            )
-        if magic == "lineal" and version >= 1:
-            bytes.fromhex(fields["store"])
-            fields["map_size_bytes"] = int(fields["map_size_bytes"])
-            return fields
+        return Format(StoreId(bytes.fromhex(file.others["store"])), int(file.others["map_size_bytes"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise NotAStore("its FORMAT file can't be read", where=place, hint="Restore it from a copy.") from error
-    raise NotAStore("its FORMAT file is not one of ours", where=place, hint="Give the path of a store.")
+        raise NotAStore(
+            "its FORMAT file can't be read", where=path / FORMAT_FILE, hint="Restore it from a copy."
+        ) from error
+
+
+class OldLog(NamedTuple):
+    """The log of an older format that a migration has kept."""
+
+    version: int
+    path: Path
+    size_bytes: int
+
+
+def kept_log(path: Path, version: int) -> Path:
+    """Where a migration keeps the log of a format."""
+    return path / f"{LOG}.{version}"
+
+
+def old_logs(path: Path) -> list[OldLog]:
+    """The logs that migrations have kept, oldest format first."""
+    found = [(int(match[1]), place) for place in path.iterdir() if (match := _OLD_LOG.fullmatch(place.name))]
+    return [OldLog(version, place, _size_bytes(place / DATA_FILE)) for version, place in sorted(found)]
+
+
+def _size_bytes(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .cas import Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import disk_errors
-from .cas.locks import only_rebuilder, unless_rebuilt
+from .cas.format import FORMAT_FILE, read_format_file
+from .cas.locks import only_rebuilder, unless_migrated, unless_rebuilt
 from .cas.process import ProcessStamp
 from .directory import (
-    FORMAT_FILE,
+    KNOWN,
     LOG,
     NEW_STORE_BYTES,
+    OldLog,
     create_store,
     find_store,
-    migrate_store,
+    is_old,
     not_found,
+    old_logs,
     open_environment,
     read_format,
     require_log,
@@ -66,11 +69,12 @@ class Store:
         self.path = path
         self.read_only = read_only
         if not read_only:
-            migrate_store(path)
-        self.format = read_format(path)
-        require_log(path)
+            _migrate(path)
+        with unless_migrated(path, is_reader=read_only):
+            self.format = read_format(path)
+            require_log(path)
+            self._env = open_environment(path, self.format.map_size_bytes, read_only)
         self._clock = clock
-        self._env = open_environment(path, self.format.map_size_bytes, read_only)
         self.blobs = BlobStore(self._env, BlobFiles(path))
         self.log = Log(self._env)
         self.hash_tree = HashTree(self._env, self.log, keeps=not read_only)
@@ -187,6 +191,13 @@ class Store:
     def append_within(self, changes: Changes, events: Sequence[Event]) -> None:
         """Append events that name no blobs in a transaction of `exclusively`, once in each."""
         _Append(self, events, ()).write(_Writer(self, changes))
+
+    def old_logs(self) -> list[OldLog]:
+        """The logs of older formats that migrations have kept: going back to one needs all the files that there were.
+
+        So collections free nothing while there are any.
+        """
+        return old_logs(self.path)
 
     def close(self) -> None:
         """Make what is queued durable, and let go of the store once all who opened it here have closed it."""
@@ -351,6 +362,13 @@ def _interruptions(newest: Callable[[bytes], Row | None]) -> list[RunInterrupted
     ]
 
 
+def _migrate(path: Path) -> None:
+    if is_old(read_format_file(path, KNOWN)):
+        from .migration import migrate_store  # Imported on use: hardly any opening has to.
+
+        migrate_store(path)
+
+
 _opened: dict[tuple[int, int], Store] = {}
 _opened_lock = threading.RLock()
 
@@ -367,8 +385,11 @@ def open_store(path: Path, *, read_only: bool = False, create: bool = True) -> S
         StoreNotFound: There is none, and none is to be made.
         NotAStore: The directory holds something else.
         FormatTooNew: A newer version wrote it.
+        FormatTooOld: It is to be read only, and an older version wrote it.
         LogCorrupt: Its log is damaged.
-        Conflict: This process has it open read-only already and now wants to write.
+        StoreFull: It is migrated, and there is no room for that.
+        Conflict: This process has it open read-only already and now wants to write; or it has to be migrated, and
+            another process has it open.
     """
     with _opened_lock, disk_errors(path, NEW_STORE_BYTES):
         if not (path / FORMAT_FILE).exists():

@@ -142,8 +142,18 @@ os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, 
 class Environment:
     """One LMDB environment with its named databases. Threads may share it; a forked child opens it anew."""
 
-    def __init__(self, directory: Path, databases: Sequence[str], *, map_size_bytes: int, read_only: bool) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        databases: Sequence[str],
+        *,
+        map_size_bytes: int,
+        read_only: bool,
+        is_alone: bool = False,
+    ) -> None:
         """Open the environment; make it, and databases that are missing, unless read-only.
+
+        Whoever makes sure that nobody else has it open may go without its locks, and touches no file if read-only.
 
         Raises:
             LogCorrupt: The file is truncated or is no LMDB file. It is checked before it is mapped,
@@ -153,6 +163,7 @@ class Environment:
         self._names = tuple(databases)
         self._map_size_bytes = map_size_bytes
         self.read_only = read_only
+        self._is_alone = is_alone
         self.gate = _Gate()
         self._is_inherited = False
         self._closed = False
@@ -167,7 +178,7 @@ class Environment:
     def _open(self) -> None:
         check_file(self._directory / DATA_FILE)
         try:
-            self._env = _open_largest(self._directory, self._map_size_bytes, self.read_only)
+            self._env = _open_largest(self._directory, self._map_size_bytes, self.read_only, self._is_alone)
             self._env.reader_check()
             # Taken anew in each transaction: a forked child opens the environment again, and has other handles.
             self.databases: Mapping[str, Any] = dict(self._opened())
@@ -214,9 +225,7 @@ class Environment:
                 "the store was opened read-only", where=self._directory, hint="Open it without read_only=True to write."
             )
         if write and self._found_identity() != self._identity:
-            raise StoreBroken(
-                "the store was moved or removed while it was open", where=self._directory, hint=_REOPEN_HINT
-            )
+            raise _moved(self._directory)
         try:
             return self._env.begin(write=write)
         except lmdb.ReadersFullError:
@@ -227,8 +236,11 @@ class Environment:
         """Leave the parent's handle alone but for closing it here: used in a child it would break both silently."""
         with _reopening:
             if self._is_inherited:
+                was = self._identity
                 self._env.close()
                 self._open()
+                if self._identity != was:
+                    raise _moved(self._directory)
                 self._is_inherited = False
 
     def _found_identity(self) -> tuple[int, int] | None:
@@ -335,9 +347,13 @@ class Changes:
         self._deletes.clear()
 
 
-def _open_largest(directory: Path, map_size_bytes: int, read_only: bool) -> lmdb.Environment:
+def _moved(directory: Path) -> StoreBroken:
+    return StoreBroken("the store was moved or removed while it was open", where=directory, hint=_REOPEN_HINT)
+
+
+def _open_largest(directory: Path, map_size_bytes: int, read_only: bool, is_alone: bool) -> lmdb.Environment:
     """Open with the wanted map, or with half of it and so on where address space is limited."""
-    writable = os.access(directory, os.W_OK)
+    locks = os.access(directory, os.W_OK) and not is_alone
     while True:
         try:
             return lmdb.open(
@@ -346,7 +362,7 @@ def _open_largest(directory: Path, map_size_bytes: int, read_only: bool) -> lmdb
                 max_dbs=_MAX_DATABASES,
                 max_readers=_MAX_READERS,
                 readonly=read_only,
-                lock=writable,
+                lock=locks,
                 create=not read_only,
                 writemap=False,
                 sync=True,

@@ -5,7 +5,6 @@ What a label is on is kept, with all below it; the rest goes at the next collect
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -15,15 +14,16 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import BlobMissing, Conflict, Corrupt, FormatTooNew, Invalid, NotAStore
+from ..errors import BlobMissing, Conflict, Corrupt, Invalid, NotAStore
 from .batch import Batch
 from .blob import Blob, read_manifest, walk
 from .compact import make_whole
 from .digest import Buffer, Digest
 from .directory import put_directory
-from .durable import sync_directory, write_durably
+from .durable import sync_directory
 from .environment import Changes, Environment
 from .files import BlobFiles
+from .format import FORMAT_FILE, FormatFile, Known, read_format_file, write_format_file
 from .locks import only_collector, only_creator
 from .place import BlobKind
 from .restore import restore
@@ -33,7 +33,8 @@ from .tree import Tree
 from .verification import Findings, verify_blobs
 
 FORMAT_VERSION = 1
-_FORMAT_FILE, _CATALOG, MAGIC = "FORMAT", "catalog", "lineal.cas"
+_CATALOG = "catalog"
+_KNOWN = Known("lineal.cas", "content store", FORMAT_VERSION)
 _KEPT = "kept"
 _MAP_SIZE_BYTES = 256 << 30
 _LABEL_MAX_BYTES = 500
@@ -270,12 +271,12 @@ def _environment(path: Path) -> Environment:
 
 def _create(path: Path) -> None:
     """Make the directory a store, FORMAT last; one that is a store already is only looked at."""
-    place = path / _FORMAT_FILE
+    place = path / FORMAT_FILE
     if not place.exists():
         path.mkdir(parents=True, exist_ok=True)
-        own = {_CATALOG, "blobs", "packs", "tmp", _FORMAT_FILE}
+        own = {_CATALOG, "blobs", "packs", "tmp", FORMAT_FILE}
         foreign = sorted(
-            name for name in os.listdir(path) if name not in own and not name.startswith(f".{_FORMAT_FILE}")
+            name for name in os.listdir(path) if name not in own and not name.startswith(f".{FORMAT_FILE}")
         )
         if foreign:
             raise NotAStore(
@@ -290,25 +291,5 @@ def _create(path: Path) -> None:
                 _environment(path).close()
                 for directory in (path / _CATALOG, path, path.parent):
                     sync_directory(directory)
-                write_durably(place, json.dumps({"magic": MAGIC, "version": FORMAT_VERSION}).encode())
-    _expect_format(place)
-
-
-def _is_own(name: str) -> bool:
-    return name in (_CATALOG, "blobs", "packs", "tmp", _FORMAT_FILE) or name.startswith(f".{_FORMAT_FILE}.")
-
-
-def _expect_format(place: Path) -> None:
-    try:
-        fields = json.loads(place.read_bytes())
-        magic, version = fields["magic"], int(fields["version"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise NotAStore("its FORMAT file can't be read", where=place, hint="Restore it from a copy.") from error
-    if magic != MAGIC:
-        raise NotAStore(
-            "its FORMAT file is not one of a content store",
-            where=place,
-            hint="Open it with lineal.open if it is a store.",
-        )
-    if version > FORMAT_VERSION:
-        raise FormatTooNew(f"the content store has format {version}", where=place, hint="Install a newer Lineal.")
+                write_format_file(path, _KNOWN, FormatFile(FORMAT_VERSION))
+    read_format_file(path, _KNOWN)

@@ -37,6 +37,7 @@ VERBS = {
     "recompute": ("run the step that makes an evicted artifact version again", ".recompute"),
     "repair": ("mend what is damaged, and say how to make the rest again", ".repair"),
     "repack": ("give a version's large buffers files of their own, to be mapped", ".repack"),
+    "migrate": ("bring a store of an older format to today's, and drop the old log when told", ".migrate"),
     "rebuild": ("replay the log into new indexes", ".rebuild"),
 }
 """Each verb's help and module. The module has ``EXAMPLE``, ``add_arguments`` and ``execute``."""

@@ -194,3 +194,19 @@ class Rebuild(TypedDict):
     path: str
     head_seq: int
     head_chain: str
+
+
+class Migration(TypedDict):
+    """A store brought to today's format, or about to be."""
+
+    kind: Literal["migration"]
+    v: Literal[1]
+    path: str
+    is_dry_run: bool
+    from_version: int
+    needed_bytes: int
+    """Room that it may take; 0 where the store has today's format already."""
+    kept: list[str]
+    """Where old logs are, or on a dry run are already."""
+    dropped: list[str]
+    """Where there are none any more, or on a dry run would be."""

@@ -27,7 +27,7 @@ from .pyarrow_streams import damage, read_schema
 _SHOWN_MAX_COLUMNS = 100
 
 
-class _Columns(Materializer[Any]):
+class Columns(Materializer[Any]):
     """Tables and batches."""
 
     def save(self, value: Any, parts: PartWriter) -> Plain:
@@ -46,16 +46,20 @@ class _Columns(Materializer[Any]):
         rows, start, stop = _range(head["rows"], selection)
         with damage():
             # Names are decoded where they are asked for: here, so that damage to them is found on loading.
-            numbers = _numbers(schema.names, selection)
+            numbers = columns_selected(schema.names, selection)
             reader = ArrayReader(parts, head.get("dictionaries"))
             columns = [reader.read(schema.field(number).type, f"{number}.", rows, start, stop) for number in numbers]
             if numbers != list(range(len(schema))):
                 schema = pa.schema([schema.field(number) for number in numbers], metadata=schema.metadata)
-            if not columns:
-                # Only a column can say how many rows there are.
-                nothing = pa.Array.from_buffers(pa.null(), stop - start, [None])
-                return self._of_columns([nothing], pa.schema([("", pa.null())], schema.metadata)).select([])
-            return self._of_columns(columns, schema)
+            return self.made(columns, schema, stop - start)
+
+    def made(self, columns: list[Any], schema: Any, rows: int) -> Any:
+        """Put so many rows of columns together."""
+        if not columns:
+            # Only a column can say how many rows there are.
+            nothing = pa.Array.from_buffers(pa.null(), rows, [None])
+            return self._of_columns([nothing], pa.schema([("", pa.null())], schema.metadata)).select([])
+        return self._of_columns(columns, schema)
 
     @abstractmethod
     def _of_columns(self, columns: list[Any], schema: Any) -> Any:
@@ -67,7 +71,7 @@ class _Columns(Materializer[Any]):
         return {"rows": value.num_rows, "columns": value.num_columns, "types": types}
 
 
-class Table(_Columns):
+class Table(Columns):
     """Tables, with their schema and its metadata."""
 
     format: ClassVar[str] = "pyarrow.Table/2"
@@ -76,7 +80,7 @@ class Table(_Columns):
         return pa.Table.from_arrays(columns, schema=schema)
 
 
-class RecordBatch(_Columns):
+class RecordBatch(Columns):
     """Record batches, with their schema and its metadata."""
 
     format: ClassVar[str] = "pyarrow.RecordBatch/2"
@@ -141,7 +145,8 @@ def _range(length: Any, selection: Selection) -> tuple[int, int, int]:
     return length, start, max(start, stop)
 
 
-def _numbers(names: list[str], selection: Selection) -> list[int]:
+def columns_selected(names: list[str], selection: Selection) -> list[int]:
+    """The numbers of the columns that are wanted. Raises `Invalid` if one is not there."""
     if selection.columns is None:
         return list(range(len(names)))
     numbers: list[int] = []

@@ -59,6 +59,11 @@ _BUILT_IN = {
     "pyarrow:RecordBatch": ("pyarrow.RecordBatch/2", "pyarrow.RecordBatch"),
     "pyarrow:Array": ("pyarrow.Array/2", "pyarrow.Array"),
     "pyarrow:ChunkedArray": ("pyarrow.ChunkedArray/2", "pyarrow.ChunkedArray"),
+    # Read for ever, though nothing is saved in them any more.
+    "pyarrow_1:Table1": ("pyarrow.Table/1", ""),
+    "pyarrow_1:RecordBatch1": ("pyarrow.RecordBatch/1", ""),
+    "pyarrow_1:Array1": ("pyarrow.Array/1", ""),
+    "pyarrow_1:ChunkedArray1": ("pyarrow.ChunkedArray/1", ""),
     "files:Files": ("lineal.file/1", "lineal.File"),
     "files:Directories": ("lineal.directory/1", "lineal.Directory"),
     "polars:DataFrame": ("polars.DataFrame/1", "polars.DataFrame"),

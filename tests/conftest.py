@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -38,6 +39,19 @@ def client(store_path: Path) -> Iterator[lineal.Client]:
     """A handle on a new store, which is also the one in force."""
     with lineal.open(store_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Callable[[int], Path]:
+    """A copy of the golden store of a format, as its time left it; ``golden/make.py`` says what is in it."""
+
+    def unpacked(version: int) -> Path:
+        path = tmp_path / f"golden-{version}"
+        with tarfile.open(Path(__file__).parent / "golden" / f"format-{version}.tar.xz") as packed:
+            packed.extractall(path, filter="tar")
+        return path
+
+    return unpacked
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,10 @@ ROOMS = {
     "materializers": Room("errors cas", never="argparse lmdb rich"),
     "directory": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "metrics": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
-    "store": Room("errors cas events directory metrics", never="cloudpickle numpy pandas pickle pyarrow rich"),
+    "migration": Room("errors cas events directory", never="cloudpickle numpy pandas pickle pyarrow rich"),
+    "store": Room(
+        "errors cas events directory metrics migration", never="cloudpickle numpy pandas pickle pyarrow rich"
+    ),
     "tables": Room("errors cas.digest events store", never="argparse cloudpickle lmdb pandas pickle rich"),
     "history": Room("errors cas events store materializers tables", never="argparse cloudpickle pickle rich"),
     "collection": Room(
@@ -53,7 +56,8 @@ ROOMS = {
     "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
     "pipeline": Room("errors cas events store materializers history", never="argparse curses http rich"),
     "client": Room(
-        "errors cas events directory store materializers history collection labels verification repair pipeline",
+        "errors cas events directory migration store materializers history collection labels verification repair "
+        "pipeline",
         never="argparse html http rich",
     ),
     "post_execution": Room("errors history client", never="argparse html http rich"),

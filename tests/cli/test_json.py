@@ -148,6 +148,7 @@ def test_heads_and_proofs_have_the_documented_fields(command: Command) -> None:
 def test_every_kind_is_tested() -> None:
     others = {
         "rebuild",
+        "migration",
         "repair",
         "damage",
         "orphan",

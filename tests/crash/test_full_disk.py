@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
-
-
-def can_mount() -> bool:
-    probe = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
-    return (
-        shutil.which("unshare") is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    )
-
+from mounting import can_mount
 
 FILLING = """
     import os, sys

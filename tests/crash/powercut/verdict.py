@@ -75,6 +75,10 @@ def _lost_facts(client: lineal.Client, owed: Owed) -> Iterator[str]:
             case {"released": content, "upto": upto}:
                 if _liveness(client).released_upto(Digest.parse(content)) < int(upto):
                     yield f"{content} was released and is held again"
+            case {"kept_log": digest}:
+                kept = client.path / "log.1" / "data.mdb"
+                if not kept.exists() or str(digest_of(kept.read_bytes())) != digest:
+                    yield "the log of the older format is not kept as it was"
             case {"copy": digest}:
                 if not any(str(digest_of(file.read_bytes())) == digest for file in _files(client)):
                     yield f"the only copy of {digest} is gone"

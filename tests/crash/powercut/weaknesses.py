@@ -6,14 +6,16 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lmdb
 
-from lineal import directory
+from lineal import migration
 from lineal.cas import BlobFiles, BlobStore, Changes, Digest, mending, sweep
 from lineal.cas.compact import Waste
+from lineal.cas.format import FormatFile, write_format_file
 from lineal.cas.pack import PackWriter
 from lineal.cas.place import Volume
 from lineal.cas.progress import Stage
@@ -136,18 +138,37 @@ def acknowledged_before_commit() -> None:
         setattr(Committer, waits, lambda *arguments: None)
 
 
-def migrated_after_format() -> None:
-    """Say that a store has today's format, and bring it there afterwards."""
-    real_write, real_upgrade = directory.write_durably, directory.upgrade_catalog
+def migrated_copy_not_synced() -> None:
+    """Put a migrated copy of the log in its place with its pages on the way."""
+    real = lmdb.open
 
-    def write(path: Path, data: bytes) -> None:
-        real_write(path, data)
-        environment = directory.open_environment(path.parent, 1 << 34, read_only=False)
-        real_upgrade(environment, directory.META, directory._UPGRADED_KEY)
-        environment.close()
+    def open_environment(path: str, **options: Any) -> lmdb.Environment:
+        return real(path, **{**options, "sync": not path.endswith("/log.new")})
 
-    directory.upgrade_catalog = lambda *arguments: None
-    directory.write_durably = write
+    lmdb.open = open_environment
+    _sync_only(lambda path, is_folder: "/log.new/" not in path)
+
+
+def kept_log_not_synced() -> None:
+    """Put a migrated copy in the log's place while the old log's second name is on the way."""
+    _sync_only(lambda path, is_folder: not path.endswith("/log.1"))
+
+
+def swap_not_synced() -> None:
+    """Say that a store has today's format while its log's name may still lead to the old one."""
+    _sync_only(lambda path, is_folder: not path.endswith("/log"))
+
+
+def swapped_after_format() -> None:
+    """Say that a store has today's format, and bring its log there afterwards."""
+    real_swap = migration._swap
+
+    def swap(path: Path, file: FormatFile) -> None:
+        write_format_file(path, migration.KNOWN, replace(file, version=migration.FORMAT_VERSION))
+        real_swap(path, replace(file, version=migration.FORMAT_VERSION))
+
+    migration._swap = swap
+    migration.kept_log = lambda path, version: path / "log.1"
 
 
 def files_removed_with_their_rows() -> None:
@@ -232,7 +253,10 @@ WEAKNESSES: dict[str, Callable[[], None]] = {
         facts_before_bytes,
         found_files_trusted,
         names_by_others_trusted,
-        migrated_after_format,
+        migrated_copy_not_synced,
+        kept_log_not_synced,
+        swap_not_synced,
+        swapped_after_format,
         files_removed_with_their_rows,
         files_removed_with_the_move,
         bad_files_renamed,

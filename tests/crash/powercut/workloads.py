@@ -216,10 +216,11 @@ def of_format_1(store: Path, acknowledge: Acknowledge) -> None:
     """Begin with a store of the first format."""
     filled(store, acknowledge)
     make_format_1(store)
+    acknowledge(kept_log=str(digest_of((store / "log" / "data.mdb").read_bytes())))
 
 
 def migrate(store: Path, acknowledge: Acknowledge) -> None:
-    """Open a store of an older format, and go on."""
+    """Open a store of an older format, which leaves the old log beside the new one, and go on."""
     with lineal.open(store) as client:
         acknowledge.saved(client, client.save(numbers(80, 5000), "after"))
 
