@@ -1,95 +1,132 @@
-"""Tables of what people and programs have noted: tags, aliases, metadata and the last values of metrics.
-
-Each row is decoded, with the event that made it, which takes as long as ten rows of another table.
-"""
+"""Tables of what was added to the record: tags, aliases, metadata, and the last value of each metric."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import msgpack
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ..events.log import Log
+from ..events.catalogue import AliasSet, Annotated, AnnotationsRemoved, MetricsLogged, Subject
 from ..events.projections import Metadata, Metrics, Names
-from .base import CODE, TIME, Batch, Definition, Source, columns
+from ..events.rows import framed
+from .base import CODE, TIME, Batch, Definition, Source, columns, seqs, times
 from .of_log import plain
-from .pages import row_pages
+from .packed import Cells, Positions, unreadable
+from .pages import Read, columns_of, events_at, fields_of, newest_seqs, row_pages
 
-Fields = Any
-"""The fields of the event that made a row."""
-Line = tuple[Any, ...]
-_SUBJECT = {"kind": CODE, "name": "string", "id": "string"}
+_SUBJECT: dict[str, Read] = {"kind": Cells.texts, "name": Cells.texts, "id": Cells.hexes}
 
 
-def _lines(
-    projection: str, table: str, schema: pa.Schema, read: Callable[[Any, Fields], Iterator[Line]], source: Source
-) -> Iterator[Batch]:
-    """A row for each line that the newest rows of a table's keys give, with the position of their events."""
-    log = Log(source.database)
-    for page in row_pages(source.database, projection, table, source.upto, newest=True):
-        found: list[Line] = []
-        for seq, value in zip(page.seqs.tolist(), page.values, strict=True):
-            row = msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass")
-            found += [(*line, seq) for line in read(row, log.get(seq).fields)]
-        if found:
-            yield {
-                field.name: pa.array(_readable(column), field.type)
-                for field, column in zip(schema, zip(*found, strict=True), strict=True)
-            }
+def _subject(record: Cells) -> Batch:
+    found = fields_of(record, Subject._fields, _SUBJECT)
+    return {"kind": found["kind"].dictionary_encode(), "name": _given(found["name"]), "id": _given(found["id"])}
 
 
-def _readable(column: tuple[Any, ...]) -> list[Any]:
-    """Texts as Arrow takes them: half a surrogate pair has no form there."""
-    return [one.encode("utf-8", "replace").decode() if isinstance(one, str) else one for one in column]
+def _given(texts: pa.Array) -> pa.Array:
+    """Texts, those that are empty missing."""
+    return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
-def _subject(fields: Fields) -> Line:
-    kind, name, id_ = fields.subject
-    return kind, name or None, id_.hex() or None
+def _subjects_at(source: Source, positions: Positions, types: Sequence[str]) -> Batch:
+    """The subjects of events of these types: a row's key may have no more than the digest of a long name."""
+    page, places = events_at(source.database, positions)
+    found = columns_of(page, types, {"subject": Cells.record})
+    if found is None or len(found.seq) != len(page.seqs):
+        raise unreadable("an index names an event of another kind")
+    return {name: column.take(pa.array(places)) for name, column in _subject(found.fields["subject"]).items()}
 
 
-def _tags(tags: list[str], fields: Fields) -> Iterator[Line]:
-    return ((*_subject(fields), tag) for tag in tags)
+def _tags(source: Source) -> Iterator[Batch]:
+    long: dict[bytes, str] = {}
+    for page in row_pages(source.database, Names.name, "s", source.upto, newest=True):
+        record = page.cells().entered()
+        has = record.booleans()
+        found = {**_subject(record.record()), "seq": seqs(page.seqs)}
+        if not long and any(key[1] == _DIGEST for key in page.keys):
+            long = _long_tags(source)
+        tags = [
+            long[key[1:34]] if key[1] == _DIGEST else key[2 : 2 + key[1]].decode("utf-8", "replace")
+            for key in page.keys
+        ]
+        yield {name: column.filter(has) for name, column in {"tag": pa.array(tags, pa.string()), **found}.items()}
 
 
-def _aliases(row: Any, fields: Fields) -> Iterator[Line]:
-    alias, content = row
-    if content is not None:
-        yield fields.artifact, alias, content.hex()
+_DIGEST = 0xFF
+"""First byte of a text in a key that is there as its digest."""
 
 
-def _metadata(row: Any, fields: Fields) -> Iterator[Line]:
-    if len(row) > 1:
-        yield *_subject(fields), row[0], json.dumps(plain(row[1]), ensure_ascii=False)
+def _long_tags(source: Source) -> dict[bytes, str]:
+    found: dict[bytes, str] = {}
+    for page in row_pages(source.database, Names.name, "t", source.upto, newest=False):
+        _, tags = page.cells().trailing_elements()
+        found |= {framed(tag): tag for tag in set(tags.texts().to_pylist()) if framed(tag)[0] == _DIGEST}
+    return found
 
 
-def _metrics(row: Any, fields: Fields) -> Iterator[Line]:
-    yield *_subject(fields), *row
+def _aliases(source: Source) -> Iterator[Batch]:
+    wanted: dict[str, Read] = {"artifact": Cells.texts, "alias": Cells.texts, "content": Cells.hexes}
+    for positions in newest_seqs(source.database, Names.name, "a", source.upto):
+        if positions.size:
+            page, _ = events_at(source.database, positions)
+            found = columns_of(page, [AliasSet.TYPE], wanted)
+            if found is not None:
+                yield {**found.fields, "seq": seqs(found.seq)}
 
 
-def _of(
-    name: str, projection: str, table: str, read: Callable[[Any, Fields], Iterator[Line]], /, **types: Any
-) -> Definition:
-    schema = columns(**types, seq="int64")
-    return Definition(name, schema, partial(_lines, projection, table, schema, read))
+def _metadata(source: Source) -> Iterator[Batch]:
+    for page in row_pages(source.database, Metadata.name, "m", source.upto, newest=True):
+        record = page.cells().entered()
+        key, value = record.texts(), record.raw()
+        found = {
+            **_subjects_at(source, page.seqs, (Annotated.TYPE, AnnotationsRemoved.TYPE)),
+            "key": key,
+            "value": pa.array(map(_json, value.to_pylist()), pa.string()),
+            "seq": seqs(page.seqs),
+        }
+        yield {name: column.filter(value.is_valid()) for name, column in found.items()}
 
 
-TAGS = _of("tags", Names.name, "t", _tags, **_SUBJECT, tag="string")
-ALIASES = _of("aliases", Names.name, "a", _aliases, artifact="string", alias="string", content="string")
-METADATA = _of("metadata", Metadata.name, "m", _metadata, **_SUBJECT, key="string", value="string")
-METRICS = _of(
+def _json(packed: bytes | None) -> str | None:
+    if packed is None:
+        return None
+    value = msgpack.unpackb(packed, strict_map_key=False, unicode_errors="surrogatepass")
+    return json.dumps(plain(value), ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+def _metrics(source: Source) -> Iterator[Batch]:
+    for page in row_pages(source.database, Metrics.name, "m", source.upto, newest=True):
+        record = page.cells().entered()
+        yield {
+            **_subjects_at(source, page.seqs, [MetricsLogged.TYPE]),
+            "metric": record.texts(),
+            "points": record.integers().arrow(),
+            "step": record.integers().arrow(),
+            "time": times(record.integers()),
+            "value": record.floats(),
+            "seq": seqs(page.seqs),
+        }
+
+
+TAGS = Definition("tags", columns(kind=CODE, name="string", id="string", tag="string", seq="int64"), _tags)
+ALIASES = Definition("aliases", columns(artifact="string", alias="string", content="string", seq="int64"), _aliases)
+METADATA = Definition(
+    "metadata", columns(kind=CODE, name="string", id="string", key="string", value="string", seq="int64"), _metadata
+)
+METRICS = Definition(
     "metrics",
-    Metrics.name,
-    "m",
+    columns(
+        kind=CODE,
+        name="string",
+        id="string",
+        metric="string",
+        points="int64",
+        step="int64",
+        time=TIME,
+        value="double",
+        seq="int64",
+    ),
     _metrics,
-    **_SUBJECT,
-    metric="string",
-    points="int64",
-    step="int64",
-    time=TIME,
-    value="float64",
 )

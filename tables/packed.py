@@ -189,6 +189,19 @@ class Cells:
         self._at = self._at + _SIZE_BYTES[head]
         return Integers(values, is_there)
 
+    def floats(self) -> pa.Array:
+        """Floating-point numbers, and integers as such; other values count as missing."""
+        head, at = self._turn(), self._at
+        whole = Cells(self._data, at).integers()
+        values, is_there = whole.values.astype(np.float64), whole.is_there
+        for code, kind in ((0xCA, ">f4"), (0xCB, ">f8")):
+            chosen = np.flatnonzero(head == code)
+            if chosen.size:
+                values[chosen] = self._numbers(at[chosen] + 1, kind)
+                is_there[chosen] = True
+        self._at = self._behind(at)
+        return pa.array(values, mask=~is_there)
+
     def booleans(self) -> pa.Array:
         """Truth values; others count as missing."""
         head = self._turn()

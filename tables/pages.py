@@ -94,6 +94,17 @@ def log_pages(
             yield _log_page(seqs, values)
 
 
+def events_at(database: Database, positions: Positions) -> tuple[LogPage, Positions]:
+    """The events at some positions, each once and in order; and for each position which of them it is."""
+    seqs, places = np.unique(positions, return_inverse=True)
+    with database.begin() as txn:
+        events = database.databases[EVENTS]
+        values = [txn.get(seq.to_bytes(8, "big"), db=events) for seq in seqs.tolist()]
+    if None in values:
+        raise LogCorrupt("an index names an event that is gone", hint="Run `lineal verify`.")
+    return _log_page(seqs, [bytes(value) for value in values if value is not None]), places
+
+
 def _may_be(types: Collection[str], values: list[bytes]) -> list[bool]:
     """Which rows of the log may be events of one of these types, by the first bytes that the types all have."""
     packed = [msgpack.packb(one) for one in (*types, *UPCASTS)]
