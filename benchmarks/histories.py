@@ -298,4 +298,5 @@ class History:
         values = tuple(self._chance.random() for _ in range(20))
         times_us = tuple(range(_BEGAN_US, _BEGAN_US + 20))
         column = facts.MetricColumn("loss", tuple(range(20)), times_us, values)
-        return [Moment((facts.MetricsLogged(subject, (column,)),))]
+        latest = facts.MetricPoint("loss", len(values), column.steps[-1], times_us[-1], values[-1])
+        return [Moment((facts.MetricsLogged(subject, (latest,), (column,)),))]

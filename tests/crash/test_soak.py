@@ -5,6 +5,7 @@ How long things take is printed beside a new store's times, not asserted.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def soak(folder: Path, events: int) -> None:
         assert {run.status for run in client.runs()} == {"completed", "failed"}
     bench_growth.show(bench_growth.measured(path, folder, turns=5), events)
     bench_growth.show_sizes(path)
+    shutil.rmtree(path)  # pytest would keep the last three.
+
+
+def test_a_history_is_what_a_replay_of_it_gives_and_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    assert list(History(1).moments(500)) == list(History(1).moments(500)) != list(History(2).moments(500))
+    with lineal.open(tmp_path / "store") as client:
+        appended = grow(client.store, History(1).moments(3000), 50)
+        assert client.head.seq == 1 + appended
+        kept = rows_digests(client.store)
+        client.rebuild()
+        assert rows_digests(client.store) == kept
+        assert client.verify().is_sound
 
 
 @pytest.mark.torture

@@ -8,8 +8,10 @@ from typing import Any
 
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
+from lineal.events.projections.names import version_key
 from lineal.events.projections.runs import RunRow
-from lineal.events.rows import RowReader, key
+from lineal.events.projections.subjects import subject_key
+from lineal.events.rows import RowReader, framed, key
 
 Said = dict[str, Any]
 """Answers by question, without the empty ones."""
@@ -52,6 +54,10 @@ class Answers:
         self.named: dict[bytes, list[int]] = defaultdict(list)
         self.holding: dict[bytes, int] = {}
         self.streams: dict[bytes, list[int]] = defaultdict(list)
+        self.tags: dict[facts.Subject, set[str]] = defaultdict(set)
+        self.aliases: dict[tuple[str, str], bytes] = {}
+        self.notes: dict[tuple[facts.Subject, str], Any] = {}
+        self.metrics: dict[tuple[facts.Subject, str], list[Any]] = {}
         for seq, event in enumerate(events, start=1):
             self._take(seq, event)
 
@@ -69,6 +75,7 @@ class Answers:
         self._take_run(event)
         self._take_step(seq, event)
         self._take_content(event)
+        self._take_label(event)
 
     def _take_run(self, event: Event) -> None:
         if isinstance(event, facts.RunStarted):
@@ -114,6 +121,25 @@ class Answers:
             case facts.ContentsEvicted(contents):
                 self.evicted.update(dict.fromkeys(contents, True))
 
+    def _take_label(self, event: Event) -> None:
+        if isinstance(event, facts.Tagged):
+            self.tags[event.subject] |= set(event.tags)
+        elif isinstance(event, facts.Untagged):
+            self.tags[event.subject] -= set(event.tags)
+        elif isinstance(event, facts.AliasSet):
+            self.aliases[event.artifact, event.alias] = event.content
+        elif isinstance(event, facts.AliasRemoved):
+            self.aliases.pop((event.artifact, event.alias), None)
+        elif isinstance(event, facts.Annotated):
+            self.notes |= {(event.subject, name): value for name, value in event.values.items()}
+        elif isinstance(event, facts.AnnotationsRemoved):
+            for name in event.keys:
+                self.notes.pop((event.subject, name), None)
+        elif isinstance(event, facts.MetricsLogged):
+            for name, points, *place in event.latest:
+                _, before, *_ = self.metrics.get((event.subject, name), (name, 0))
+                self.metrics[event.subject, name] = [name, before + points, *place]
+
     def held(self) -> set[bytes]:
         """The contents whose bytes must be there."""
         named = {content for content, seq in self.holding.items() if seq > self.released.get(content, (0,))[0]}
@@ -147,7 +173,23 @@ def asked_of_events(events: Sequence[Event]) -> Said:
     said |= {f"used {content.hex()}": found for content, found in plain.used.items()}
     said |= {f"named {content.hex()}": found for content, found in plain.named.items()}
     said |= {f"stream {stream.hex()}": found for stream, found in plain.streams.items()}
+    _say_labels(plain, said)
     return {question: answer for question, answer in said.items() if answer not in (None, [])}
+
+
+def _say_labels(plain: Answers, said: Said) -> None:
+    for subject, tags in plain.tags.items():
+        said[f"tags of {subject_key(subject).hex()}"] = sorted(tags)
+        for tag in tags:
+            said[f"tagged {tag} {subject_key(subject).hex()}"] = list(subject)
+    for (artifact, alias), content in plain.aliases.items():
+        said[f"{artifact}@{alias}"] = content
+        same = {one for (name, one), other in plain.aliases.items() if (name, other) == (artifact, content)}
+        said[f"aliases of {version_key(artifact, content).hex()}"] = sorted(same)
+    for (subject, name), value in plain.notes.items():
+        said[f"note {subject_key(subject).hex()} {name}"] = [name, value]
+    for (subject, name), latest in plain.metrics.items():
+        said[f"metric {subject_key(subject).hex()} {name}"] = latest
 
 
 class _Asked:
@@ -173,7 +215,7 @@ class _Asked:
 def asked_of_rows(rows: Callable[[str], RowReader]) -> Said:
     """The answers of projections, given their readers by name."""
     said: Said = {}
-    for ask in (_ask_runs, _ask_steps, _ask_artifacts, _ask_contents, _ask_edges):
+    for ask in (_ask_runs, _ask_steps, _ask_artifacts, _ask_contents, _ask_edges, _ask_labels):
         ask(lambda name: _Asked(rows(name)), said)
     return {question: answer for question, answer in said.items() if answer not in (None, [])}
 
@@ -237,6 +279,32 @@ def _ask_edges(of: Callable[[str], _Asked], said: Said) -> None:
         said[f"named {place[1:].hex()}"] = references.seqs(place)
     for place in streams.keys("s"):
         said[f"stream {place[2:].hex()}"] = streams.seqs(place)
+
+
+def _ask_labels(of: Callable[[str], _Asked], said: Said) -> None:
+    labels, notes, metrics = of("names"), of("metadata"), of("metrics")
+    for place in labels.keys("t"):
+        said[f"tags of {place[1:].hex()}"] = labels.latest(place)
+    for place in labels.keys("s"):
+        is_tagged, subject = labels.latest(place)
+        if is_tagged:
+            said[f"tagged {place[2 : 2 + place[1]].decode()} {subject_key(subject).hex()}"] = subject
+    for place in labels.keys("a"):
+        said[f"{_text(place[: 2 + place[1]])}@{labels.latest(place)[0]}"] = labels.latest(place)[1]
+    for place in labels.keys("v"):
+        said[f"aliases of {place.hex()}"] = labels.latest(place)
+    for place in notes.keys("m"):
+        row = notes.latest(place)
+        if len(row) > 1:
+            said[f"note {_without_last(place, row[0])} {row[0]}"] = row
+    for place in metrics.keys("m"):
+        row = metrics.latest(place)
+        said[f"metric {_without_last(place, row[0])} {row[0]}"] = row
+
+
+def _without_last(place: bytes, text: str) -> str:
+    """The subject in a key, which ends with a text."""
+    return place[1 : -len(framed(text))].hex()
 
 
 def _text(place: bytes) -> str:

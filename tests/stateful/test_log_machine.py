@@ -48,6 +48,9 @@ some_outputs = st.lists(outputs, max_size=2).map(tuple)
 times = st.just(1)
 function = st.just("m.f")
 failures = st.just(facts.Failure("ValueError", "boom", "trace"))
+short_names = st.sampled_from(["data", "ünïcode"])
+subjects = st.builds(facts.Subject, st.just("run"), st.just(""), runs) | st.just(facts.Subject("artifact", "data", b""))
+tags = st.lists(labels, max_size=2, unique=True).map(tuple)
 events = st.one_of(
     st.builds(
         facts.RunStarted,
@@ -83,7 +86,20 @@ events = st.one_of(
     st.builds(facts.PinAdded, labels, contents),
     st.builds(facts.PinRemoved, labels),
     st.builds(facts.ContentsReleased, st.lists(contents, max_size=4).map(tuple), st.just("old"), st.integers(1, 30)),
-    st.builds(facts.Tagged, st.builds(facts.Subject, st.just("run"), st.just(""), runs), st.just(("tag",))),
+    st.builds(facts.Tagged, subjects, tags),
+    st.builds(facts.Untagged, subjects, tags),
+    st.builds(facts.AliasSet, short_names, labels, contents),
+    st.builds(facts.AliasRemoved, short_names, labels),
+    st.builds(facts.Annotated, subjects, st.dictionaries(short_names, st.integers(0, 3), max_size=2)),
+    st.builds(facts.AnnotationsRemoved, subjects, st.lists(short_names, max_size=2, unique=True).map(tuple)),
+    st.builds(
+        facts.MetricsLogged,
+        subjects,
+        st.builds(facts.MetricPoint, short_names, st.integers(1, 3), st.integers(0, 9), times, st.just(0.5)).map(
+            lambda point: (point,)
+        ),
+        st.just(()),
+    ),
 )
 appends = st.lists(events, min_size=1, max_size=5)
 
