@@ -19,6 +19,7 @@ from .cas.store import stored_bytes
 from .directory import LOG, find_store
 from .errors import StoreClosed
 from .events.catalogue import ArtifactSaved, Output, Subject
+from .events.ids import Fingerprint
 from .events.log import Head
 from .events.merkle import TreeHead as TreeHead
 from .events.merkle import known_head
@@ -37,9 +38,10 @@ from .history import (
     check_name,
     newest_content,
 )
+from .in_force import InForce, entered, entered_store
 from .materializers import Previous
 from .materializers import save as save_value
-from .store import InForce, Store, entered, entered_store, open_store
+from .store import Store, open_store
 
 if TYPE_CHECKING:
     from .collection import Collection
@@ -345,6 +347,35 @@ class Client(History):
         from .pipeline.recompute import recompute
 
         return recompute(self._opened.writable(), self.artifact(reference), allow_pickle=self._reader.allow_pickle)
+
+    def declare_equivalent(
+        self, which: str | StepRunView | Fingerprint, same_as: str | StepRunView | Fingerprint, reason: str
+    ) -> None:
+        """Vouch that results of one fingerprint may be served for another; durable on return.
+
+        Runs that begin afterwards reuse the results of ``same_as`` where ``which`` is wanted and has none of its own,
+        and record so. It goes one way, and on: what is equivalent to ``same_as`` counts, too.
+
+        Args:
+            which: The one that is asked for: a fingerprint, or a step run that has it, also as ``run/step``.
+            same_as: The one that has results.
+            reason: Why that is right, for whoever asks later.
+
+        Raises:
+            RunNotFound, StepNotFound: There is no such step run, or none has executed for ``same_as``.
+            InvalidReference: They have one fingerprint, or a step run has none.
+        """
+        from .pipeline.equivalence import declare
+
+        declare(self.store, self, which, same_as, reason)
+
+    def revoke_equivalent(
+        self, which: str | StepRunView | Fingerprint, same_as: str | StepRunView | Fingerprint
+    ) -> None:
+        """Take back what `declare_equivalent` said; what was reused stays so. Raises `NotFound` if it said nothing."""
+        from .pipeline.equivalence import revoke
+
+        revoke(self.store, self, which, same_as)
 
     def rebuild(self) -> Head:
         """Delete every projection and replay it from the log; give the log's end."""

@@ -158,6 +158,10 @@ class Conflict(LinealError):
     """Somebody else was faster; read again and retry."""
 
 
+class StreamMoved(Conflict):
+    """A stream of the log has an event that the caller had not seen."""
+
+
 class Corrupt(LinealError):
     """Stored bytes are not what was written."""
 

@@ -7,12 +7,11 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .cas import Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import disk_errors
@@ -25,7 +24,6 @@ from .directory import (
     NEW_STORE_BYTES,
     OldLog,
     create_store,
-    find_store,
     is_old,
     not_found,
     old_logs,
@@ -33,17 +31,20 @@ from .directory import (
     read_format,
     require_log,
 )
-from .errors import Conflict, FormatTooOld, LinealError, LogCorrupt, StoreClosed
-from .events.catalogue import Event, RunInterrupted, StoreCreated, Subject
+from .errors import Conflict, FormatTooOld, Invalid, LinealError, LogCorrupt, StoreClosed
+from .events.catalogue import Event, Process, RunInterrupted, StoreCreated, Subject
 from .events.codec import Recorded
 from .events.committer import Committer, Ticket
 from .events.hash_tree import HashTree
 from .events.ids import EventId, StoreId
+from .events.known import Known
 from .events.log import Head, Log, LogWriter
+from .events.positions import LAG_MAX_EVENTS, Positions
 from .events.projections import Metrics
 from .events.projections.metrics import metric_key
 from .events.projections.runs import RunRow, Runs
-from .events.projector import NewestRows, Projector
+from .events.projections.streams import Streams
+from .events.projector import Projector
 from .events.rows import Row, RowReader, key
 from .events.tail import TailedReader
 from .events.timeline import Timeline
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     import lmdb
 
 _CHECKED_AT_OPEN_EVENTS = 100
-_KNOWN_MAX = 100_000
 
 
 def now_us() -> int:
@@ -83,7 +83,7 @@ class Store:
         self._committer = Committer(self._env, self._open_writer, self._limit_lag)
         self._submissions = itertools.count(1)
         self.metrics = MetricsBuffer(self.append, self.blobs, self._last_metric_step, clock)
-        self._known = _Known(0)
+        self._known = Known(0)
         self._users = 0
         self.until_closed = ExitStack()
         """What is let go of with the store."""
@@ -105,16 +105,40 @@ class Store:
         """The database, for those who verify or mend it."""
         return self._env
 
-    def append(self, events: Sequence[Event], blobs: Sequence[Blob] = (), *, after: Sequence[Ticket] = ()) -> Ticket:
+    def append(
+        self,
+        events: Sequence[Event],
+        blobs: Sequence[Blob] = (),
+        *,
+        after: Sequence[Ticket] = (),
+        ids: Sequence[EventId] | None = None,
+        expected: Mapping[bytes, int] | None = None,
+    ) -> Ticket:
         """Submit events with the receipts of the blobs they name; all are committed, or none.
 
         Returns at once; the ticket's `wait`, or `flush`, returns when they are durable.
         This process's readers of blobs see the small ones at once.
-        They are refused, with the same error, if a submission they come after has failed.
+
+        Args:
+            events: In the order in which they became true.
+            blobs: The receipts.
+            after: They are refused, with the same error, if a submission they come after has failed.
+            ids: One for each event. What the log has under its id already is left out, so that an append whose outcome
+                is unknown can be repeated; the ticket's ``places`` say where each is. By default they get new ones.
+            expected: By stream, the position of the last event seen in it, 0 for none. Where one went on, the ticket
+                raises `StreamMoved`; what the log has already, by their ids, is not refused again.
         """
-        submission = _Append(self, events, blobs, after)
-        if blobs:
-            self.blobs.announce(blobs, submission.number)
+        if ids is None and expected is None:
+            return self._submit(_Append(self, events, blobs, after))
+        if self._projector.lag(Streams.name) > LAG_MAX_EVENTS:
+            self._projector.catch_up(Streams.name)
+        conditional = _ConditionalAppend(self, events, blobs, after, ids, expected)
+        ticket = self._submit(conditional)
+        ticket.places = conditional.places
+        return ticket
+
+    def _submit(self, submission: _Append) -> Ticket:
+        submission.announce()
         try:
             return self._committer.submit(submission)
         except LinealError:  # Before it was queued: afterwards the committer settles it.
@@ -243,11 +267,12 @@ class Store:
             found = rows.latest(row_key)
             return None if found is None else found.row
 
-        if _interruptions(newest):
+        if _interruptions(newest, self._clock):
             with self._env.begin(write=True) as txn:
                 writer = self._open_writer(txn)
                 # Looked at anew under the write lock: another process may have been faster.
-                _Append(self, _interruptions(writer.projections.rows(Runs.name).latest), ()).write(writer)
+                found = _interruptions(writer.projections.rows(Runs.name).latest, self._clock)
+                _Append(self, found, ()).write(writer)
                 writer.flush()
 
     def _rebuild_outdated(self) -> None:
@@ -271,16 +296,24 @@ class Store:
 class _Writer:
     """One write transaction: what is appended to the log in it, and the rows that follow."""
 
-    __slots__ = ("_known", "_store", "changes", "found", "log", "projections")
+    __slots__ = ("_known", "_positions", "_store", "changes", "found", "log", "projections")
 
     def __init__(self, store: Store, changes: Changes) -> None:
         self.changes = changes
         self._store = store
         self._known = store._known.after(changes.txn.id())
-        store._known = _Known(0)
+        store._known = Known(0)
         self.found = self._known.blobs
         self.log = LogWriter(changes)
         self.projections = store._projector.writer(changes, self._known.rows)
+        self._positions: Positions | None = None
+
+    @property
+    def positions(self) -> Positions:
+        """Where events are; made for those who ask."""
+        if self._positions is None:
+            self._positions = Positions(self.changes)
+        return self._positions
 
     def flush(self) -> None:
         self.changes.flush()
@@ -289,46 +322,35 @@ class _Writer:
         self._store._known = self._known
 
 
-class _Known:
-    """What a committed transaction has learned, for the next one to use if nobody has committed in between.
-
-    LMDB numbers transactions that change something one by one, so the number tells.
-    """
-
-    __slots__ = ("blobs", "number", "rows")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.blobs: set[bytes] = set()
-        """Digests that are in the catalog."""
-        self.rows: NewestRows = {}
-
-    def after(self, number: int) -> _Known:
-        """What is known in the transaction of this number."""
-        entries = len(self.blobs) + sum(len(rows) for rows in self.rows.values())
-        if number != self.number + 1 or entries > _KNOWN_MAX:
-            return _Known(number)
-        self.number = number
-        return self
-
-
 class _Append:
     """Events and their blobs on the way into one transaction."""
 
     __slots__ = ("_after", "_blobs", "_bodies", "_events", "_store", "number", "size_bytes")
 
     def __init__(
-        self, store: Store, events: Sequence[Event], blobs: Sequence[Blob], after: Sequence[Ticket] = ()
+        self,
+        store: Store,
+        events: Sequence[Event],
+        blobs: Sequence[Blob],
+        after: Sequence[Ticket] = (),
+        ids: Sequence[EventId] | None = None,
     ) -> None:
         self._store = store
         self._after = after
         self._blobs = blobs
         time_us = store._clock()
         origin = store.id
-        self._events = [Recorded(event, EventId.new(), time_us, origin) for event in events]
+        if ids is None:
+            self._events = [Recorded(event, EventId.new(), time_us, origin) for event in events]
+        else:
+            self._events = [Recorded(event, id_, time_us, origin) for event, id_ in zip(events, ids, strict=True)]
         self._bodies = [recorded.body for recorded in self._events]
         self.size_bytes = sum(map(len, self._bodies)) + sum(len(blob.inline or b"") for blob in blobs)
         self.number = next(store._submissions)
+
+    def announce(self) -> None:
+        if self._blobs:
+            self._store.blobs.announce(self._blobs, self.number)
 
     def check(self, writer: _Writer) -> None:
         for ticket in self._after:
@@ -352,14 +374,52 @@ class _Append:
             self._store.blobs.settle(self._blobs, self.number)
 
 
-def _interruptions(newest: Callable[[bytes], Row | None]) -> list[RunInterrupted]:
-    """What is to be said of the runs that read as running but whose process is dead."""
+class _ConditionalAppend(_Append):
+    """An append that leaves out what the log has, and that is refused where a stream went on."""
+
+    __slots__ = ("_expected", "places")
+
+    def __init__(
+        self,
+        store: Store,
+        events: Sequence[Event],
+        blobs: Sequence[Blob],
+        after: Sequence[Ticket],
+        ids: Sequence[EventId] | None,
+        expected: Mapping[bytes, int] | None,
+    ) -> None:
+        if ids is not None and not len(events) == len(ids) == len(set(ids)):
+            raise Invalid(f"{len(events)} events need as many ids, each another", hint="Make them with EventId.new().")
+        super().__init__(store, events, blobs, after, ids)
+        self._expected = {} if expected is None else expected
+        self.places: list[int] = []
+        """Where each event is, once the ticket is done."""
+
+    def check(self, writer: _Writer) -> None:
+        found = [writer.positions.of(recorded.id) for recorded in self._events]
+        if not found or None in found:
+            writer.positions.require(self._expected)
+        pairs = list(zip(self._events, self._bodies, found, strict=True))
+        self._events = [recorded for recorded, _, seq in pairs if seq is None]
+        self._bodies = [body for _, body, seq in pairs if seq is None]
+        super().check(writer)
+        after = writer.log.head.seq
+        self.places += [seq or (after := after + 1) for seq in found]
+
+
+def _interruptions(newest: Callable[[bytes], Row | None], clock: Callable[[], int]) -> list[RunInterrupted]:
+    """What is to be said of the runs that read as running but whose process is dead, or is taken for it."""
     running = [RunRow.of(newest(key("r", run))) for run in newest(key("l")) or []]
-    return [
-        RunInterrupted(run.run, f"process {run.process.pid} on {run.process.host} died")
-        for run in running
-        if not ProcessStamp(*run.process).is_alive()
-    ]
+    if not running:
+        return []
+    at_us = clock()
+    dead = [run for run in running if not ProcessStamp(*run.process).is_taken_for_alive(run.lease_until_us, at_us)]
+    return [RunInterrupted(run.run, _reason(run.process)) for run in dead]
+
+
+def _reason(process: Process) -> str:
+    what = "died" if ProcessStamp(*process).is_of_this_host else "has not renewed its lease"
+    return f"process {process.pid} on {process.host} {what}"
 
 
 def _migrate(path: Path) -> None:
@@ -407,45 +467,6 @@ def open_store(path: Path, *, read_only: bool = False, create: bool = True) -> S
             raise Conflict("this process has the store open read-only", where=path, hint="Close that handle first.")
         store._users += 1
         return store
-
-
-class InForce(NamedTuple):
-    """The store that pipelines and the functions of the package use, and how it was opened."""
-
-    store: Store
-    read_only: bool
-    allow_pickle: bool
-
-    def writable(self) -> Store:
-        """The store, to write to. Raises `StoreClosed` if it was opened for reading only."""
-        if self.read_only:
-            raise StoreClosed(
-                "the store was opened read-only", where=self.store.path, hint="Open it without read_only=True."
-            )
-        return self.store
-
-
-_enclosing: ContextVar[InForce | None] = ContextVar("lineal_store", default=None)
-
-
-@contextmanager
-def entered(opened: InForce) -> Iterator[None]:
-    """Make a store the one in force, in this thread or task."""
-    token = _enclosing.set(opened)
-    try:
-        yield
-    finally:
-        _enclosing.reset(token)
-
-
-def entered_store() -> InForce | None:
-    """The store entered, if any."""
-    return _enclosing.get()
-
-
-def current_store() -> InForce:
-    """The store entered, else the one found, made if need be."""
-    return _enclosing.get() or InForce(open_store(find_store()), read_only=False, allow_pickle=True)
 
 
 @atexit.register

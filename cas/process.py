@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+CLOCK_SKEW_US = 30_000_000
+"""How far the clocks of hosts may be apart before one takes a live process of another for dead."""
+
+_FIRST_NAMESPACE = "pid:[4026531836]"
+"""Linux's PROC_PID_INIT_INO: the namespace of pids that containers are not in."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessStamp:
     """Names one process for good: a reused pid, a reboot or another machine gives another stamp."""
 
     host: str
+    """Name of the host, and of the namespace of pids where that is not the first one: what pids are told apart in."""
     boot: str
     """Kernel's boot id; empty where the system has none."""
     pid: int
@@ -35,6 +42,20 @@ class ProcessStamp:
             return _start_ticks(self.pid) == self.start_ticks
         return _pid_exists(self.pid)
 
+    def is_taken_for_alive(self, lease_until_us: int | None, now_us: int) -> bool:
+        """Whether others have to reckon with it: on its own host if it is alive, elsewhere until its lease has run out.
+
+        The lease was written by another clock, so `CLOCK_SKEW_US` is added. Without one, nothing tells on another host.
+        """
+        if lease_until_us is None or self.is_of_this_host:
+            return self.is_alive()
+        return now_us < lease_until_us + CLOCK_SKEW_US
+
+    @property
+    def is_of_this_host(self) -> bool:
+        """Whether this host can tell if it is alive."""
+        return self.host == self.current().host
+
     @property
     def token(self) -> str:
         """The stamp as part of a file name; `from_token` reads it."""
@@ -56,7 +77,16 @@ def _stamp_of(pid: int) -> ProcessStamp:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         boot = ""
-    return ProcessStamp(os.uname().nodename, boot, pid, _start_ticks(pid))
+    return ProcessStamp(_host(), boot, pid, _start_ticks(pid))
+
+
+def _host() -> str:
+    name = os.uname().nodename
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return name
+    return name if namespace == _FIRST_NAMESPACE else f"{name}/{namespace}"
 
 
 def _start_ticks(pid: int) -> int:

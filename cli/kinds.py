@@ -94,6 +94,19 @@ class Failure(TypedDict):
     traceback: str
 
 
+class Difference(TypedDict):
+    """An output that came out otherwise than before, from the same code and inputs."""
+
+    output: str
+    first_step: str
+    """Id of the step run that gave the other one."""
+    first_run_name: str
+    first: str
+    """Its content."""
+    again: str
+    """The content that this step run gave."""
+
+
 class StepDetail(TypedDict):
     """A step run in full."""
 
@@ -108,6 +121,12 @@ class StepDetail(TypedDict):
     parameters: dict[str, Any]
     outputs: dict[str, ArtifactVersion]
     failure: Failure | None
+    cpu_s: float | None
+    """Processor time of the step's thread; None if it did not execute."""
+    peak_memory_bytes: int | None
+    """The most that its process had resident until its end."""
+    divergence: list[Difference]
+    """Outputs that differ from those of an earlier step run of the same fingerprint."""
     log: str
     annotations: dict[str, Any]
     metrics: dict[str, Metric]

@@ -80,7 +80,8 @@ def event_row(event: Event) -> Row:
 
 def _what(payload: dict[str, Any]) -> str:
     words = [_subject(payload)] if "run" in payload else []
-    words += [form(payload[name]) for name, form in _FORMS.items() if payload.get(name)]
+    forms = _FORMS if words else _OF_NO_RUN | _FORMS
+    words += [form(payload[name]) for name, form in forms.items() if payload.get(name)]
     return " ".join(words) or NOTHING
 
 
@@ -124,3 +125,13 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "because": lambda because: f"because {because}",
 }
 """How the fields of an event that say most are put, in this order."""
+
+_OF_NO_RUN: dict[str, Callable[[Any], str]] = {
+    "environment": lambda digest: digest[:ID_DIGITS],
+    "code": lambda digest: digest[:ID_DIGITS],
+    "fingerprint": lambda fingerprint: fingerprint[:ID_DIGITS],
+    "same_as": lambda fingerprint: f"as {fingerprint[:ID_DIGITS]}",
+    "by": lambda run: f"by {run[:ID_DIGITS]}",
+    "function": lambda function: f"of {function}",
+}
+"""Those that only say most of an event that is of no run; before the others."""

@@ -25,6 +25,7 @@ from .kinds import (
     Artifact,
     ArtifactVersion,
     ArtifactVersionDetail,
+    Difference,
     Event,
     Eviction,
     Failure,
@@ -115,6 +116,7 @@ def step_detail(step: StepRunView) -> StepDetail:
     failure: Failure | None = None
     if raised is not None:
         failure = {"type": raised.type, "message": raised.message, "traceback": raised.traceback}
+    resources = step.resources
     return {
         "kind": "step-detail",
         "v": 1,
@@ -126,6 +128,9 @@ def step_detail(step: StepRunView) -> StepDetail:
         "parameters": json_value(step.shown_parameters),
         "outputs": {name: version_record(version) for name, version in step.outputs.items()},
         "failure": failure,
+        "cpu_s": None if resources is None else resources.cpu_us / 1_000_000,
+        "peak_memory_bytes": None if resources is None else resources.peak_memory_bytes,
+        "divergence": _differences(step),
         "log": step.log,
         "annotations": json_value(step.annotations),
         "metrics": metric_records(step),
@@ -143,6 +148,23 @@ def metric_records(of: View) -> dict[str, Metric]:
         }
         for name, metric in of.metrics.items()
     }
+
+
+def _differences(step: StepRunView) -> list[Difference]:
+    seen = step.divergence
+    if seen is None:
+        return []
+    first = seen.first
+    return [
+        {
+            "output": one.output,
+            "first_step": str(first.id),
+            "first_run_name": first.run.name,
+            "first": str(one.first),
+            "again": str(one.again),
+        }
+        for one in seen.differences
+    ]
 
 
 def version_record(version: ArtifactVersionView) -> ArtifactVersion:

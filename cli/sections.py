@@ -9,6 +9,7 @@ from .artifacts import VERSION_COLUMNS, version_row
 from .kinds import (
     ArtifactVersion,
     ArtifactVersionDetail,
+    Difference,
     Metric,
     PipelineDetail,
     PipelineVersion,
@@ -60,6 +61,10 @@ def of_step(detail: StepDetail) -> Iterator[Section]:
     ]
     if step["reuses"] is not None:
         pairs.append(("reused from", _step_reference(step["reuses"], step["reuses_run_name"])))
+    if detail["cpu_s"] is not None:
+        pairs.append(("cpu", duration_text(detail["cpu_s"])))
+    if detail["peak_memory_bytes"] is not None:
+        pairs.append(("memory", f"{size_text(detail['peak_memory_bytes'])} at most, in its process"))
     yield Fields("", [*pairs, *labels_fields(step)])
     yield Block("documentation", detail["docstring"] or "")
     yield _versions("inputs", "parameter", detail["inputs"])
@@ -67,6 +72,7 @@ def of_step(detail: StepDetail) -> Iterator[Section]:
     yield _versions("outputs", "output", detail["outputs"])
     yield _values("annotations", detail["annotations"])
     yield _metrics(detail["metrics"])
+    yield Table("divergence", ("output", "gave", "gave before", "in"), map(_difference_row, detail["divergence"]))
     failure = detail["failure"]
     if failure is not None:
         yield Fields("failure", [("type", failure["type"]), ("message", failure["message"])])
@@ -150,6 +156,11 @@ def _metrics(metrics: Mapping[str, Metric]) -> Table:
         for name, metric in metrics.items()
     )
     return Table("metrics", ("metric", "last", "step", "points", "logged"), rows)
+
+
+def _difference_row(one: Difference) -> Row:
+    before = _step_reference(one["first_step"], one["first_run_name"])
+    return one["output"], one["again"][:ID_DIGITS], one["first"][:ID_DIGITS], before
 
 
 def _versions(title: str, label: str, versions: Mapping[str, ArtifactVersion]) -> Table:

@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..errors import Conflict, LinealError, StoreBroken, StoreClosed
@@ -60,7 +60,7 @@ class Submission(Protocol[_Wc]):
 class Ticket:
     """A submission's claim on its outcome."""
 
-    __slots__ = ("_committer", "_submission", "done", "error", "number")
+    __slots__ = ("_committer", "_submission", "done", "error", "number", "places")
 
     def __init__(self, committer: Committer[Any], submission: Submission[Any], number: int) -> None:
         self._committer = committer
@@ -68,6 +68,8 @@ class Ticket:
         self.number = number
         self.done = False
         self.error: BaseException | None = None
+        self.places: Sequence[int] = ()
+        """Where what was submitted is once it is durable, in a submission that can tell."""
 
     def wait(self) -> None:
         """Return when the submission is durable; raise what made it fail."""

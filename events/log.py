@@ -220,6 +220,11 @@ class LogWriter:
         with changes.cursor(EVENTS) as cursor:
             self._head = _head(cursor)
 
+    @property
+    def head(self) -> Head:
+        """The end of the log, with what was appended here."""
+        return self._head
+
     def append(self, body: bytes) -> Head:
         """Append an encoded event; give its place."""
         seq, chain = self._head

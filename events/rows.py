@@ -114,7 +114,7 @@ class RowWriter:
         newest = self._newest.get(row_key, self)
         if newest is not self:
             return newest
-        found = newest_at(self._reading(), row_key, _LAST_STAMP)
+        found = newest_at(self._reading(), row_key)
         if found is None:
             return None
         self._newest[row_key] = found.row
@@ -194,7 +194,7 @@ class RowReader:
         return keys
 
 
-def newest_at(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes) -> Stamped | None:
+def newest_at(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes = _LAST_STAMP) -> Stamped | None:
     """The newest row of a key, stamped no later than this."""
     if not _seek_back(cursor, row_key + last_stamp):
         return None

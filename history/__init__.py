@@ -16,6 +16,7 @@ from .retention import Plan, Retention, Verdict
 from .views import (
     ArtifactVersionView,
     ArtifactView,
+    Divergence,
     PipelineVersionView,
     PipelineView,
     RunView,
@@ -29,6 +30,7 @@ __all__ = [
     "SUBJECT_KINDS",
     "ArtifactVersionView",
     "ArtifactView",
+    "Divergence",
     "Eviction",
     "History",
     "Hold",

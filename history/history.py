@@ -196,7 +196,9 @@ class History:
                 if view.status == status and pipeline in (None, view.pipeline.name):
                     yield view
         if status != RUNNING:
-            yield from self._listed(key("e", status) if pipeline is None else key("q", pipeline, status))
+            ended = self._listed(key("e", status) if pipeline is None else key("q", pipeline, status))
+            # Of all ends, only that a run was interrupted can turn out wrong, and then be right after all.
+            yield from ended if status != INTERRUPTED else dict.fromkeys(run for run in ended if run.status == status)
 
     def run(self, reference: str | RunId) -> RunView:
         """A run by its name, its id, or the beginning of its id (four or more hex digits).

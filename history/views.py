@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -17,8 +17,11 @@ from ..cas.digest import Digest
 from ..cas.process import ProcessStamp
 from ..errors import ArtifactNotFound, LogCorrupt, RunNotFound, StepNotFound
 from ..events.catalogue import (
+    Difference,
+    DivergenceSeen,
     Failure,
     Input,
+    Resources,
     RunStarted,
     StepCompleted,
     StepFailed,
@@ -245,6 +248,20 @@ class StepRunView(Labelled):
         return event.failure if isinstance(event, StepFailed) else None
 
     @property
+    def resources(self) -> Resources | None:
+        """What its execution took of the machine; None if it did not execute, or an older version recorded it."""
+        return getattr(self._event, "resources", None)
+
+    @property
+    def divergence(self) -> Divergence | None:
+        """How its outputs differ from what an earlier step run of the same fingerprint gave; None if they don't."""
+        found = self._reader.rows("steps").latest(key("d", self.id.run, self.id.step))
+        event = None if found is None else self._reader.event(found.seq).event
+        if not isinstance(event, DivergenceSeen):
+            return None
+        return Divergence(StepRunView(self._reader, event.first), event.differences)
+
+    @property
     def log(self) -> str:
         """What it printed to stdout and stderr, in order."""
         digest = getattr(self._event, "log", None)
@@ -261,6 +278,15 @@ class StepRunView(Labelled):
 
     def __repr__(self) -> str:
         return f"<StepRun {self.name} {self.status}>"
+
+
+class Divergence(NamedTuple):
+    """What one fingerprint has given twice, differently: something that it doesn't know of decides, too."""
+
+    first: StepRunView
+    """The step run that gave the first result."""
+    differences: tuple[Difference, ...]
+    """The outputs that differ."""
 
 
 class RunView(Labelled):
@@ -309,9 +335,10 @@ class RunView(Labelled):
     def status(self) -> str:
         """running, completed, failed, cancelled or interrupted."""
         row = self._row
-        if row.status == RUNNING and self._reader.sees_the_dead and not ProcessStamp(*row.process).is_alive():
-            return INTERRUPTED
-        return row.status
+        if row.status != RUNNING or not self._reader.sees_the_dead:
+            return row.status
+        is_alive = ProcessStamp(*row.process).is_taken_for_alive(row.lease_until_us, self._reader.now_us)
+        return RUNNING if is_alive else INTERRUPTED
 
     @property
     def message(self) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ..cas.digest import Digest
+from collections.abc import Iterator, Sequence
+
 from ..events.catalogue import StepCompleted
 from ..events.ids import Fingerprint
-from ..events.projections import Cache
+from ..events.projections import Cache, Causes
 from ..events.projections.cache import Reusable
 from ..events.rows import key
 from ..store import Store
@@ -18,20 +19,52 @@ class StepCache:
     """
 
     def __init__(self, store: Store) -> None:
+        """Look up in a store; where no equivalence was declared by now, none is looked for later."""
         self._store = store
         self._rows = store.committed_rows(Cache.name)
+        self._causes = store.committed_rows(Causes.name)
+        self._has_equivalences = bool(self._causes.keys(key("q"), 1))
         self._on_their_way: dict[Fingerprint, Reusable] = {}
 
     def announce(self, fingerprint: Fingerprint, completed: Reusable) -> None:
         """Let later steps of the run find what is not committed yet."""
         self._on_their_way[fingerprint] = completed
 
-    def find(self, fingerprint: Fingerprint) -> Reusable | None:
-        """The newest step run of this fingerprint whose outputs can all be loaded."""
-        found = self._on_their_way.get(fingerprint) or self._committed(fingerprint)
-        if found is None or not all(self._holds(output.content) for output in found.outputs):
-            return None
-        return found
+    def newest(self, fingerprint: Fingerprint) -> Reusable | None:
+        """The newest step run that executed for this fingerprint, whether its outputs are still there or not."""
+        return self._on_their_way.get(fingerprint) or self._committed(fingerprint)
+
+    def served(self, fingerprint: Fingerprint, newest: Reusable | None, outputs: Sequence[str]) -> Reusable | None:
+        """What a fingerprint can be served from: its newest step run, else that of one declared to be equivalent.
+
+        Args:
+            fingerprint: What is asked for.
+            newest: What `newest` gives for it.
+            outputs: Names of the outputs: what is declared to be equivalent must have them, too.
+        """
+        if newest is not None and self._holds(newest):
+            return newest
+        if self._has_equivalences:
+            for other in self._equivalent(fingerprint):
+                found = self.newest(other)
+                if found is not None and [one.name for one in found.outputs] == [*outputs] and self._holds(found):
+                    return found
+        return None
+
+    def is_slow(self, function: str) -> bool:
+        """Whether an execution of this function has taken `SLOW_US` or more."""
+        return self._rows.latest(key("s", function)) is not None
+
+    def _equivalent(self, fingerprint: Fingerprint) -> Iterator[Fingerprint]:
+        """The fingerprints that may be served for one, those of these included; the nearest first."""
+        seen, waiting = {bytes(fingerprint)}, [bytes(fingerprint)]
+        for one in waiting:
+            found = self._causes.latest(key("q", one))
+            for other, _reason in [] if found is None else found.row:
+                if other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+                    yield Fingerprint(other)
 
     def _committed(self, fingerprint: Fingerprint) -> Reusable | None:
         found = self._rows.latest(key("f", fingerprint))
@@ -41,5 +74,5 @@ class StepCache:
         assert isinstance(event, StepCompleted)
         return Reusable.of(event)
 
-    def _holds(self, content: Digest) -> bool:
-        return self._store.blobs.holds(content)
+    def _holds(self, found: Reusable) -> bool:
+        return all(self._store.blobs.holds(output.content) for output in found.outputs)

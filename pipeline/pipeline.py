@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from ..errors import InvalidPipeline
 from ..history import Reader, RunView, check_name
-from ..store import current_store
+from ..in_force import current_store
 from .executors import ExecutorChoice, opened
 from .graph import Graph, Trace, bind, current_trace, tracing
 from .literals import fixed

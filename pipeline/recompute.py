@@ -17,8 +17,8 @@ from typing import Any
 
 from ..cas.digest import Digest
 from ..errors import LinealError, RecomputeFailed
-from ..events.catalogue import Input, StepCompleted
-from ..events.ids import Fingerprint
+from ..events.catalogue import ContentRecomputed, Event, Input, Output, StepCompleted
+from ..events.ids import Fingerprint, StepRunId
 from ..events.projections import Artifacts
 from ..events.projections.artifacts import version_in
 from ..history import ArtifactVersionView, Reader, RunView
@@ -240,9 +240,16 @@ def _forms(members: list[tuple[tuple[Any, ...], int]]) -> Iterator[Template]:
 class _Again(Runner):
     """Runs one step with the inputs that it had."""
 
-    def __init__(self, store: Store, plan: Plan, ready: Ready, *, allow_pickle: bool) -> None:
+    def __init__(self, store: Store, plan: Plan, ready: Ready, wanted: Digest, *, allow_pickle: bool) -> None:
         super().__init__(store, plan, InlineExecutor(), allow_pickle=allow_pickle)
         self._ready = ready
+        self._wanted = wanted
+
+    def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:
+        events = super()._consequences(ready, outputs)
+        if any(output.content == self._wanted for output in outputs):
+            events.append(ContentRecomputed(self._wanted, StepRunId(self.run_id, ready.node.name)))
+        return events
 
     def _prepare(self, node: Node) -> Ready:
         return self._ready
@@ -259,7 +266,7 @@ def _follow(store: Store, reader: Reader, recipe: _Recipe) -> None:
         batch.put(recipe.code.encoded)
         ready = Ready(node, executed.inputs, Fingerprint(executed.fingerprint), recipe.code, list(batch.publish()))
     plan = Plan(PIPELINE, Graph((node,)), {}, None, None, cache=False)
-    run = RunView(reader, _Again(store, plan, ready, allow_pickle=reader.allow_pickle).run())
+    run = RunView(reader, _Again(store, plan, ready, version.content, allow_pickle=reader.allow_pickle).run())
     made = {view.content: view for view in run.steps[executed.step].outputs.values()}
     if version.content not in made:
         others = ", ".join(str(view) for view in made.values())

@@ -32,6 +32,9 @@ class StepOptions:
     """Objects, and paths of files, whose content counts as code."""
     ignore_inputs: frozenset[str] = frozenset()
     """Parameters that do not count in the fingerprint."""
+    once: bool | None = None
+    """Whether of processes that need the same result at once one computes it and the others wait for it, which costs a
+    commit before each execution; None: if an execution of its function has taken 0.2 s or more before."""
 
 
 class Step(Generic[P, R]):
@@ -78,9 +81,10 @@ class Step(Generic[P, R]):
         name: str | None = None,
         cache: bool | None = None,
         version: str | None = None,
+        once: bool | None = None,
     ) -> Step[P, R]:
         """The same step with some options changed."""
-        changes: dict[str, Any] = {"name": name, "cache": cache, "version": version}
+        changes: dict[str, Any] = {"name": name, "cache": cache, "version": version, "once": once}
         return Step(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -119,6 +123,7 @@ def step(
     version: str | None = None,
     depends_on: Iterable[Any] = (),
     ignore_inputs: Iterable[str] = (),
+    once: bool | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 
 
@@ -131,6 +136,7 @@ def step(
     version: str | None = None,
     depends_on: Iterable[Any] = (),
     ignore_inputs: Iterable[str] = (),
+    once: bool | None = None,
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step; with or without options, as `StepOptions` describes them.
 
@@ -138,7 +144,7 @@ def step(
     and its inputs are the same. In a pipeline, lists, dicts and other plain values are taken as they are when the
     step is called; arrays, tables and other objects must not be changed before the run has ended.
     """
-    options = StepOptions(name, cache, version, tuple(depends_on), frozenset(ignore_inputs))
+    options = StepOptions(name, cache, version, tuple(depends_on), frozenset(ignore_inputs), once)
     if function is not None:
         return Step(function, options)
     return lambda decorated: Step(decorated, options)

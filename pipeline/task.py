@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from resource import RUSAGE_THREAD, getrusage, struct_rusage
 from types import FunctionType, TracebackType
 from typing import Any
 
 from ..cas import Batch, Blob, BlobReader, Digest
 from ..cas.blob import read_manifest
 from ..errors import InvalidPipeline, LinealError, UnsavableValue
-from ..events.catalogue import Failure, Output
+from ..events.catalogue import Failure, Output, Resources
 from ..materializers import Previous, load, save
 from .capture import Log, captured
 from .graph import Template, fill, tracing
@@ -50,6 +51,8 @@ class Result:
     log: Digest | None
     started_us: int
     duration_us: int
+    resources: Resources | None
+    """None where it did not get as far as to execute."""
     failure: Failure | None
     exception: BaseException | None
     """What the step raised, where it can be carried over."""
@@ -80,6 +83,7 @@ def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest) -> Res
     """Execute a step. What it raises is in the result; only an interrupt, or a broken store, raises here."""
     started_us = time.time_ns() // 1000
     start_ns = time.perf_counter_ns()
+    before = getrusage(RUSAGE_THREAD)
     log = Log()
     with batch:
         failure: Failure | None = None
@@ -101,7 +105,14 @@ def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest) -> Res
         log_digest = None if frames is None else batch.put(frames)
         blobs = batch.publish()
     duration_us = (time.perf_counter_ns() - start_ns) // 1000
-    return Result(outputs, blobs, log_digest, started_us, duration_us, failure, exception, is_ours)
+    resources = _taken(before, getrusage(RUSAGE_THREAD))
+    return Result(outputs, blobs, log_digest, started_us, duration_us, resources, failure, exception, is_ours)
+
+
+def _taken(before: struct_rusage, after: struct_rusage) -> Resources:
+    """What lies between two looks at this thread; of memory, Linux tells the process's peak, in KiB (getrusage(2))."""
+    cpu_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Resources(int(cpu_s * 1_000_000), after.ru_maxrss * 1024)
 
 
 def _loaded(task: Task, reader: BlobReader) -> tuple[Sequence[Any], dict[str, Any]]:

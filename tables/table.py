@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ..store import Store
 from .base import Definition, Source, batch_of
+from .of_causes import CLAIMS, CODE_MET, ENVIRONMENTS, EQUIVALENCES
 from .of_labels import ALIASES, METADATA, METRICS, TAGS
 from .of_log import EVENTS, PAYLOADS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS
@@ -34,6 +35,10 @@ DEFINITIONS: dict[str, Definition] = {
         ALIASES,
         METADATA,
         METRICS,
+        CODE_MET,
+        ENVIRONMENTS,
+        EQUIVALENCES,
+        CLAIMS,
     )
 }
 """Every table, by name."""

@@ -46,6 +46,7 @@ ROOMS = {
     "store": Room(
         "errors cas events directory metrics migration", never="cloudpickle numpy pandas pickle pyarrow rich"
     ),
+    "in_force": Room("errors directory store", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "tables": Room("errors cas.digest events store", never="argparse cloudpickle lmdb pandas pickle rich"),
     "history": Room("errors cas events store materializers tables", never="argparse cloudpickle pickle rich"),
     "collection": Room(
@@ -54,10 +55,10 @@ ROOMS = {
     "labels": Room("errors cas events metrics store history", never="argparse cloudpickle pickle rich"),
     "verification": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
     "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
-    "pipeline": Room("errors cas events store materializers history", never="argparse curses http rich"),
+    "pipeline": Room("errors cas events store in_force materializers history", never="argparse curses http rich"),
     "client": Room(
-        "errors cas events directory migration store materializers history collection labels verification repair "
-        "pipeline",
+        "errors cas events directory migration store in_force materializers history collection labels verification "
+        "repair pipeline",
         never="argparse html http rich",
     ),
     "post_execution": Room("errors history client", never="argparse html http rich"),

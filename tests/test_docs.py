@@ -56,6 +56,14 @@ def test_the_recipes_for_tables_run_and_give_what_the_page_says(tmp_path: Path) 
     ]
 
 
+def test_appends_on_conditions_and_claims_are_as_the_page_says(tmp_path: Path) -> None:
+    assert run_blocks_of("concurrency.md", tmp_path) == [
+        "[2] [2]",
+        "2",
+        "['fingerprint.claimed/1', 'step.started/1', 'code.captured/1', 'step.completed/1', 'claim.ended/1']",
+    ]
+
+
 def test_every_table_and_column_is_on_the_page(tmp_path: Path) -> None:
     page = (DOCS / "tables.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", page, re.MULTILINE))

@@ -14,7 +14,7 @@ import lineal
 import lineal.metrics
 from lineal import Client, pipeline, step
 from lineal.events.catalogue import MetricsLogged, RunCompleted, Subject
-from lineal.store import current_store
+from lineal.in_force import current_store
 
 
 @pytest.fixture(autouse=True)

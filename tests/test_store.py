@@ -18,6 +18,7 @@ import pytest
 
 from lineal.cas import BlobKind, digest_of
 from lineal.cas.process import ProcessStamp
+from lineal.directory import find_store
 from lineal.errors import (
     BlobMissing,
     Conflict,
@@ -34,7 +35,7 @@ from lineal.events.ids import RunId
 from lineal.events.projections import Lineage
 from lineal.events.projections.runs import RunRow
 from lineal.events.rows import RowReader, key
-from lineal.store import Store, find_store, open_store
+from lineal.store import Store, open_store
 
 
 def started(store: Store, run: RunId) -> None:

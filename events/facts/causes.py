@@ -7,7 +7,6 @@ from typing import ClassVar
 from ...cas.digest import Digest
 from ..ids import Fingerprint, RunId
 from .base import Event
-from .records import Process
 
 
 class EnvironmentCaptured(Event):
@@ -60,15 +59,15 @@ class EquivalenceRevoked(Event):
 
 
 class FingerprintClaimed(Event):
-    """A run is about to compute what a fingerprint determines; others may wait for it."""
+    """A run is about to compute what a fingerprint determines; others may wait for it.
+
+    The claim holds as long as the run goes on and renews its lease, or until `ClaimEnded`.
+    """
 
     TYPE: ClassVar[str] = "fingerprint.claimed/1"
     fingerprint: Fingerprint
     by: RunId
     step: str
-    process: Process
-    lease_until_us: int
-    """Until when other hosts take the claimant for alive, unless it claims again."""
 
     @property
     def stream(self) -> bytes:

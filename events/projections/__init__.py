@@ -5,6 +5,8 @@ from ..rows import RowWriter, key
 from .artifacts import Artifacts
 from .base import Projection
 from .cache import Cache
+from .causes import Causes
+from .claims import Claims
 from .lineage import Lineage
 from .metadata import Metadata
 from .metrics import Metrics
@@ -23,6 +25,8 @@ KEPT: tuple[Projection, ...] = (
     Steps(),
     Artifacts(),
     Cache(),
+    Claims(),
+    Causes(),
     Pins(),
     Releases(),
     Names(),
@@ -43,6 +47,8 @@ __all__ = [
     "PROJECTIONS",
     "Artifacts",
     "Cache",
+    "Causes",
+    "Claims",
     "Lineage",
     "Metadata",
     "Metrics",

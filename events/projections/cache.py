@@ -1,6 +1,7 @@
-"""Cache: which step run a fingerprint can be served from.
+"""Cache: which step run a fingerprint can be served from, and which functions take long to execute.
 
-Table: ``f fingerprint`` → nothing; the event that made the row says who executed and what it gave.
+Tables: ``f fingerprint`` → nothing; the event that made the row says who executed and what it gave.
+``s function`` → how long an execution took, in µs, of those that took long.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from typing import NamedTuple, Self
 from ..catalogue import Output, StepCompleted
 from ..codec import Recorded
 from ..ids import StepRunId
-from ..rows import RowWriter
+from ..rows import RowWriter, key
 from .base import Projection
+
+SLOW_US = 200_000
+"""What takes so long is worth a commit before it begins, that others wait for it rather than do the same."""
 
 
 class Reusable(NamedTuple):
@@ -30,8 +34,11 @@ class Cache(Projection):
     """The fold."""
 
     name = "cache"
-    version = 2
+    version = 3
     events = (StepCompleted,)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        rows.mark(b"f" + recorded.fields.fingerprint)
+        fields = recorded.fields
+        rows.mark(b"f" + fields.fingerprint)
+        if fields.duration_us >= SLOW_US:
+            rows.add(key("s", fields.function), fields.duration_us)

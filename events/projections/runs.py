@@ -3,6 +3,9 @@
 Tables: ``r run`` → state; ``a`` → runs in order; ``p pipeline`` → its runs;
 ``v pipeline structure`` → runs of that structure; ``n name`` → run; ``l`` → the runs that are running;
 ``e status`` → runs that ended so, in the order of their ends; ``q pipeline status`` → those of one pipeline.
+
+A run ends once, by its own word. That it was interrupted is what others found: if it goes on all the same, as after a
+suspension that outlasted its lease, its own word counts.
 """
 
 from __future__ import annotations
@@ -69,11 +72,11 @@ class Runs(Projection):
             self._start(rows, recorded, recorded.fields)
             return
         state = rows.latest(key("r", recorded.fields.run))
-        if state is None or state[1] != RUNNING:
+        if state is None or state[1] not in (RUNNING, INTERRUPTED):
             return
         if recorded.type == RunRenewed.TYPE:
-            rows.add(key("r", recorded.fields.run), [*state[:-1], recorded.fields.lease_until_us])
-        else:
+            self._renew(rows, recorded.fields, state)
+        elif state[1] == RUNNING or recorded.type != RunInterrupted.TYPE:
             self._end(rows, recorded, recorded.fields, state)
 
     def _start(self, rows: RowWriter, recorded: Recorded, started: Any) -> None:
@@ -101,9 +104,19 @@ class Runs(Projection):
         rows.add(key("r", run), state)
         rows.add(key("l"), [*(rows.latest(key("l")) or []), run])
 
+    def _renew(self, rows: RowWriter, renewed: Any, state: Row) -> None:
+        run, status, name, pipeline, number, started_seq, started_us, *_, process, _lease = state
+        row = (run, RUNNING, name, pipeline, number, started_seq, started_us, None, None, process)
+        rows.add(key("r", run), (*row, renewed.lease_until_us))
+        if status != RUNNING:
+            rows.add(key("l"), [*(rows.latest(key("l")) or []), run])
+
     def _end(self, rows: RowWriter, recorded: Recorded, ended: Any, state: Row) -> None:
-        run, _, name, pipeline, number, started_seq, started_us, *_, process, lease_until_us = state
+        run, before, name, pipeline, number, started_seq, started_us, _, found, process, lease_until_us = state
         status, message = _ENDS[recorded.type], getattr(ended, "message", getattr(ended, "reason", None))
+        if before == INTERRUPTED:
+            given_up = f"it had been given up: {found}"
+            message = given_up if message is None else f"{message}; {given_up}"
         row = (run, status, name, pipeline, number, started_seq, started_us, recorded.time_us, message, process)
         rows.add(key("r", run), (*row, lease_until_us))
         rows.add(key("e", status), [run])

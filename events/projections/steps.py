@@ -1,11 +1,12 @@
 """Step runs: which a run has, and in which state each is; the event that made a row tells the rest.
 
-Tables: ``s run step`` → ``[step, status]``; ``t run step`` → attempts that raised and were followed by another.
+Tables: ``s run step`` → ``[step, status]``; ``t run step`` → attempts that raised and were followed by another;
+``d run step`` → nothing, the event that made the row says how its result differs from an earlier one.
 """
 
 from __future__ import annotations
 
-from ..catalogue import StepCompleted, StepFailed, StepRetried, StepReused, StepSkipped, StepStarted
+from ..catalogue import DivergenceSeen, StepCompleted, StepFailed, StepRetried, StepReused, StepSkipped, StepStarted
 from ..codec import Recorded
 from ..rows import RowWriter, framed, key
 from .base import Projection
@@ -25,13 +26,15 @@ class Steps(Projection):
     """The fold."""
 
     name = "steps"
-    version = 2
-    events = (StepStarted, StepCompleted, StepReused, StepFailed, StepSkipped, StepRetried)
+    version = 3
+    events = (StepStarted, StepCompleted, StepReused, StepFailed, StepSkipped, StepRetried, DivergenceSeen)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         run, step = recorded.fields.run, recorded.fields.step
         status = _STATUS.get(recorded.type)
-        if status is None:
-            rows.add(key("t", run, step), recorded.fields.attempt)
-        else:
+        if status is not None:
             rows.add(b"s" + run + framed(step), [step, status])
+        elif recorded.type == DivergenceSeen.TYPE:
+            rows.mark(key("d", run, step))
+        else:
+            rows.add(key("t", run, step), recorded.fields.attempt)

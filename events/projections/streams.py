@@ -17,7 +17,17 @@ class Streams(Projection):
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        rows.mark(b"i" + recorded.raw_id)
+        rows.mark(id_key(recorded.raw_id))
         stream = recorded.stream
         if stream:
-            rows.mark(key("s", bytes([len(stream)]), stream))
+            rows.mark(stream_key(stream))
+
+
+def id_key(raw_id: bytes) -> bytes:
+    """Where the position of the event of an id is."""
+    return b"i" + raw_id
+
+
+def stream_key(stream: bytes) -> bytes:
+    """Where the positions of a stream's events are."""
+    return key("s", bytes([len(stream)]), stream)

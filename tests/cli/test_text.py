@@ -79,6 +79,7 @@ def test_a_run_is_shown_in_full(command: Command) -> None:
 def test_a_step_is_shown_in_full(command: Command) -> None:
     shown = settled(command("show", "training-1/load").out)
     shown = [re.sub(r"function .*\.load$", "function     load", line) for line in shown]
+    shown = [re.sub(r"memory       .* at most", "memory       NN B at most", line) for line in shown]
     assert shown == lines("""
         step         load
         run          training-1, <id>
@@ -86,6 +87,8 @@ def test_a_step_is_shown_in_full(command: Command) -> None:
         function     load
         duration     0.000 s
         fingerprint  <digest>
+        cpu          0.000 s
+        memory       NN B at most, in its process
 
         documentation:
         Make rows.
@@ -203,21 +206,26 @@ def test_lineage_is_drawn_as_a_tree(command: Command, reference: str) -> None:
 
 def test_the_log_is_listed_oldest_first(command: Command) -> None:
     listed = settled(command("log").out)
-    assert listed[:10] == lines("""
-        SEQ  TIME                  TYPE            WHAT
-        1    YYYY-MM-DDThh:mm:ssZ  store.created   <id>
-        2    YYYY-MM-DDThh:mm:ssZ  run.started     xxxxxxxx of training
-        3    YYYY-MM-DDThh:mm:ssZ  step.started    xxxxxxxx/load
-        4    YYYY-MM-DDThh:mm:ssZ  step.completed  xxxxxxxx/load gave rows, count
-        5    YYYY-MM-DDThh:mm:ssZ  step.started    xxxxxxxx/train
-        6    YYYY-MM-DDThh:mm:ssZ  step.completed  xxxxxxxx/train gave digits-model
-        7    YYYY-MM-DDThh:mm:ssZ  step.started    xxxxxxxx/check
-        8    YYYY-MM-DDThh:mm:ssZ  step.completed  xxxxxxxx/check gave ok
-        9    YYYY-MM-DDThh:mm:ssZ  run.completed   xxxxxxxx
+    listed = [re.sub(r"of \S+\.(load|train|check)$", r"of \1", line) for line in listed]
+    assert listed[:14] == lines("""
+        SEQ  TIME                  TYPE                  WHAT
+        1    YYYY-MM-DDThh:mm:ssZ  store.created         <id>
+        2    YYYY-MM-DDThh:mm:ssZ  run.started           xxxxxxxx of training
+        3    YYYY-MM-DDThh:mm:ssZ  environment.captured  xxxxxxxx
+        4    YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/load
+        5    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of load
+        6    YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/load gave rows, count
+        7    YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/train
+        8    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of train
+        9    YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/train gave digits-model
+        10   YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/check
+        11   YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of check
+        12   YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/check gave ok
+        13   YYYY-MM-DDThh:mm:ssZ  run.completed         xxxxxxxx
         """)
-    assert listed[11].endswith("step.reused     xxxxxxxx/load gave rows, count as in xxxxxxxx/load")
-    assert listed[-2].endswith("artifact.saved  raw")
-    assert listed[-1].endswith("pin.added       champion on xxxxxxxx")
+    assert listed[15].endswith("step.reused           xxxxxxxx/load gave rows, count as in xxxxxxxx/load")
+    assert listed[-2].endswith("artifact.saved        raw")
+    assert listed[-1].endswith("pin.added             champion on xxxxxxxx")
 
 
 def seqs(text: str) -> list[int]:
@@ -230,22 +238,22 @@ def test_the_log_is_cut_at_its_end_or_after_an_event(command: Command) -> None:
     assert seqs(command("log", "--limit", "3").out) == everything[-3:]
     assert seqs(command("log", "--since", "3", "--limit", "2").out) == [4, 5]
     assert seqs(command("log", "--since", "0", "--limit", "2").out) == [1, 2]
-    assert seqs(command("log", "--run", "training-2").out) == [10, 11, 12, 13, 14]
-    assert seqs(command("log", "--run", "training-2", "--limit", "2").out) == [13, 14]
-    assert seqs(command("log", "--run", "training-2", "--since", "11").out) == [12, 13, 14]
+    assert seqs(command("log", "--run", "training-2").out) == [14, 15, 16, 17, 18]
+    assert seqs(command("log", "--run", "training-2", "--limit", "2").out) == [17, 18]
+    assert seqs(command("log", "--run", "training-2", "--since", "15").out) == [16, 17, 18]
     assert command("log", "--since", str(everything[-1])) == (0, "", "")
     assert command("log", "--since", "10000").code == 1
 
 
 def test_as_of_shows_the_past(command: Command) -> None:
-    assert [line.split()[0] for line in command("runs", "--as-of", "9").out.splitlines()] == ["RUN", "training-1"]
-    assert " running " in command("runs", "--as-of", "8").out
-    assert "completed" not in command("runs", "--as-of", "8").out
-    assert len(command("artifacts", "digits-model", "--as-of", "9").out.splitlines()) == 2
-    assert "artifact  digits-model@1\n" in command("show", "digits-model", "--as-of", "9").out
-    assert "consumers" not in command("show", "digits-model", "--as-of", "6").out
-    assert seqs(command("log", "--as-of", "9", "--limit", "2").out) == [8, 9]
-    assert command("lineage", "digits-model", "--as-of", "5").code == 3
+    assert [line.split()[0] for line in command("runs", "--as-of", "13").out.splitlines()] == ["RUN", "training-1"]
+    assert " running " in command("runs", "--as-of", "12").out
+    assert "completed" not in command("runs", "--as-of", "12").out
+    assert len(command("artifacts", "digits-model", "--as-of", "13").out.splitlines()) == 2
+    assert "artifact  digits-model@1\n" in command("show", "digits-model", "--as-of", "13").out
+    assert "consumers" not in command("show", "digits-model", "--as-of", "9").out
+    assert seqs(command("log", "--as-of", "13", "--limit", "2").out) == [12, 13]
+    assert command("lineage", "digits-model", "--as-of", "8").code == 3
 
 
 def test_info_describes_the_store(command: Command, trained: Any) -> None:

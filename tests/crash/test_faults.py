@@ -35,7 +35,7 @@ from lineal.cas import files as files_module
 from lineal.cas.durable import sync_directory
 from lineal.cas.files import Scratch
 from lineal.errors import LinealError, StoreBroken, StoreFull
-from lineal.store import entered
+from lineal.in_force import entered
 
 PATH_CALLS = ("open", "stat", "mkdir", "replace", "rename", "unlink", "link", "listdir", "scandir")
 FD_CALLS = ("write", "writev", "pwrite", "pread", "preadv", "readinto", "read", "fsync", "fstat", "posix_fallocate")

@@ -57,7 +57,11 @@ events = st.one_of(
         st.none() | st.just("named"),
         st.just(PROCESS),
         contents,
+        st.none(),
+        st.none() | times,
     ),
+    st.builds(facts.RunRenewed, runs, times),
+    st.builds(facts.RunCancelled, runs, st.just("stopped")),
     st.builds(facts.RunCompleted, runs),
     st.builds(facts.RunFailed, runs, st.none() | steps, st.just("boom")),
     st.builds(facts.RunInterrupted, runs, st.just("died")),
@@ -120,6 +124,20 @@ events = st.one_of(
     st.builds(facts.Annotated, subjects, st.dictionaries(labels | names, st.none() | times, max_size=2)),
     st.builds(facts.AnnotationsRemoved, subjects, tags),
     st.builds(facts.MetricsLogged, subjects, points, st.just(()), st.none() | contents),
+    st.builds(
+        facts.DivergenceSeen,
+        runs,
+        steps,
+        fingerprints,
+        st.builds(StepRunId, runs, steps),
+        st.just((facts.Difference("output", CONTENTS[0], CONTENTS[1]),)),
+    ),
+    st.builds(facts.FingerprintClaimed, fingerprints, runs, steps),
+    st.builds(facts.ClaimEnded, fingerprints, runs),
+    st.builds(facts.EnvironmentCaptured, contents, st.just("3.11"), st.just("Linux")),
+    st.builds(facts.CodeCaptured, contents, st.just("m.f"), st.none() | contents),
+    st.builds(facts.EquivalenceDeclared, fingerprints, fingerprints, st.just("same")),
+    st.builds(facts.EquivalenceRevoked, fingerprints, fingerprints),
 )
 histories = st.lists(events, max_size=40)
 Rows = dict[str, list[tuple[bytes, bytes]]]

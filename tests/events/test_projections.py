@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lineal.cas import Digest
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
-from lineal.events.ids import RunId
+from lineal.events.ids import Fingerprint, RunId
 from lineal.events.projections.runs import RunRow
 from lineal.events.rows import RowReader, key
 
@@ -77,6 +77,49 @@ def test_runs_of_a_pipeline_are_numbered_and_named_and_end_once(ledger: Any) -> 
         ("mine", 2, "running"),
     ]
     assert rows.latest(key("l")).row == [second]  # type: ignore[union-attr]
+
+
+def test_what_a_run_says_of_itself_goes_before_that_others_took_it_for_dead(ledger: Any) -> None:
+    process, digest = facts.Process("h", "b", 1, 1), Digest(b"d" * 32)
+    rows = RowReader(ledger.environment, "runs", None)
+
+    def state(run: RunId) -> tuple[str, str | None, int | None]:
+        row = RunRow.of(rows.latest(key("r", run)).row)  # type: ignore[union-attr]
+        return row.status, row.message, row.lease_until_us
+
+    completed, failed, renewed = RunId.new(), RunId.new(), RunId.new()
+    for run in (completed, failed, renewed):
+        ledger.append(facts.RunStarted(run, "p", digest, (), None, process, digest, None, 5))
+        ledger.append(facts.RunInterrupted(run, "no word"), facts.RunInterrupted(run, "said twice"))
+        assert state(run) == ("interrupted", "no word", 5)
+    ledger.append(facts.RunCompleted(completed), facts.RunFailed(failed, None, "boom"))
+    assert state(completed) == ("completed", "it had been given up: no word", 5)
+    assert state(failed) == ("failed", "boom; it had been given up: no word", 5)
+    ledger.append(facts.RunInterrupted(completed, "too late"), facts.RunRenewed(failed, 9))
+    assert [state(run)[0] for run in (completed, failed)] == ["completed", "failed"]
+    assert rows.latest(key("l")).row == []  # type: ignore[union-attr]
+    ledger.append(facts.RunRenewed(renewed, 9))
+    assert state(renewed) == ("running", None, 9)
+    assert rows.latest(key("l")).row == [renewed]  # type: ignore[union-attr]
+    ledger.append(facts.RunCompleted(renewed))
+    assert state(renewed) == ("completed", None, 9)
+
+
+def test_a_claim_is_its_last_claimants_until_that_one_ends_it(ledger: Any) -> None:
+    fingerprint = Fingerprint(b"f" * 32)
+    first, second = RunId.new(), RunId.new()
+    rows = RowReader(ledger.environment, "claims", None)
+    claims = []
+    for event in (
+        facts.FingerprintClaimed(fingerprint, first, "a"),
+        facts.FingerprintClaimed(fingerprint, second, "b"),
+        facts.ClaimEnded(fingerprint, first),
+        facts.ClaimEnded(fingerprint, second),
+    ):
+        ledger.append(event)
+        found = rows.latest(key("f", fingerprint))
+        claims.append((found.seq, found.row))  # type: ignore[union-attr]
+    assert claims == [(1, [first, "a"]), (2, [second, "b"]), (3, [second, "b"]), (4, [])]
 
 
 def test_rows_made_by_older_code_are_rebuilt(ledger: Any) -> None:

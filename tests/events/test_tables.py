@@ -18,7 +18,13 @@ from lineal.events.catalogue import (
     AliasSet,
     Annotated,
     AnnotationsRemoved,
+    ClaimEnded,
+    CodeCaptured,
+    EnvironmentCaptured,
+    EquivalenceDeclared,
+    EquivalenceRevoked,
     Event,
+    FingerprintClaimed,
     MetricsLogged,
     PinAdded,
     RunCompleted,
@@ -49,6 +55,8 @@ EXPORTED = {
     "names": "tags aliases",
     "metadata": "metadata",
     "metrics": "metrics",
+    "causes": "code environments equivalences",
+    "claims": "claims",
     "streams": "events",
     "references": "references",
 }
@@ -205,6 +213,46 @@ def labels_of(name: str) -> Callable[[Any, int], Iterator[Row]]:
     return lambda ledger, upto: iter(labels_one_by_one(ledger, upto)[name].values())
 
 
+def code_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    met = (one.event for one in ledger.log.scan(0, upto))
+    yield from (
+        {"code": str(code), "function": function}
+        for code, function in {(one.code, one.function) for one in met if isinstance(one, CodeCaptured)}
+    )
+
+
+def environments_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    met = (one.event for one in ledger.log.scan(0, upto))
+    yield from (
+        {"environment": str(digest)}
+        for digest in {one.environment for one in met if isinstance(one, EnvironmentCaptured)}
+    )
+
+
+def equivalences_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    standing: dict[Any, str] = {}
+    for one in ledger.log.scan(0, upto):
+        match one.event:
+            case EquivalenceDeclared(fingerprint, same_as, reason):
+                standing[fingerprint, same_as] = reason
+            case EquivalenceRevoked(fingerprint, same_as):
+                standing.pop((fingerprint, same_as), None)
+    for (fingerprint, same_as), reason in standing.items():
+        yield {"fingerprint": str(fingerprint), "same_as": str(same_as), "reason": reason}
+
+
+def claims_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    held: dict[Any, tuple[RunId, str]] = {}
+    for one in ledger.log.scan(0, upto):
+        match one.event:
+            case FingerprintClaimed(fingerprint, by, step):
+                held[fingerprint] = by, step
+            case ClaimEnded(fingerprint, by) if held.get(fingerprint, (None, ""))[0] == by:
+                del held[fingerprint]
+    for fingerprint, (run, step) in held.items():
+        yield {"fingerprint": str(fingerprint), "run": str(run), "step": step}
+
+
 ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "events": events_one_by_one,
     "references": references_one_by_one,
@@ -219,6 +267,10 @@ ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "evictions": evictions_one_by_one,
     "pipelines": pipelines_one_by_one,
     **{name: labels_of(name) for name in ("tags", "aliases", "metadata", "metrics")},
+    "code": code_one_by_one,
+    "environments": environments_one_by_one,
+    "equivalences": equivalences_one_by_one,
+    "claims": claims_one_by_one,
 }
 
 

@@ -23,11 +23,15 @@ def test_a_fingerprint_is_found_while_its_outputs_can_be_loaded(client: Client) 
     run = single(1)
     fingerprint = run.steps["one"].fingerprint
     assert fingerprint is not None
-    found = StepCache(client.store).find(fingerprint)
+    cache = StepCache(client.store)
+    found = cache.newest(fingerprint)
     assert found is not None
+    assert cache.served(fingerprint, found, ["output"]) is found
     assert found.step == run.steps["one"].id
     assert [output.content for output in found.outputs] == [run.steps["one"].output.content]
-    assert StepCache(client.store).find(Fingerprint(digest_of(b"another"))) is None
+    another = Fingerprint(digest_of(b"another"))
+    assert cache.newest(another) is None
+    assert cache.served(another, None, ["output"]) is None
 
 
 def test_what_a_hit_reuses_is_always_the_execution_itself(client: Client) -> None:

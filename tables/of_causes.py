@@ -1,0 +1,74 @@
+"""Tables of what determines results: code and environments that were met, fingerprints that are one, and claims.
+
+Each row is read by itself: there are few of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+import pyarrow as pa
+
+from ..events.log import Log
+from ..events.projections import Causes, Claims
+from .base import Definition, Source, columns
+from .pages import row_pages
+
+Line = dict[str, Any]
+
+
+def _rows(source: Source, projection: str, table: str) -> Iterator[tuple[bytes, Any, int]]:
+    """Key, newest row and position of each key of a table."""
+    for page in row_pages(source.database, projection, table, source.upto, newest=True):
+        for key, value, seq in zip(page.keys, page.values, page.seqs.tolist(), strict=True):
+            yield key, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"), seq
+
+
+def _batch(schema: pa.Schema, lines: Iterator[Line]) -> Iterator[dict[str, Any]]:
+    found = list(lines)
+    if found:
+        yield {field.name: pa.array([line[field.name] for line in found], field.type) for field in schema}
+
+
+def _text(text: str) -> str:
+    """A text as Arrow takes it: half a surrogate pair has no form there."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _code(source: Source) -> Iterator[Line]:
+    log = Log(source.database)
+    for key, _, seq in _rows(source, Causes.name, "c"):
+        yield {"code": key[1:33].hex(), "function": _text(log.get(seq).fields.function), "seq": seq}
+
+
+def _environments(source: Source) -> Iterator[Line]:
+    log = Log(source.database)
+    for key, _, seq in _rows(source, Causes.name, "e"):
+        fields = log.get(seq).fields
+        said = {"python": _text(fields.python), "platform": _text(fields.platform)}
+        yield {"environment": key[1:].hex(), **said, "seq": seq}
+
+
+def _equivalences(source: Source) -> Iterator[Line]:
+    for key, declared, seq in _rows(source, Causes.name, "q"):
+        for same_as, reason in declared:
+            yield {"fingerprint": key[1:].hex(), "same_as": same_as.hex(), "reason": _text(reason), "seq": seq}
+
+
+def _claims(source: Source) -> Iterator[Line]:
+    for key, claim, seq in _rows(source, Claims.name, "f"):
+        if claim:
+            yield {"fingerprint": key[1:].hex(), "run": claim[0].hex(), "step": _text(claim[1]), "seq": seq}
+
+
+def _of(name: str, read: Any, **types: Any) -> Definition:
+    schema = columns(**types, seq="int64")
+    return Definition(name, schema, lambda source: _batch(schema, read(source)))
+
+
+CODE_MET = _of("code", _code, code="string", function="string")
+ENVIRONMENTS = _of("environments", _environments, environment="string", python="string", platform="string")
+EQUIVALENCES = _of("equivalences", _equivalences, fingerprint="string", same_as="string", reason="string")
+CLAIMS = _of("claims", _claims, fingerprint="string", run="string", step="string")
