@@ -161,7 +161,8 @@ def test_of_two_processes_that_need_a_result_at_once_one_computes_it_and_the_oth
     assert stage.executions() == 1
     with lineal.open(stage.path) as store:
         types = [recorded.type for recorded in store.events()]
-        assert types.count("fingerprint.claimed/1") == types.count("claim.ended/1") == 1
+        # The one that waits may claim it, too, once the other is done: then it finds the result, and ends its claim.
+        assert types.count("fingerprint.claimed/1") == types.count("claim.ended/1") <= 2
 
 
 def test_where_who_computes_is_killed_who_waits_takes_over(stage: Stage) -> None:
@@ -213,14 +214,14 @@ def test_who_is_stopped_for_longer_than_its_lease_blocks_nobody_and_both_results
             )
 
 
-executed: list[str] = []
-gate = threading.Event()
+gate, executing = threading.Event(), threading.Semaphore(0)
+"""What a fingerprint can't see: a list would count, and what a step adds to it would make another fingerprint."""
 
 
 @step(once=True)
 def shared(number: int) -> int:
     """Waits to be let go."""
-    executed.append("shared")
+    executing.release()
     assert gate.wait(30)
     return number
 
@@ -236,7 +237,6 @@ def sharing(number: int):
 
 
 def test_two_threads_of_a_process_share_one_execution_as_two_processes_do(client: Client) -> None:
-    executed.clear()
     gate.clear()
     statuses: list[list[str]] = []
 
@@ -251,7 +251,8 @@ def test_two_threads_of_a_process_share_one_execution_as_two_processes_do(client
     gate.set()
     for thread in threads:
         thread.join(30)
-    assert executed == ["shared"]
+    assert executing.acquire(timeout=10)
+    assert not executing.acquire(blocking=False)
     assert sorted(first for first, _ in statuses) == ["cached", "completed"]
 
 
@@ -289,10 +290,9 @@ def test_a_step_is_claimed_once_it_is_known_to_take_long_and_never_a_quick_one(c
 
 def test_a_claim_names_its_holder_until_it_ends_and_does_not_outlive_its_run(client: Client) -> None:
     gate.clear()
-    executed.clear()
     thread = threading.Thread(target=lambda: in_store(client.path, lambda: sharing(5)))
     thread.start()
-    eventually(lambda: executed == ["shared"])
+    assert executing.acquire(timeout=10)
     (claim,) = claims_of(client)
     other = Claims(client.store, RunId.new())
     assert other.attempt(claim.fingerprint, "mine") == StepRunId(claim.by, "shared")
