@@ -138,7 +138,8 @@ class Store:
         return ticket
 
     def _submit(self, submission: _Append) -> Ticket:
-        submission.announce()
+        if submission.blobs:
+            self.blobs.announce(submission.blobs, submission.number)
         try:
             return self._committer.submit(submission)
         except LinealError:  # Before it was queued: afterwards the committer settles it.
@@ -325,7 +326,7 @@ class _Writer:
 class _Append:
     """Events and their blobs on the way into one transaction."""
 
-    __slots__ = ("_after", "_blobs", "_bodies", "_events", "_store", "number", "size_bytes")
+    __slots__ = ("_after", "_bodies", "_events", "_store", "blobs", "number", "size_bytes")
 
     def __init__(
         self,
@@ -337,7 +338,7 @@ class _Append:
     ) -> None:
         self._store = store
         self._after = after
-        self._blobs = blobs
+        self.blobs = blobs
         time_us = store._clock()
         origin = store.id
         if ids is None:
@@ -348,30 +349,26 @@ class _Append:
         self.size_bytes = sum(map(len, self._bodies)) + sum(len(blob.inline or b"") for blob in blobs)
         self.number = next(store._submissions)
 
-    def announce(self) -> None:
-        if self._blobs:
-            self._store.blobs.announce(self._blobs, self.number)
-
     def check(self, writer: _Writer) -> None:
         for ticket in self._after:
             if ticket.error is not None:
                 raise ticket.error
         named = {ref for recorded in self._events for ref in recorded.named} - writer.found
-        if named or self._blobs:
+        if named or self.blobs:
             with disk_errors(self._store.path):
-                self._store.blobs.check(writer.changes, self._blobs, named)
+                self._store.blobs.check(writer.changes, self.blobs, named)
             writer.found |= named
 
     def write(self, writer: _Writer) -> None:
-        if self._blobs:
-            self._store.blobs.record(writer.changes, self._blobs)
+        if self.blobs:
+            self._store.blobs.record(writer.changes, self.blobs)
         append, apply = writer.log.append, writer.projections.apply
         for recorded, body in zip(self._events, self._bodies, strict=True):
             apply(recorded.placed(*append(body)))
 
     def settle(self) -> None:
-        if self._blobs:
-            self._store.blobs.settle(self._blobs, self.number)
+        if self.blobs:
+            self._store.blobs.settle(self.blobs, self.number)
 
 
 class _ConditionalAppend(_Append):

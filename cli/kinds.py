@@ -122,7 +122,7 @@ class StepDetail(TypedDict):
     outputs: dict[str, ArtifactVersion]
     failure: Failure | None
     cpu_s: float | None
-    """Processor time of the step's thread; None if it did not execute."""
+    """Processor time of the step's thread; None if it did not execute, or took less than a millisecond."""
     peak_memory_bytes: int | None
     """The most that its process had resident until its end."""
     divergence: list[Difference]

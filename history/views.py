@@ -249,7 +249,7 @@ class StepRunView(Labelled):
 
     @property
     def resources(self) -> Resources | None:
-        """What its execution took of the machine; None if it did not execute, or an older version recorded it."""
+        """What its execution took of the machine; None if it did not execute, or took less than a millisecond."""
         return getattr(self._event, "resources", None)
 
     @property

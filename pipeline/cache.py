@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..events.catalogue import StepCompleted
 from ..events.ids import Fingerprint
@@ -10,6 +10,7 @@ from ..events.projections import Cache, Causes
 from ..events.projections.cache import Reusable
 from ..events.rows import key
 from ..store import Store
+from .outputs import Outputs
 
 
 class StepCache:
@@ -34,20 +35,20 @@ class StepCache:
         """The newest step run that executed for this fingerprint, whether its outputs are still there or not."""
         return self._on_their_way.get(fingerprint) or self._committed(fingerprint)
 
-    def served(self, fingerprint: Fingerprint, newest: Reusable | None, outputs: Sequence[str]) -> Reusable | None:
+    def served(self, fingerprint: Fingerprint, newest: Reusable | None, outputs: Outputs) -> Reusable | None:
         """What a fingerprint can be served from: its newest step run, else that of one declared to be equivalent.
 
         Args:
             fingerprint: What is asked for.
             newest: What `newest` gives for it.
-            outputs: Names of the outputs: what is declared to be equivalent must have them, too.
+            outputs: What the step declares to give: what is called equivalent must have outputs of the same names.
         """
         if newest is not None and self._holds(newest):
             return newest
         if self._has_equivalences:
             for other in self._equivalent(fingerprint):
                 found = self.newest(other)
-                if found is not None and [one.name for one in found.outputs] == [*outputs] and self._holds(found):
+                if found is not None and [one.name for one in found.outputs] == [*outputs.names] and self._holds(found):
                     return found
         return None
 

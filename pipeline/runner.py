@@ -217,7 +217,7 @@ class Runner:
             ready.begun_us, ready.begun_ns = time.time_ns() // 1000, time.perf_counter_ns()
         ready.newest = self._cache.newest(ready.fingerprint)
         if self._may_reuse(node):
-            reusable = self._cache.served(ready.fingerprint, ready.newest, node.step.outputs.names)
+            reusable = self._cache.served(ready.fingerprint, ready.newest, node.step.outputs)
             if reusable is not None:
                 self._reuse(ready, reusable)
                 return

@@ -24,6 +24,8 @@ from .outputs import Outputs, OutputSpec
 
 _TRACEBACK_MAX_CHARACTERS = 64 * 1024
 _MESSAGE_MAX_CHARACTERS = 4 * 1024
+_MEASURED_FROM_US = 1000
+"""What takes less is not worth the system call that tells what it took of the machine, nor the bytes that record it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Result:
     started_us: int
     duration_us: int
     resources: Resources | None
-    """None where it did not get as far as to execute."""
+    """None of what took less than a millisecond."""
     failure: Failure | None
     exception: BaseException | None
     """What the step raised, where it can be carried over."""
@@ -105,7 +107,7 @@ def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest) -> Res
         log_digest = None if frames is None else batch.put(frames)
         blobs = batch.publish()
     duration_us = (time.perf_counter_ns() - start_ns) // 1000
-    resources = _taken(before, getrusage(RUSAGE_THREAD))
+    resources = None if duration_us < _MEASURED_FROM_US else _taken(before, getrusage(RUSAGE_THREAD))
     return Result(outputs, blobs, log_digest, started_us, duration_us, resources, failure, exception, is_ours)
 
 

@@ -26,12 +26,12 @@ def test_a_fingerprint_is_found_while_its_outputs_can_be_loaded(client: Client) 
     cache = StepCache(client.store)
     found = cache.newest(fingerprint)
     assert found is not None
-    assert cache.served(fingerprint, found, ["output"]) is found
+    assert cache.served(fingerprint, found, one.outputs) is found
     assert found.step == run.steps["one"].id
     assert [output.content for output in found.outputs] == [run.steps["one"].output.content]
     another = Fingerprint(digest_of(b"another"))
     assert cache.newest(another) is None
-    assert cache.served(another, None, ["output"]) is None
+    assert cache.served(another, None, one.outputs) is None
 
 
 def test_what_a_hit_reuses_is_always_the_execution_itself(client: Client) -> None:
