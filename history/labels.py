@@ -11,7 +11,7 @@ from ..events.catalogue import Subject
 from ..events.projections import Metadata, Names
 from ..events.projections.metadata import note_key
 from ..events.projections.names import tags_key, version_key
-from ..events.rows import framed, key
+from ..events.rows import Row, RowReader, framed, key
 from .metrics import MetricView, metrics_of
 from .reader import Reader
 
@@ -86,24 +86,24 @@ def annotations_of(reader: Reader, subject: Subject) -> dict[str, Any]:
 def tagged(reader: Reader, tag: str, kind: str | None, name: str | None = None) -> Iterator[Subject]:
     """The subjects that have a tag, first tagged first: all, or those of a kind, or of a kind and name."""
     named = b"" if name is None else framed(name)
-    return _there(reader, Names.name, key("s", tag) + (b"" if kind is None else framed(kind)) + named)
+    found = _rows(reader.rows(Names.name), key("s", tag) + (b"" if kind is None else framed(kind)) + named)
+    return (Subject(*subject[:3]) for is_there, subject in found if is_there)
 
 
 def annotated(reader: Reader, name: str, kind: str | None) -> Iterator[tuple[Subject, Any]]:
     """The subjects that have an annotation, with its value, first annotated first."""
     rows = reader.rows(Metadata.name)
-    for subject in _there(reader, Metadata.name, key("k", name) + (b"" if kind is None else framed(kind))):
+    for row in _rows(rows, key("k", name) + (b"" if kind is None else framed(kind))):
+        subject = Subject(*row[:3])
         found = rows.latest(note_key(subject, name))
         if found is not None and len(found.row) > 1:
             yield subject, found.row[1]
 
 
-def _there(reader: Reader, projection: str, prefix: bytes) -> Iterator[Subject]:
-    """The subjects whose rows say so, in the order in which they came to."""
-    rows = reader.rows(projection)
+def _rows(rows: RowReader, prefix: bytes) -> list[Row]:
+    """The newest rows of the keys that begin so, in the order of their events."""
     found = [rows.latest(place) for place in rows.keys(prefix)]
-    there = sorted((one for one in found if one is not None and one.row[0]), key=lambda one: one.seq)
-    return (Subject(*one.row[1][:3]) for one in there)
+    return [one.row for one in sorted((one for one in found if one is not None), key=lambda one: one.seq)]
 
 
 def has_labels(reader: Reader, kind: str) -> bool:

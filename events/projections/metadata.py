@@ -1,7 +1,7 @@
 """Metadata: what people and programs have noted of subjects, key by key.
 
 Tables: ``m subject key`` → ``[key, value]``, or ``[key]`` once it was taken away;
-``k key subject`` → ``[whether the subject has the key, subject]``.
+``k key subject`` → the subject, which has the key or once had it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ class Metadata(Projection):
     """The fold."""
 
     name = "metadata"
+    version = 2
     events = (Annotated, AnnotationsRemoved)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
@@ -36,8 +37,8 @@ class Metadata(Projection):
         had, has = before is not None and len(before) > 1, len(row) > 1
         if had or has:
             rows.add(place, row)
-        if had != has:
-            rows.add(key("k", name) + subject_key(subject), [has, list(subject)])
+        if before is None and has:
+            rows.add(key("k", name) + subject_key(subject), list(subject))
 
 
 def note_key(subject: Any, name: str | None = None) -> bytes:
