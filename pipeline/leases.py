@@ -48,7 +48,7 @@ class Renewals:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="lineal-leases", daemon=True)
                 self._thread.start()
-            elif len(self._due) == 1:
+            else:
                 self._changed.notify()
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -214,16 +215,27 @@ def test_who_is_stopped_for_longer_than_its_lease_blocks_nobody_and_both_results
             )
 
 
-gate, executing = threading.Event(), threading.Semaphore(0)
-"""What a fingerprint can't see: a list would count, and what a step adds to it would make another fingerprint."""
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where `shared` tells that it executes, and waits for a file: the state of an object would be a cause."""
+    monkeypatch.setenv("LINEAL_TEST_FOLDER", str(tmp_path))
+    return tmp_path
 
 
 @step(once=True)
 def shared(number: int) -> int:
     """Waits to be let go."""
-    executing.release()
-    assert gate.wait(30)
+    folder = Path(os.environ["LINEAL_TEST_FOLDER"])
+    with (folder / "executed").open("a") as file:
+        file.write("x")
+    while not (folder / "go").exists():
+        time.sleep(0.005)
     return number
+
+
+def executions(folder: Path) -> int:
+    """How often `shared` was begun."""
+    return len((folder / "executed").read_text()) if (folder / "executed").exists() else 0
 
 
 @step
@@ -236,23 +248,21 @@ def sharing(number: int):
     doubled(shared(number))
 
 
-def test_two_threads_of_a_process_share_one_execution_as_two_processes_do(client: Client) -> None:
-    gate.clear()
+def test_two_threads_of_a_process_share_one_execution_as_two_processes_do(client: Client, folder: Path) -> None:
     statuses: list[list[str]] = []
 
     def run() -> None:
         with lineal.open(client.path):
             statuses.append([view.status for view in sharing(3).steps.values()])
 
-    threads = [threading.Thread(target=run) for _ in range(2)]
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(2)]
     for thread in threads:
         thread.start()
     eventually(lambda: len(list(client.runs(status="running"))) == 2)
-    gate.set()
+    (folder / "go").touch()
     for thread in threads:
         thread.join(30)
-    assert executing.acquire(timeout=10)
-    assert not executing.acquire(blocking=False)
+    assert executions(folder) == 1
     assert sorted(first for first, _ in statuses) == ["cached", "completed"]
 
 
@@ -288,15 +298,14 @@ def test_a_step_is_claimed_once_it_is_known_to_take_long_and_never_a_quick_one(c
     assert len(claims_of(client)) == 1
 
 
-def test_a_claim_names_its_holder_until_it_ends_and_does_not_outlive_its_run(client: Client) -> None:
-    gate.clear()
-    thread = threading.Thread(target=lambda: in_store(client.path, lambda: sharing(5)))
+def test_a_claim_names_its_holder_until_it_ends_and_does_not_outlive_its_run(client: Client, folder: Path) -> None:
+    thread = threading.Thread(target=lambda: in_store(client.path, lambda: sharing(5)), daemon=True)
     thread.start()
-    assert executing.acquire(timeout=10)
+    eventually(lambda: executions(folder) == 1)
     (claim,) = claims_of(client)
     other = Claims(client.store, RunId.new())
     assert other.attempt(claim.fingerprint, "mine") == StepRunId(claim.by, "shared")
-    gate.set()
+    (folder / "go").touch()
     thread.join(30)
     assert other.attempt(claim.fingerprint, "mine") is None
 
