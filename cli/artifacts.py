@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from .kinds import Artifact, ArtifactVersion
 from .labelled import with_labels
 from .layout import Row
 from .outcome import ExitCode
@@ -12,6 +12,9 @@ from .output import Output
 from .past import add_as_of, opened_history
 from .records import artifact_record, newest_version, version_record
 from .units import ID_DIGITS, size_text, time_text
+
+if TYPE_CHECKING:
+    from .kinds import Artifact, ArtifactVersion
 
 EXAMPLE = "lineal artifacts digits-model"
 COLUMNS = ("artifact", "versions", "latest", "type", "size", "created")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client import Client
 from ..errors import InvalidReference
 from ..history import FOUND_ORDER, ArtifactVersionView, ArtifactView, History, StepRunView, View
-from .kinds import Labels
 from .layout import Fields, Row, Section
 from .records import json_value
 from .units import NOTHING
+
+if TYPE_CHECKING:
+    from .kinds import Labels
 
 R = TypeVar("R", bound=Mapping[str, Any])
 

@@ -6,7 +6,7 @@ import math
 import sys
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..history import (
     ArtifactVersionView,
@@ -21,25 +21,27 @@ from ..history import (
 from ..history import Eviction as FoundEviction
 from ..history import Pin as FoundPin
 from ..history import Scene as FoundScene
-from .kinds import (
-    Artifact,
-    ArtifactVersion,
-    ArtifactVersionDetail,
-    Difference,
-    Event,
-    Eviction,
-    Failure,
-    Metric,
-    PipelineDetail,
-    PipelineVersion,
-    Run,
-    RunDetail,
-    Scene,
-    Step,
-    StepCounts,
-    StepDetail,
-)
-from .upkeep_kinds import Pin
+
+if TYPE_CHECKING:
+    from .kinds import (
+        Artifact,
+        ArtifactVersion,
+        ArtifactVersionDetail,
+        Difference,
+        Event,
+        Eviction,
+        Failure,
+        Metric,
+        PipelineDetail,
+        PipelineVersion,
+        Run,
+        RunDetail,
+        Scene,
+        Step,
+        StepCounts,
+        StepDetail,
+    )
+    from .upkeep_kinds import Pin
 
 _LATEST_RUNS = 10
 _LARGEST_DECIMAL_BITS = 10_000

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from .kinds import Run, StepCounts
 from .labelled import with_labels
 from .layout import Row
 from .outcome import ExitCode
@@ -12,6 +12,9 @@ from .output import Output
 from .past import add_as_of, count, opened_history
 from .records import run_record
 from .units import NOTHING, duration_text, time_text
+
+if TYPE_CHECKING:
+    from .kinds import Run, StepCounts
 
 EXAMPLE = "lineal runs --pipeline training --status completed --limit 5"
 COLUMNS = ("run", "status", "pipeline", "started", "duration", "steps")

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .artifacts import VERSION_COLUMNS, version_row
-from .kinds import (
-    ArtifactVersion,
-    ArtifactVersionDetail,
-    Difference,
-    Metric,
-    PipelineDetail,
-    PipelineVersion,
-    RunDetail,
-    Step,
-    StepDetail,
-)
 from .labelled import labels_fields, labels_text
 from .layout import Block, Fields, Row, Section, Table
 from .runs import COLUMNS as RUN_COLUMNS
 from .runs import run_row
 from .units import ID_DIGITS, NOTHING, duration_text, size_text, time_text
+
+if TYPE_CHECKING:
+    from .kinds import (
+        ArtifactVersion,
+        ArtifactVersionDetail,
+        Difference,
+        Metric,
+        PipelineDetail,
+        PipelineVersion,
+        RunDetail,
+        Step,
+        StepDetail,
+    )
 
 _STEP_COLUMNS = ("step", "status", "duration", "outputs", "reused from")
 
