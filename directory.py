@@ -147,8 +147,7 @@ def _clear_unfinished_log(log: Path) -> None:
     try:
         environment = Environment(log, DATABASES_OF_STORE, map_size_bytes=_MAP_SIZE_BYTES, read_only=False)
     except LogCorrupt:
-        size_bytes = (log / DATA_FILE).stat().st_size if (log / DATA_FILE).exists() else 0
-        has_facts = size_bytes > NEW_STORE_BYTES
+        has_facts = _size_bytes(log / DATA_FILE) > NEW_STORE_BYTES
     else:
         has_facts = Log(environment).head().seq > 1
         environment.close()

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from .log import Database
 from .projections import PROJECTIONS, Projection
-from .standing import META, database_of, decode_standing, standing_key
+from .rows import STAMP_BYTES
+from .standing import database_of, standing_in
 
-_STAMP_BYTES = 12
 _PAGE_ROWS = 1000
 
 
@@ -35,7 +35,7 @@ def differences(
 def _upto(database: Database, name: str, otherwise: int) -> int:
     """How far a projection goes that is kept behind."""
     with database.begin() as txn:
-        standing = decode_standing(txn.get(standing_key(name), db=database.databases[META]))
+        standing = standing_in(txn, database.databases, name)
     return otherwise if standing is None or standing.upto is None else standing.upto
 
 
@@ -64,7 +64,7 @@ def _rows(database: Database, name: str, upto: int) -> Iterator[tuple[bytes, byt
             while found and len(page) < _PAGE_ROWS:
                 page.append((bytes(cursor.key()), bytes(cursor.value())))
                 found = cursor.next()
-        yield from (row for row in page if int.from_bytes(row[0][-_STAMP_BYTES:-4], "big") <= upto)
+        yield from (row for row in page if int.from_bytes(row[0][-STAMP_BYTES:-4], "big") <= upto)
         if len(page) < _PAGE_ROWS:
             return
         start = page[-1][0] + b"\0"

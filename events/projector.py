@@ -23,6 +23,7 @@ from .standing import (
     decode_standing,
     encode_standing,
     shadow_key,
+    standing_in,
     standing_key,
 )
 from .tail import Tail
@@ -86,17 +87,13 @@ class Projector:
 
     def outdated(self) -> list[Projection]:
         """The projections whose rows were made by another version of their code, or never."""
-        return [one for one in self._all if not self._is_current(one)]
+        with self._env.begin() as txn:
+            found = [(one, standing_in(txn, self._env.databases, one.name)) for one in self._all]
+        return [one for one, standing in found if standing is None or standing.version != one.version]
 
     @property
     def _all(self) -> tuple[Projection, ...]:
         return (*self._kept, *self._behind.values())
-
-    def _is_current(self, projection: Projection) -> bool:
-        with self._env.begin() as txn:
-            stored = txn.get(standing_key(projection.name), db=self._env.databases[META])
-        standing = decode_standing(stored)
-        return standing is not None and standing.version == projection.version
 
     def rebuild(self, projections: Sequence[Projection] | None = None) -> None:
         """Replay the log into new rows for some projections, or for all, and put them in force in one transaction.
@@ -216,7 +213,7 @@ class Projector:
     def upto(self, name: str) -> int:
         """The last event that a projection that is kept behind has folded in."""
         with self._env.begin() as txn:
-            standing = decode_standing(txn.get(standing_key(name), db=self._env.databases[META]))
+            standing = standing_in(txn, self._env.databases, name)
         return 0 if standing is None or standing.upto is None else standing.upto
 
     def clear_shadows(self) -> None:

@@ -173,9 +173,7 @@ def _require_head(found: TreeHead, wanted: TreeHead | None) -> None:
 
 
 def _unfit(name: str) -> InvalidProof:
-    return InvalidProof(
-        f"the proof's field {name!r} is missing or can't be read", hint="Give a file of `lineal prove`."
-    )
+    return InvalidProof(f"the proof's field {name!r} is missing or can't be read", hint=_HINT)
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

@@ -142,7 +142,7 @@ class RowReader:
         """Read rows made by events up to and with this one, or all."""
         self._env = environment
         self._name = name
-        self._last = _LAST_STAMP if upto is None else upto.to_bytes(8, "big") + b"\xff" * 4
+        self._last = _LAST_STAMP if upto is None else last_stamp(upto)
 
     def _cursor(self, txn: lmdb.Transaction) -> lmdb.Cursor:
         return txn.cursor(self._env.databases[database_of(txn, self._env.databases, self._name)])
@@ -151,6 +151,11 @@ class RowReader:
         """The key's newest row as of the position."""
         with self._env.begin() as txn, self._cursor(txn) as cursor:
             return newest_at(cursor, row_key, self._last)
+
+    def newest(self, prefix: bytes) -> list[Stamped]:
+        """The newest row of each key that `keys` gives, in the keys' order."""
+        found = (self.latest(row_key) for row_key in self.keys(prefix))
+        return [row for row in found if row is not None]
 
     def history(self, row_key: bytes, *, newest_first: bool = False) -> Iterator[Stamped]:
         """All of the key's rows as of the position, lazily."""
@@ -192,6 +197,11 @@ class RowReader:
                     keys.append(row_key)
                 found = cursor.set_range(row_key + _LAST_STAMP)
         return keys
+
+
+def last_stamp(upto: int) -> bytes:
+    """What no row's stamp is after that an event up to this one has made."""
+    return upto.to_bytes(8, "big") + _LAST_STAMP[8:]
 
 
 def newest_at(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes = _LAST_STAMP) -> Stamped | None:

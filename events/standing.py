@@ -65,7 +65,12 @@ def _decoded(value: bytes) -> Standing | None:
     return Standing(version, database, upto)
 
 
+def standing_in(txn: lmdb.Transaction, databases: Mapping[str, Any], name: str) -> Standing | None:
+    """Where a projection stands, as a transaction sees it."""
+    return decode_standing(txn.get(standing_key(name), db=databases[META]))
+
+
 def database_of(txn: lmdb.Transaction, databases: Mapping[str, Any], name: str) -> str:
     """The database that holds a projection's rows, as a transaction sees it."""
-    standing = decode_standing(txn.get(standing_key(name), db=databases[META]))
+    standing = standing_in(txn, databases, name)
     return name if standing is None or standing.database not in databases else standing.database

@@ -13,6 +13,7 @@ from .reader import Reader, newest_content
 from .references import check_alias, check_name
 from .replay import Printed, Scene
 from .retention import Plan, Retention, Verdict
+from .reuse import newest_execution
 from .views import (
     ArtifactVersionView,
     ArtifactView,
@@ -59,4 +60,5 @@ __all__ = [
     "check_alias",
     "check_name",
     "newest_content",
+    "newest_execution",
 ]

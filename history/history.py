@@ -338,9 +338,8 @@ class History:
 
     def pins(self) -> list[Pin]:
         """The pins, by label; those that have expired are left out."""
-        rows = self._reader.rows(Pins.name)
-        found = (rows.latest(label) for label in rows.keys(key("l")))
-        stamped = [(one.seq, *one.row) for one in found if one is not None and one.row[1] is not None]
+        found = self._reader.rows(Pins.name).newest(key("l"))
+        stamped = [(one.seq, *one.row) for one in found if one.row[1] is not None]
         pins = (Pin(label, Digest(content), expires_us, seq) for seq, label, content, expires_us in stamped)
         return sorted(pin for pin in pins if pin.holds(self._reader.now_us))
 

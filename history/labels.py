@@ -58,9 +58,7 @@ def tags_of(reader: Reader, subject: Subject) -> tuple[str, ...]:
 
 def aliases_of(reader: Reader, artifact: str) -> dict[str, Digest]:
     """Where the aliases of an artifact point, by alias, sorted."""
-    rows = reader.rows(Names.name)
-    found = [rows.latest(place) for place in rows.keys(key("a", artifact))]
-    pairs = [one.row for one in found if one is not None]
+    pairs = [one.row for one in reader.rows(Names.name).newest(key("a", artifact))]
     return {alias: Digest(content) for alias, content in sorted(pairs) if content is not None}
 
 
@@ -78,9 +76,8 @@ def aliased(reader: Reader, artifact: str, alias: str) -> Digest | None:
 
 def annotations_of(reader: Reader, subject: Subject) -> dict[str, Any]:
     """What was annotated of a subject, by key, sorted."""
-    rows = reader.rows(Metadata.name)
-    found = [rows.latest(place) for place in rows.keys(note_key(subject))]
-    return dict(sorted((one.row for one in found if one is not None and len(one.row) > 1), key=lambda row: row[0]))
+    found = reader.rows(Metadata.name).newest(note_key(subject))
+    return dict(sorted((one.row for one in found if len(one.row) > 1), key=lambda row: row[0]))
 
 
 def tagged(reader: Reader, tag: str, kind: str | None, name: str | None = None) -> Iterator[Subject]:
@@ -102,8 +99,7 @@ def annotated(reader: Reader, name: str, kind: str | None) -> Iterator[tuple[Sub
 
 def _rows(rows: RowReader, prefix: bytes) -> list[Row]:
     """The newest rows of the keys that begin so, in the order of their events."""
-    found = [rows.latest(place) for place in rows.keys(prefix)]
-    return [one.row for one in sorted((one for one in found if one is not None), key=lambda one: one.seq)]
+    return [one.row for one in sorted(rows.newest(prefix), key=lambda one: one.seq)]
 
 
 def has_labels(reader: Reader, kind: str) -> bool:

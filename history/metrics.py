@@ -94,7 +94,6 @@ class MetricView:
 
 def metrics_of(reader: Reader, subject: Subject) -> Mapping[str, MetricView]:
     """The metrics of a subject by name, sorted."""
-    rows = reader.rows(Metrics.name)
-    found = [rows.latest(place) for place in rows.keys(metric_key(subject))]
-    views = [MetricView(reader, subject, one.row) for one in found if one is not None]
+    found = reader.rows(Metrics.name).newest(metric_key(subject))
+    views = [MetricView(reader, subject, one.row) for one in found]
     return {view.name: view for view in sorted(views, key=lambda view: view.name)}

@@ -12,8 +12,7 @@ from .reader import Reader
 
 def tree_head(reader: Reader) -> TreeHead:
     """The head as of the view."""
-    seq = reader.store.head().seq if reader.upto is None else reader.upto
-    return reader.store.hash_tree.head(seq)
+    return reader.store.hash_tree.head(reader.head_seq)
 
 
 def prove_inclusion(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..errors import LogCorrupt
 from ..events.catalogue import StepCompleted
 from ..events.ids import Fingerprint
+from ..events.log import Log
 from ..events.projections import Cache
-from ..events.rows import key
+from ..events.rows import RowReader, key
 from .eviction import eviction_of
 from .reader import Reader
 
@@ -17,15 +18,23 @@ def reusable(reader: Reader, fingerprint: Fingerprint) -> StepCompleted | None:
     An execution serves as long as the bytes of all that it gave are there. In the past the log says whether they were;
     in the present they are looked for.
     """
-    found = reader.rows(Cache.name).latest(key("f", fingerprint))
-    if found is None:
+    executed = newest_execution(reader.rows(Cache.name), reader.store.log, fingerprint)
+    if executed is None:
         return None
-    executed = reader.event(found.seq).event
-    if not isinstance(executed, StepCompleted):
-        raise LogCorrupt("a row of the cache names an event of another kind", hint="Run `lineal rebuild`.")
     contents = [output.content for output in executed.outputs]
     if reader.upto is None:
         are_there = all(map(reader.store.blobs.holds, contents))
     else:
         are_there = all(eviction_of(reader, content) is None for content in contents)
     return executed if are_there else None
+
+
+def newest_execution(rows: RowReader, log: Log, fingerprint: Fingerprint) -> StepCompleted | None:
+    """The newest execution for a fingerprint by the rows of `Cache`, whether what it gave is still there or not."""
+    found = rows.latest(key("f", fingerprint))
+    if found is None:
+        return None
+    executed = log.get(found.seq).event
+    if not isinstance(executed, StepCompleted):
+        raise LogCorrupt("a row of the cache names an event of another kind", hint="Run `lineal rebuild`.")
+    return executed

@@ -11,6 +11,7 @@ from ..events.codec import Recorded
 from ..events.ids import RunId
 from ..events.projections import Streams
 from ..events.projections.runs import RunRow
+from ..events.projections.streams import stream_key
 from ..events.rows import key
 from ..events.upcasts import UPCASTS
 from .reader import Reader
@@ -98,5 +99,5 @@ def _begin(reader: Reader, run: RunId) -> int:
 
 
 def _indexed(reader: Reader, run: RunId, after: int, upto: int) -> Iterator[Recorded]:
-    rows = reader.store.rows(Streams.name, upto).history(key("s", bytes([len(run)]), run))
+    rows = reader.store.rows(Streams.name, upto).history(stream_key(run))
     return (reader.event(seq) for seq, _ in rows if seq > after)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..events.catalogue import StepCompleted
 from ..events.ids import Fingerprint
 from ..events.projections import Cache, Causes
 from ..events.projections.cache import Reusable
 from ..events.rows import key
+from ..history import newest_execution
 from ..store import Store
 from .outputs import Outputs
 
@@ -68,12 +68,8 @@ class StepCache:
                     yield Fingerprint(other)
 
     def _committed(self, fingerprint: Fingerprint) -> Reusable | None:
-        found = self._rows.latest(key("f", fingerprint))
-        if found is None:
-            return None
-        event = self._store.log.get(found.seq).event
-        assert isinstance(event, StepCompleted)
-        return Reusable.of(event)
+        executed = newest_execution(self._rows, self._store.log, fingerprint)
+        return None if executed is None else Reusable.of(executed)
 
     def _holds(self, found: Reusable) -> bool:
         return all(self._store.blobs.holds(output.content) for output in found.outputs)

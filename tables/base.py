@@ -42,6 +42,11 @@ def columns(**types: Any) -> pa.Schema:
     return pa.schema(list(kinds.items()))
 
 
+def readable(text: str) -> str:
+    """A text as Arrow takes it: half a surrogate pair has no form there."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def times(column: Integers) -> pa.Array:
     """Microseconds since the epoch as times."""
     return column.arrow(TIME)

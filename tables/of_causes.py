@@ -5,7 +5,7 @@ Each row is read by itself: there are few of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgpack
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ..events.log import Log
 from ..events.projections import Causes, Claims
-from .base import Definition, Source, columns
+from .base import Batch, Definition, Source, columns, readable
 from .pages import row_pages
 
 Line = dict[str, Any]
@@ -26,44 +26,39 @@ def _rows(source: Source, projection: str, table: str) -> Iterator[tuple[bytes, 
             yield key, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"), seq
 
 
-def _batch(schema: pa.Schema, lines: Iterator[Line]) -> Iterator[dict[str, Any]]:
+def _batch(schema: pa.Schema, lines: Iterator[Line]) -> Iterator[Batch]:
     found = list(lines)
     if found:
         yield {field.name: pa.array([line[field.name] for line in found], field.type) for field in schema}
 
 
-def _text(text: str) -> str:
-    """A text as Arrow takes it: half a surrogate pair has no form there."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def _code(source: Source) -> Iterator[Line]:
     log = Log(source.database)
     for key, _, seq in _rows(source, Causes.name, "c"):
-        yield {"code": key[1:33].hex(), "function": _text(log.get(seq).fields.function), "seq": seq}
+        yield {"code": key[1:33].hex(), "function": readable(log.get(seq).fields.function), "seq": seq}
 
 
 def _environments(source: Source) -> Iterator[Line]:
     log = Log(source.database)
     for key, _, seq in _rows(source, Causes.name, "e"):
         fields = log.get(seq).fields
-        said = {"python": _text(fields.python), "platform": _text(fields.platform)}
+        said = {"python": readable(fields.python), "platform": readable(fields.platform)}
         yield {"environment": key[1:].hex(), **said, "seq": seq}
 
 
 def _equivalences(source: Source) -> Iterator[Line]:
     for key, declared, seq in _rows(source, Causes.name, "q"):
         for same_as, reason in declared:
-            yield {"fingerprint": key[1:].hex(), "same_as": same_as.hex(), "reason": _text(reason), "seq": seq}
+            yield {"fingerprint": key[1:].hex(), "same_as": same_as.hex(), "reason": readable(reason), "seq": seq}
 
 
 def _claims(source: Source) -> Iterator[Line]:
     for key, claim, seq in _rows(source, Claims.name, "f"):
         if claim:
-            yield {"fingerprint": key[1:].hex(), "run": claim[0].hex(), "step": _text(claim[1]), "seq": seq}
+            yield {"fingerprint": key[1:].hex(), "run": claim[0].hex(), "step": readable(claim[1]), "seq": seq}
 
 
-def _of(name: str, read: Any, **types: Any) -> Definition:
+def _of(name: str, read: Callable[[Source], Iterator[Line]], **types: Any) -> Definition:
     schema = columns(**types, seq="int64")
     return Definition(name, schema, lambda source: _batch(schema, read(source)))
 

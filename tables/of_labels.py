@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ..events.catalogue import AliasSet, Annotated, AnnotationsRemoved, MetricsLogged, Subject
 from ..events.projections import Metadata, Metrics, Names
 from ..events.rows import framed
-from .base import CODE, TIME, Batch, Definition, Source, columns, seqs, times
+from .base import CODE, TIME, Batch, Definition, Source, columns, readable, seqs, times
 from .of_log import plain
 from .packed import Cells, Positions, unreadable
 from .pages import Read, columns_of, events_at, fields_of, newest_seqs, row_pages
@@ -93,7 +93,7 @@ def _json(packed: bytes | None) -> str | None:
     if packed is None:
         return None
     value = msgpack.unpackb(packed, strict_map_key=False, unicode_errors="surrogatepass")
-    return json.dumps(plain(value), ensure_ascii=False).encode("utf-8", "replace").decode()
+    return readable(json.dumps(plain(value), ensure_ascii=False))
 
 
 def _metrics(source: Source) -> Iterator[Batch]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ..events.catalogue import Event, Unknown
 from ..events.log import Log
-from .base import CODE, TIME, Batch, Definition, Source, coded, columns, seqs, times
+from .base import CODE, TIME, Batch, Definition, Source, coded, columns, readable, seqs, times
 from .pages import log_pages
 
 _PIECE_EVENTS = 4096
@@ -54,7 +54,7 @@ def _payload_batch(pending: list[tuple[int, str, str]]) -> Batch:
     return {
         "seq": pa.array(positions, pa.int64()),
         "type": pa.array(types).dictionary_encode(),
-        "payload": pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.string()),
+        "payload": pa.array([readable(text) for text in texts], pa.string()),
     }
 
 

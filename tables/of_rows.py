@@ -89,12 +89,9 @@ def _pipelines(source: Source) -> Iterator[Batch]:
         yield {"pipeline": called, "version": number, "structure": structure, "seq": seqs(page.seqs)}
 
 
-def _batches(
-    projection: str, table: str, read: Callable[[RowPage], Batch], source: Source, *, newest: bool = True
-) -> Iterator[Batch]:
-    for page in row_pages(source.database, projection, table, source.upto, newest=newest):
-        if page.keys:
-            yield read(page)
+def _batches(projection: str, table: str, read: Callable[[RowPage], Batch], source: Source) -> Iterator[Batch]:
+    for page in row_pages(source.database, projection, table, source.upto, newest=True):
+        yield read(page)
 
 
 def _of(name: str, projection: str, table: str, read: Callable[[RowPage], Batch], /, **types: Any) -> Definition:

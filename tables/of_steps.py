@@ -9,8 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from ..events.catalogue import (
-    ArtifactNamed,
-    ArtifactSaved,
     Failure,
     Input,
     Output,
@@ -23,18 +21,11 @@ from ..events.catalogue import (
 )
 from ..events.ids import StepRunId
 from ..events.projections import Steps
-from ..events.projections.steps import CACHED, COMPLETED, FAILED, RUNNING, SKIPPED
+from ..events.projections.artifacts import BY_HAND
+from ..events.projections.steps import RUNNING, STATUS
 from .base import CODE, TIME, Batch, Definition, Source, always, columns, seconds, seqs, times
 from .packed import Cells, Flags, Positions
 from .pages import EventColumns, Read, columns_of, fields_of, log_pages, newest_seqs
-
-_STATUS = {
-    StepStarted.TYPE: RUNNING,
-    StepCompleted.TYPE: COMPLETED,
-    StepReused.TYPE: CACHED,
-    StepFailed.TYPE: FAILED,
-    StepSkipped.TYPE: SKIPPED,
-}
 
 
 def _step_fields(type_: str) -> dict[str, Read]:
@@ -52,12 +43,12 @@ def _step_fields(type_: str) -> dict[str, Read]:
     return {**names, "failure": Cells.record} if type_ == StepFailed.TYPE else names
 
 
-_STEP_FIELDS = {type_: _step_fields(type_) for type_ in _STATUS}
+_STEP_FIELDS = {type_: _step_fields(type_) for type_ in STATUS}
 
 
 def _steps(source: Source) -> Iterator[Batch]:
     for page in log_pages(source.database, source.upto, among=_current(source)):
-        for type_, status in _STATUS.items():
+        for type_, status in STATUS.items():
             found = columns_of(page, [type_], _STEP_FIELDS[type_])
             if found is not None:
                 batch = _step_batch(found.fields)
@@ -116,7 +107,6 @@ def _uses(source: Source) -> Iterator[Batch]:
 
 
 _MAKERS = (StepCompleted.TYPE, StepReused.TYPE)
-_BY_HAND = (ArtifactSaved.TYPE, ArtifactNamed.TYPE)
 _GIVEN: dict[str, Read] = {
     "name": Cells.texts,
     "artifact": Cells.texts,
@@ -129,13 +119,13 @@ _GIVEN: dict[str, Read] = {
 
 def _productions(source: Source) -> Iterator[Batch]:
     wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "outputs": Cells.trailing_elements}
-    for page in log_pages(source.database, source.upto, types=(*_MAKERS, *_BY_HAND)):
+    for page in log_pages(source.database, source.upto, types=(*_MAKERS, *BY_HAND)):
         found = columns_of(page, _MAKERS, wanted)
         if found is not None:
             rows, outputs = found.fields["outputs"]
             is_executed = pa.array(found.are(StepCompleted.TYPE)[rows])
             yield _given(outputs.entered()) | _of_steps(found, rows) | {"executed": is_executed}
-        found = columns_of(page, _BY_HAND, {"output": Cells.record})
+        found = columns_of(page, BY_HAND, {"output": Cells.record})
         if found is not None:
             yield _given(found.fields["output"]) | {"seq": seqs(found.seq), "time": times(found.time_us)}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import LogCorrupt
 from ..events.codec import ENVELOPE_VERSION, decode
 from ..events.log import CHAIN_BYTES, EVENTS, Database
-from ..events.rows import STAMP_BYTES
+from ..events.rows import STAMP_BYTES, last_stamp
 from ..events.schema import SCHEMAS
 from ..events.standing import database_of
 from ..events.upcasts import UPCASTS
@@ -199,7 +199,7 @@ class RowPage(NamedTuple):
 
 def row_pages(database: Database, projection: str, table: str, upto: int, *, newest: bool) -> Iterator[RowPage]:
     """The rows of a projection's table as of an event, in the order of their keys: all, or the newest of each key."""
-    last = _last_stamp(upto)
+    last = last_stamp(upto)
     carried_place, carried_value = b"", b""
     for places, values, is_end in _paged(database, projection, table):
         if carried_place:
@@ -221,7 +221,7 @@ def row_pages(database: Database, projection: str, table: str, upto: int, *, new
 
 def newest_seqs(database: Database, projection: str, table: str, upto: int) -> Iterator[Positions]:
     """The events that made the newest row of each key as of an event; as `row_pages`, without their rows."""
-    last = _last_stamp(upto)
+    last = last_stamp(upto)
     carried = b""
     for places, _, is_end in _paged(database, projection, table, with_values=False):
         if carried:
@@ -229,10 +229,6 @@ def newest_seqs(database: Database, projection: str, table: str, upto: int) -> I
         made = {place[:-STAMP_BYTES]: place for place in places if place[-STAMP_BYTES:] <= last}
         carried = made.popitem()[1] if made and not is_end else b""
         yield _seqs_of(list(made.values()))
-
-
-def _last_stamp(upto: int) -> bytes:
-    return upto.to_bytes(8, "big") + b"\xff" * (STAMP_BYTES - 8)
 
 
 def _seqs_of(places: list[bytes]) -> Positions:

@@ -15,6 +15,9 @@ from ..codec import Recorded
 from ..rows import RowReader, RowWriter, Stamped, framed, key
 from .base import Projection
 
+BY_HAND = (ArtifactSaved.TYPE, ArtifactNamed.TYPE)
+"""The types of event that give one output, outside of any run."""
+
 
 class Artifacts(Projection):
     """The fold."""
@@ -44,17 +47,13 @@ def version_in(rows: RowReader, name: str, content: Digest) -> Stamped | None:
 
 def names_of(rows: RowReader, content: Digest) -> list[tuple[str, int]]:
     """The names and numbers under which a content is a version, the first to have it first."""
-    found = [rows.latest(place) for place in rows.keys(key("c", content))]
-    return [tuple(one.row) for one in sorted((one for one in found if one is not None), key=lambda one: one.seq)]
+    return [tuple(one.row) for one in sorted(rows.newest(key("c", content)), key=lambda one: one.seq)]
 
 
 def outputs_of(recorded: Recorded) -> Iterator[Any]:
     """The outputs that an event gives, as they are stored."""
     fields = recorded.fields
-    if recorded.type in _ONE_OUTPUT:
+    if recorded.type in BY_HAND:
         yield fields.output
     else:
         yield from fields.outputs
-
-
-_ONE_OUTPUT = frozenset({ArtifactSaved.TYPE, ArtifactNamed.TYPE})

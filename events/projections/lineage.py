@@ -11,10 +11,8 @@ from typing import Any
 from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepFailed, StepReused
 from ..codec import Recorded
 from ..rows import RowWriter
-from .artifacts import outputs_of
+from .artifacts import BY_HAND, outputs_of
 from .base import Projection
-
-_BY_HAND = frozenset({ArtifactSaved.TYPE, ArtifactNamed.TYPE})
 
 
 class Lineage(Projection):
@@ -27,7 +25,7 @@ class Lineage(Projection):
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         fields = recorded.fields
-        if recorded.type in _BY_HAND:
+        if recorded.type in BY_HAND:
             rows.add(b"p" + fields.output[2], [])
             return
         run, step = fields.run, fields.step

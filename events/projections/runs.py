@@ -105,20 +105,21 @@ class Runs(Projection):
         rows.add(key("l"), [*(rows.latest(key("l")) or []), run])
 
     def _renew(self, rows: RowWriter, renewed: Any, state: Row) -> None:
-        run, status, name, pipeline, number, started_seq, started_us, *_, process, _lease = state
-        row = (run, RUNNING, name, pipeline, number, started_seq, started_us, None, None, process)
-        rows.add(key("r", run), (*row, renewed.lease_until_us))
-        if status != RUNNING:
-            rows.add(key("l"), [*(rows.latest(key("l")) or []), run])
+        before = RunRow._make(state)
+        lease = renewed.lease_until_us
+        row = before._replace(status=RUNNING, ended_us=None, message=None, lease_until_us=lease)
+        rows.add(key("r", before.run), row)
+        if before.status != RUNNING:
+            rows.add(key("l"), [*(rows.latest(key("l")) or []), before.run])
 
     def _end(self, rows: RowWriter, recorded: Recorded, ended: Any, state: Row) -> None:
-        run, before, name, pipeline, number, started_seq, started_us, _, found, process, lease_until_us = state
-        status, message = _ENDS[recorded.type], getattr(ended, "message", getattr(ended, "reason", None))
-        if before == INTERRUPTED:
-            given_up = f"it had been given up: {found}"
+        before = RunRow._make(state)
+        run, status = before.run, _ENDS[recorded.type]
+        message = getattr(ended, "message", getattr(ended, "reason", None))
+        if before.status == INTERRUPTED:
+            given_up = f"it had been given up: {before.message}"
             message = given_up if message is None else f"{message}; {given_up}"
-        row = (run, status, name, pipeline, number, started_seq, started_us, recorded.time_us, message, process)
-        rows.add(key("r", run), (*row, lease_until_us))
+        rows.add(key("r", run), before._replace(status=status, ended_us=recorded.time_us, message=message))
         rows.add(key("e", status), [run])
-        rows.add(key("q", pipeline, status), [run])
+        rows.add(key("q", before.pipeline, status), [run])
         rows.add(key("l"), [one for one in rows.latest(key("l")) or [] if one != run])

@@ -13,13 +13,14 @@ from .base import Projection
 
 RUNNING, COMPLETED, CACHED, FAILED, SKIPPED = "running", "completed", "cached", "failed", "skipped"
 
-_STATUS = {
+STATUS = {
     StepStarted.TYPE: RUNNING,
     StepCompleted.TYPE: COMPLETED,
     StepReused.TYPE: CACHED,
     StepFailed.TYPE: FAILED,
     StepSkipped.TYPE: SKIPPED,
 }
+"""What a step run is in after an event of a type."""
 
 
 class Steps(Projection):
@@ -31,7 +32,7 @@ class Steps(Projection):
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         run, step = recorded.fields.run, recorded.fields.step
-        status = _STATUS.get(recorded.type)
+        status = STATUS.get(recorded.type)
         if status is not None:
             rows.add(b"s" + run + framed(step), [step, status])
         elif recorded.type == DivergenceSeen.TYPE:
