@@ -48,7 +48,11 @@ class Series(Materializer[pl.Series]):
             return pl.Series(name, values.dictionary_decode()).cast(pl.Enum(values.dictionary.to_pylist()))
         if layout != _ARROW or not isinstance(values, pa.Array):
             raise ManifestCorrupt(f"a series can't be laid out as {layout!r}", where=self.format)
-        return pl.Series(name, values)
+        try:
+            return pl.Series(name, values)
+        except pl.exceptions.PanicException as error:
+            # Polars takes the names and the metadata of nested fields for UTF-8, which Arrow doesn't look at.
+            raise ManifestCorrupt("a series has Arrow data that Polars can't take", where=self.format) from error
 
     def metadata(self, value: pl.Series) -> dict[str, Plain]:
         return {"rows": len(value), "dtype": shown(value.dtype)}

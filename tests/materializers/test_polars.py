@@ -130,3 +130,12 @@ def test_a_frame_whose_columns_differ_in_length_is_damaged() -> None:
     )
     with pytest.raises(ManifestCorrupt, match="length"):
         load(damaged, blobs)
+
+
+def test_a_nested_name_that_is_no_text_is_a_damaged_manifest() -> None:
+    blobs = MemoryBlobs()
+    manifest = save(pl.Series("lists", [["x"], []]), blobs).manifest
+    damaged = manifest.encoded.replace(b"item", b"it\xffm")
+    assert damaged != manifest.encoded
+    with pytest.raises(ManifestCorrupt, match="Polars"):
+        load(Manifest.decode(damaged), blobs)
