@@ -6,11 +6,10 @@ import heapq
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import msgpack
-
 from ..cas.digest import Digest
-from ..errors import BlobCorrupt, BlobMissing
+from ..errors import BlobMissing
 from ..events.codec import Recorded
+from .logs import Frame, frame_text, frames_of
 from .reader import Reader
 
 
@@ -19,7 +18,7 @@ class Printed(NamedTuple):
 
     step: str
     stream: str
-    """stdout or stderr."""
+    """stdout, stderr, or log of a logging record."""
     text: str
 
 
@@ -60,9 +59,10 @@ def scenes(reader: Reader, events: Iterator[Recorded]) -> Iterator[Scene]:
     while due:
         at_us, seq, _, what = heapq.heappop(due)
         if isinstance(what, _Log):
-            for number, (frame_us, stream, text) in enumerate(_frames(reader, what.blob)):
-                printed_us = min(at_us + frame_us, what.end_us)
-                heapq.heappush(due, _Due(printed_us, seq, number, Printed(what.step, stream, text)))
+            for number, frame in enumerate(_frames(reader, what.blob)):
+                printed_us = min(at_us + frame.at_us, what.end_us)
+                printed = Printed(what.step, frame.stream, frame_text(frame))
+                heapq.heappush(due, _Due(printed_us, seq, number, printed))
         elif isinstance(what, Printed):
             yield Scene(at_us / 1_000_000, None, what)
         else:
@@ -95,11 +95,8 @@ def _of_step(recorded: Recorded) -> tuple[str | None, Digest | None]:
     return getattr(event, "step", None), getattr(event, "log", None)
 
 
-def _frames(reader: Reader, blob: Digest) -> list[tuple[int, str, str]]:
+def _frames(reader: Reader, blob: Digest) -> list[Frame]:
     try:
-        frames = msgpack.unpackb(reader.store.blobs.read(blob), unicode_errors="surrogatepass")
-        return [(at_us, stream, text) for at_us, stream, text in frames]
+        return frames_of(reader, blob)
     except BlobMissing:
         return []
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise BlobCorrupt("what a step printed can't be read", where=blob, hint="Run `lineal verify`.") from error

@@ -19,19 +19,12 @@ from ..errors import ArtifactNotFound, LogCorrupt, RunNotFound, StepNotFound
 from ..events.catalogue import (
     Difference,
     DivergenceSeen,
-    Failure,
-    Input,
-    Resources,
     RunStarted,
-    StepCompleted,
-    StepFailed,
     StepReused,
-    StepSkipped,
-    StepStarted,
     Subject,
 )
 from ..events.codec import Recorded
-from ..events.ids import Fingerprint, RunId, StepRunId
+from ..events.ids import RunId, StepRunId
 from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
@@ -42,9 +35,8 @@ from .reader import Reader, moment
 from .references import near
 from .replay import Scene, scenes
 from .selection import Selection, selected
+from .step_record import StepRecord
 from .stored import StoredVersion
-
-StepEvent = StepStarted | StepCompleted | StepReused | StepFailed | StepSkipped
 
 
 class ArtifactVersionView(StoredVersion):
@@ -115,34 +107,13 @@ class ArtifactView(Labelled):
         return f"<Artifact {self.name}>"
 
 
-class StepRunView(Labelled):
+class StepRunView(StepRecord):
     """One execution, or reuse, of a step in a run."""
-
-    def __init__(self, reader: Reader, id_: StepRunId) -> None:
-        self._reader = reader
-        self.id = id_
-        self.name = id_.step
-        """Name within the run."""
-
-    @property
-    def subject(self) -> Subject:
-        """It, as events name what they are about."""
-        return Subject("step", self.id.step, self.id.run)
 
     @property
     def run(self) -> RunView:
         """The run it belongs to."""
         return RunView(self._reader, self.id.run)
-
-    @property
-    def _event(self) -> StepEvent:
-        found = self._reader.rows("steps").latest(key("s", self.id.run, self.id.step))
-        if found is None:
-            raise StepNotFound(f"no step {self.name!r} in this run", where=self.id.run)
-        event = self._reader.event(found.seq).event
-        if not isinstance(event, StepEvent):
-            raise LogCorrupt("the step's row names an event of another kind", hint="Run `lineal rebuild`.")
-        return event
 
     @property
     def status(self) -> str:
@@ -164,25 +135,6 @@ class StepRunView(Labelled):
         return StepRunView(self._reader, event.reuses) if isinstance(event, StepReused) else None
 
     @property
-    def function(self) -> str:
-        """Module and qualified name of the step's function."""
-        return self._event.function
-
-    @property
-    def docstring(self) -> str | None:
-        """The function's docstring."""
-        return getattr(self._event, "docstring", None)
-
-    @property
-    def fingerprint(self) -> Fingerprint | None:
-        """Digest of what determined the result; None for a skipped step."""
-        return getattr(self._event, "fingerprint", None)
-
-    @property
-    def _taken(self) -> tuple[Input, ...]:
-        return getattr(self._event, "inputs", ())
-
-    @property
     def inputs(self) -> dict[str, ArtifactVersionView]:
         """The artifacts it took, by parameter."""
         return {
@@ -190,16 +142,6 @@ class StepRunView(Labelled):
             for taken in self._taken
             if taken.artifact is not None
         }
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The literals it took, by parameter."""
-        return literal_values(self._reader, self._taken)
-
-    @property
-    def shown_parameters(self) -> dict[str, Any]:
-        """The same to be shown: values that are not plain as a short text, so that nothing is imported or run."""
-        return literal_values(self._reader, self._taken, only_plain=True)
 
     @property
     def parents(self) -> list[StepRunView]:
@@ -230,29 +172,6 @@ class StepRunView(Labelled):
         return next(iter(outputs.values()))
 
     @property
-    def started(self) -> datetime | None:
-        """When it began; None if it never did, or has not ended."""
-        started_us = getattr(self._event, "started_us", None)
-        return None if started_us is None else moment(started_us)
-
-    @property
-    def duration_s(self) -> float | None:
-        """How long it took, in seconds; None while it runs or if it never did."""
-        duration_us = getattr(self._event, "duration_us", None)
-        return None if duration_us is None else duration_us / 1_000_000
-
-    @property
-    def failure(self) -> Failure | None:
-        """What it raised."""
-        event = self._event
-        return event.failure if isinstance(event, StepFailed) else None
-
-    @property
-    def resources(self) -> Resources | None:
-        """What its execution took of the machine; None if it did not execute, or took less than a millisecond."""
-        return getattr(self._event, "resources", None)
-
-    @property
     def divergence(self) -> Divergence | None:
         """How its outputs differ from what an earlier step run of the same fingerprint gave; None if they don't."""
         found = self._reader.rows("steps").latest(key("d", self.id.run, self.id.step))
@@ -260,15 +179,6 @@ class StepRunView(Labelled):
         if not isinstance(event, DivergenceSeen):
             return None
         return Divergence(StepRunView(self._reader, event.first), event.differences)
-
-    @property
-    def log(self) -> str:
-        """What it printed to stdout and stderr, in order."""
-        digest = getattr(self._event, "log", None)
-        if digest is None:
-            return ""
-        frames = msgpack.unpackb(self._reader.store.blobs.read(digest), unicode_errors="surrogatepass")
-        return "".join(text for _, _, text in frames)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StepRunView) and self.id == other.id

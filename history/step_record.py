@@ -1,0 +1,124 @@
+"""What the log says of one step run by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from ..errors import LogCorrupt, StepNotFound
+from ..events.catalogue import (
+    Failure,
+    Input,
+    Resources,
+    StepCompleted,
+    StepFailed,
+    StepRetried,
+    StepReused,
+    StepSkipped,
+    StepStarted,
+    Subject,
+)
+from ..events.ids import Fingerprint, StepRunId
+from ..events.rows import key
+from .labels import Labelled
+from .literals import literal_values
+from .logs import LogLine, lines_of, text_of
+from .reader import Reader, moment
+
+StepEvent = StepStarted | StepCompleted | StepReused | StepFailed | StepSkipped
+
+
+class StepRecord(Labelled):
+    """A step run as its events tell it."""
+
+    def __init__(self, reader: Reader, id_: StepRunId) -> None:
+        self._reader = reader
+        self.id = id_
+        self.name = id_.step
+        """Name within the run."""
+
+    @property
+    def subject(self) -> Subject:
+        """It, as events name what they are about."""
+        return Subject("step", self.id.step, self.id.run)
+
+    @property
+    def _event(self) -> StepEvent:
+        found = self._reader.rows("steps").latest(key("s", self.id.run, self.id.step))
+        if found is None:
+            raise StepNotFound(f"no step {self.name!r} in this run", where=self.id.run)
+        event = self._reader.event(found.seq).event
+        if not isinstance(event, StepEvent):
+            raise LogCorrupt("the step's row names an event of another kind", hint="Run `lineal rebuild`.")
+        return event
+
+    @property
+    def function(self) -> str:
+        """Module and qualified name of the step's function."""
+        return self._event.function
+
+    @property
+    def docstring(self) -> str | None:
+        """The function's docstring."""
+        return getattr(self._event, "docstring", None)
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """Digest of what determined the result; None for a skipped step."""
+        return getattr(self._event, "fingerprint", None)
+
+    @property
+    def _taken(self) -> tuple[Input, ...]:
+        return getattr(self._event, "inputs", ())
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The literals it took, by parameter."""
+        return literal_values(self._reader, self._taken)
+
+    @property
+    def shown_parameters(self) -> dict[str, Any]:
+        """The same to be shown: values that are not plain as a short text, so that nothing is imported or run."""
+        return literal_values(self._reader, self._taken, only_plain=True)
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began; None if it never did, or has not ended."""
+        started_us = getattr(self._event, "started_us", None)
+        return None if started_us is None else moment(started_us)
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long it took, in seconds; None while it runs or if it never did."""
+        duration_us = getattr(self._event, "duration_us", None)
+        return None if duration_us is None else duration_us / 1_000_000
+
+    @property
+    def failure(self) -> Failure | None:
+        """What it raised."""
+        event = self._event
+        return event.failure if isinstance(event, StepFailed) else None
+
+    @property
+    def resources(self) -> Resources | None:
+        """What its execution took of the machine; None if it did not execute, or took less than a millisecond."""
+        return getattr(self._event, "resources", None)
+
+    @property
+    def log(self) -> str:
+        """What it printed and logged, in order, in its last attempt."""
+        digest = getattr(self._event, "log", None)
+        return "" if digest is None else text_of(self._reader, digest)
+
+    @property
+    def logs(self) -> Iterator[LogLine]:
+        """What it printed and logged, line by line with times, in all its attempts.
+
+        Raises:
+            BlobMissing, BlobCorrupt: What was kept of it is not there as it was written.
+        """
+        tried = self._reader.rows("steps").history(key("t", self.id.run, self.id.step))
+        for event in [*(self._reader.event(seq).event for seq, _ in tried), self._event]:
+            if isinstance(event, StepRetried | StepCompleted | StepFailed) and event.log is not None:
+                yield from lines_of(self._reader, event.log, event.started_us)
