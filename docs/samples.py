@@ -45,6 +45,8 @@ def _atom(hint: Any, path: str) -> Any:
     number = zlib.crc32(path.encode())
     if hint is str:
         return path
+    if hint is bool:
+        return False
     if hint is int:
         return number
     if hint is float:

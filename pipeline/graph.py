@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import heapq
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,6 +46,10 @@ class TracedStep(Protocol):
     @property
     def outputs(self) -> Outputs:
         """What it gives."""
+
+    @property
+    def with_options(self) -> Callable[..., TracedStep]:
+        """The same with some options changed."""
 
 
 class OutputRef:
@@ -189,52 +192,21 @@ class Graph:
         return packed
 
 
-class Agenda:
-    """Which nodes are left, and which of them have all they take: the first of those in the graph's order is next."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._nodes = graph.nodes
-        self._missing = [len(node.parents) for node in graph.nodes]
-        self._ready = [place for place, missing in enumerate(self._missing) if not missing]
-        self._left = dict.fromkeys(range(len(graph.nodes)))
-        self._children: dict[str, list[int]] = {}
-        for place, node in enumerate(graph.nodes):
-            for parent in node.parents:
-                self._children.setdefault(parent, []).append(place)
-
-    def __bool__(self) -> bool:
-        return bool(self._left)
-
-    def next_ready(self) -> Node | None:
-        """Take the next node that can run; None if there is none yet."""
-        if not self._ready:
-            return None
-        place = heapq.heappop(self._ready)
-        del self._left[place]
-        return self._nodes[place]
-
-    def done(self, node: Node) -> None:
-        """Hear that a node's outputs are there."""
-        for place in self._children.get(node.name, ()):
-            self._missing[place] -= 1
-            if not self._missing[place]:
-                heapq.heappush(self._ready, place)
-
-    def left(self) -> list[Node]:
-        """The nodes that nobody took."""
-        return [self._nodes[place] for place in self._left]
-
-
 class Trace:
     """Collects the nodes while a pipeline's function runs."""
 
-    def __init__(self, pipeline: str) -> None:
+    def __init__(self, pipeline: str, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Trace a pipeline; ``overrides`` has options of single steps by their names."""
         self._pipeline = pipeline
+        self._overrides = overrides or {}
+        self._overridden: dict[str, dict[TracedStep, TracedStep]] = {name: {} for name in self._overrides}
         self._nodes: dict[str, Node] = {}
         self._calls: dict[str, int] = {}
 
     def add(self, step: TracedStep, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Add a call of a step; give what stands for its result."""
+        if step.name in self._overrides:
+            step = self._with_overrides(step)
         bound = bind(step.signature, args, kwargs, f"step {step.name!r} in pipeline {self._pipeline!r}")
         name = self._free_name(step.name)
         inputs = _Inputs()
@@ -254,9 +226,27 @@ class Trace:
             return refs
         return refs[0] if refs else None
 
+    def check_overrides(self) -> None:
+        """Raise `InvalidPipeline` if options were given for a step that was not called."""
+        for name, met in self._overridden.items():
+            if not met:
+                known = dict.fromkeys(node.step.name for node in self._nodes.values())
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"Did you mean {close[0]!r}?" if close else f"Its steps are {', '.join(known)}."
+                raise InvalidPipeline(
+                    f"options are given for {name!r}, which is no step", where=self._pipeline, hint=hint
+                )
+
     def graph(self) -> Graph:
         """What was collected."""
         return Graph(tuple(self._nodes.values()))
+
+    def _with_overrides(self, step: TracedStep) -> TracedStep:
+        """The step with the options given for its name; the same object for the same step."""
+        known = self._overridden[step.name]
+        if step not in known:
+            known[step] = step.with_options(**self._overrides[step.name])
+        return known[step]
 
     def _free_name(self, wanted: str) -> str:
         number = self._calls.get(wanted, 0) + 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from ..errors import InvalidPipeline
@@ -14,7 +14,9 @@ from ..in_force import current_store
 from .executors import ExecutorChoice, opened
 from .graph import Graph, Trace, bind, current_trace, tracing
 from .literals import fixed
-from .runner import Plan, Runner
+from .plan import Plan
+from .policy import UNSAID, CacheChoice, Expiry, Policy
+from .runner import Runner
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,12 +28,14 @@ class PipelineOptions:
 
     name: str | None = None
     """Name of the pipeline; by default the function's."""
-    cache: bool = True
-    """Whether steps that don't say so themselves may be served from the cache."""
+    policy: Policy = UNSAID
+    """Whether steps that don't say so themselves are served from the cache, and serve later runs."""
     executor: ExecutorChoice = "inline"
     """``"inline"``, ``"processes"``, or any `concurrent.futures.Executor`."""
     run_name: str | None = None
     """Name of the run; by default the pipeline's and a number."""
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Options of single steps, by their names, as `Step.with_options` takes them: they win over all others."""
 
 
 class Pipeline(Generic[P, R]):
@@ -52,12 +56,16 @@ class Pipeline(Generic[P, R]):
     def with_options(
         self,
         *,
-        cache: bool | None = None,
+        cache: CacheChoice | None = None,
+        expires_after: Expiry | None = None,
         executor: ExecutorChoice | None = None,
         run_name: str | None = None,
+        steps: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Pipeline[P, R]:
-        """The same pipeline with some options changed."""
-        changes: dict[str, Any] = {"cache": cache, "executor": executor, "run_name": run_name}
+        """The same pipeline with some options changed; ``steps`` has options of single steps by their names."""
+        policy = Policy.of(cache, expires_after).under(self.options.policy)
+        merged = {**self.options.steps, **(steps or {})}
+        changes: dict[str, Any] = {"policy": policy, "executor": executor, "run_name": run_name, "steps": merged}
         return Pipeline(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
 
     def graph(self, *args: P.args, **kwargs: P.kwargs) -> Graph:
@@ -86,7 +94,7 @@ class Pipeline(Generic[P, R]):
             parameters,
             inspect.getdoc(self.function),
             None if self.options.run_name is None else check_name(self.options.run_name, "run"),
-            self.options.cache,
+            self.options.policy,
         )
         in_force = current_store()
         with opened(self.options.executor) as executor:
@@ -97,11 +105,12 @@ class Pipeline(Generic[P, R]):
         return bind(inspect.signature(self.function), args, kwargs, f"pipeline {self.name!r}")
 
     def _trace(self, arguments: dict[str, Any]) -> Graph:
-        trace = Trace(self.name)
+        trace = Trace(self.name, self.options.steps)
         bound = inspect.signature(self.function).bind_partial()
         bound.arguments.update(arguments)
         with tracing(trace):
             self.function(*bound.args, **bound.kwargs)
+        trace.check_overrides()
         graph = trace.graph()
         if not graph.nodes:
             raise InvalidPipeline(
@@ -119,7 +128,11 @@ def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
 
 @overload
 def pipeline(
-    *, name: str | None = None, cache: bool = True, executor: ExecutorChoice = "inline"
+    *,
+    name: str | None = None,
+    cache: CacheChoice | None = None,
+    expires_after: Expiry | None = None,
+    executor: ExecutorChoice = "inline",
 ) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
 
 
@@ -128,11 +141,12 @@ def pipeline(
     /,
     *,
     name: str | None = None,
-    cache: bool = True,
+    cache: CacheChoice | None = None,
+    expires_after: Expiry | None = None,
     executor: ExecutorChoice = "inline",
 ) -> Pipeline[P, R] | Callable[[Callable[P, R]], Pipeline[P, R]]:
     """Declare a function as a pipeline; with or without options, as `PipelineOptions` describes them."""
-    options = PipelineOptions(name, cache, executor)
+    options = PipelineOptions(name, Policy.of(cache, expires_after), executor)
     if function is not None:
         return Pipeline(function, options)
     return lambda decorated: Pipeline(decorated, options)

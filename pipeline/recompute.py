@@ -28,7 +28,9 @@ from .executors import InlineExecutor
 from .fingerprint import CodeManifest, CodeWalker, fingerprint
 from .graph import Gathered, Graph, Leaf, Node, Template, causes, key_digest
 from .outputs import Outputs, OutputSpec
-from .runner import Plan, Ready, Runner
+from .plan import Plan
+from .preparing import Ready
+from .runner import Runner
 from .script import MAIN
 from .step import Step, StepOptions
 
@@ -257,15 +259,16 @@ class _Again(Runner):
 
 def _follow(store: Store, reader: Reader, recipe: _Recipe) -> None:
     executed, version = recipe.executed, recipe.version
-    step = recipe.step.with_options(cache=False)
+    step = recipe.step.with_options(cache="refresh")
     artifacts = {output.name: output.artifact for output in executed.outputs}
     specs = tuple(OutputSpec(spec.name, artifacts.get(spec.name)) for spec in step.outputs.specs)
     step.outputs = Outputs(specs, step.outputs.is_tuple)
     node = Node(executed.step, step, recipe.arguments, ())
     with store.blobs.batch() as batch:
         batch.put(recipe.code.encoded)
-        ready = Ready(node, executed.inputs, Fingerprint(executed.fingerprint), recipe.code, list(batch.publish()))
-    plan = Plan(PIPELINE, Graph((node,)), {}, None, None, cache=False)
+        print_, policy = Fingerprint(executed.fingerprint), step.options.policy
+        ready = Ready(node, executed.inputs, print_, recipe.code, policy, list(batch.publish()))
+    plan = Plan(PIPELINE, Graph((node,)), {})
     run = RunView(reader, _Again(store, plan, ready, version.content, allow_pickle=reader.allow_pickle).run())
     made = {view.content: view for view in run.steps[executed.step].outputs.values()}
     if version.content not in made:

@@ -13,6 +13,7 @@ from ..errors import InvalidPipeline
 from ..history import check_name
 from .graph import current_trace
 from .outputs import Outputs, declared_outputs
+from .policy import UNSAID, CacheChoice, Expiry, Policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,8 +25,8 @@ class StepOptions:
 
     name: str | None = None
     """Name in the run; by default the function's."""
-    cache: bool | None = None
-    """Whether it may be served from the cache; None leaves it to the pipeline."""
+    policy: Policy = UNSAID
+    """Whether it is served from the cache, and serves later runs; what it doesn't say is left to the pipeline."""
     version: str | None = None
     """Stands for the code in the fingerprint: change it, and only it, to say that the code's meaning changed."""
     depends_on: tuple[Any, ...] = ()
@@ -60,7 +61,7 @@ class Step(Generic[P, R]):
         """Its name in a run, before a number tells equals apart."""
         return check_name(self.options.name or self.function.__name__, "step")
 
-    @property
+    @cached_property
     def qualified_name(self) -> str:
         """Module and qualified name of the function."""
         return f"{self.function.__module__}.{self.function.__qualname__}"
@@ -79,12 +80,14 @@ class Step(Generic[P, R]):
         self,
         *,
         name: str | None = None,
-        cache: bool | None = None,
+        cache: CacheChoice | None = None,
+        expires_after: Expiry | None = None,
         version: str | None = None,
         once: bool | None = None,
     ) -> Step[P, R]:
         """The same step with some options changed."""
-        changes: dict[str, Any] = {"name": name, "cache": cache, "version": version, "once": once}
+        policy = Policy.of(cache, expires_after).under(self.options.policy)
+        changes: dict[str, Any] = {"name": name, "policy": policy, "version": version, "once": once}
         return Step(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -119,7 +122,8 @@ def step(function: Callable[P, R], /) -> Step[P, R]: ...
 def step(
     *,
     name: str | None = None,
-    cache: bool | None = None,
+    cache: CacheChoice | None = None,
+    expires_after: Expiry | None = None,
     version: str | None = None,
     depends_on: Iterable[Any] = (),
     ignore_inputs: Iterable[str] = (),
@@ -132,7 +136,8 @@ def step(
     /,
     *,
     name: str | None = None,
-    cache: bool | None = None,
+    cache: CacheChoice | None = None,
+    expires_after: Expiry | None = None,
     version: str | None = None,
     depends_on: Iterable[Any] = (),
     ignore_inputs: Iterable[str] = (),
@@ -140,11 +145,25 @@ def step(
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step; with or without options, as `StepOptions` describes them.
 
+    Args:
+        function: What to declare.
+        name: Its name in a run.
+        cache: ``True`` or ``"on"``: take results and offer them; ``False`` or ``"off"``: neither; ``"refresh"``:
+            execute, and offer what comes of it; ``"read-only"``: take results, offer none. None leaves it to the
+            pipeline, whose own default is on.
+        expires_after: How old a result may be that it is served with, as a timedelta or in seconds.
+        version: What stands for its code.
+        depends_on: What counts as its code in addition.
+        ignore_inputs: Parameters that do not count.
+        once: Whether of processes that need the same one computes it.
+
     Its inputs and outputs are stored, and it is not executed again while its code, all code it reaches,
     and its inputs are the same. In a pipeline, lists, dicts and other plain values are taken as they are when the
     step is called; arrays, tables and other objects must not be changed before the run has ended.
     """
-    options = StepOptions(name, cache, version, tuple(depends_on), frozenset(ignore_inputs), once)
+    options = StepOptions(
+        name, Policy.of(cache, expires_after), version, tuple(depends_on), frozenset(ignore_inputs), once
+    )
     if function is not None:
         return Step(function, options)
     return lambda decorated: Step(decorated, options)

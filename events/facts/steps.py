@@ -29,6 +29,9 @@ class StepStarted(Event):
     inputs: tuple[Input, ...]
     code: Digest | None = None
     """Blob of the code manifest, stored with this event; None where an older version wrote it."""
+    because: str | None = None
+    """Why no result was taken though there may have been one: its policy was ``off`` or ``refresh``, or the result had
+    ``expired``; None if there was none to take."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:
@@ -54,6 +57,8 @@ class StepCompleted(Event):
     """Blob of what the step printed; None if it printed nothing."""
     docstring: str | None = None
     resources: Resources | None = None
+    is_offered: bool = True
+    """Whether later runs may be served with the outputs."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:

@@ -23,11 +23,12 @@ class Reusable(NamedTuple):
 
     step: StepRunId
     outputs: tuple[Output, ...]
+    completed_us: int
 
     @classmethod
     def of(cls, event: StepCompleted) -> Self:
         """What an execution left."""
-        return cls(StepRunId(event.run, event.step), event.outputs)
+        return cls(StepRunId(event.run, event.step), event.outputs, event.started_us + event.duration_us)
 
 
 class Cache(Projection):
@@ -39,6 +40,7 @@ class Cache(Projection):
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         fields = recorded.fields
-        rows.mark(b"f" + fields.fingerprint)
+        if fields.is_offered:
+            rows.mark(b"f" + fields.fingerprint)
         if fields.duration_us >= SLOW_US:
             rows.add(key("s", fields.function), fields.duration_us)

@@ -29,24 +29,27 @@ def test_a_step_keeps_what_its_function_is_and_its_options() -> None:
     assert isinstance(plain, Step)
     assert (plain.name, plain.__doc__, plain.__wrapped__, plain(1)) == ("plain", "Add one.", plain.function, 2)
     options = configured.options
-    assert (configured.name, options.cache, options.version) == ("renamed", False, "2")
+    assert (configured.name, options.policy.mode, options.version) == ("renamed", "off", "2")
     assert (options.depends_on, options.ignore_inputs) == (("data.csv",), frozenset({"y"}))
 
 
 def test_with_options_changes_a_copy() -> None:
     changed = configured.with_options(name="other", cache=True)
-    assert (changed.name, changed.options.cache, changed.options.version) == ("other", True, "2")
-    assert (configured.name, configured.options.cache) == ("renamed", False)
+    assert (changed.name, changed.options.policy.mode, changed.options.version) == ("other", "on", "2")
+    assert (configured.name, configured.options.policy.mode) == ("renamed", "off")
 
 
 def test_a_pipeline_keeps_its_options_and_runs_under_its_name(client: Client) -> None:
     assert isinstance(declared, Pipeline)
     assert (declared.name, declared.__doc__) == ("project", "Declared with options.")
     first = declared(1)
-    second = declared.with_options(cache=True, run_name="mine")(1)
+    second = declared.with_options(cache="refresh", run_name="mine")(1)
     assert (first.name, second.name, second.pipeline.name) == ("project-1", "mine", "project")
-    assert [run.steps["plain"].is_cached for run in (first, second)] == [False, True]
-    assert [run.steps["plain"].is_cached for run in (declared(1),)] == [False]
+    assert [run.steps["plain"].is_cached for run in (first, second)] == [False, False]
+    assert [run.steps["plain"].is_cached for run in (declared(1), declared.with_options(cache=True)(1))] == [
+        False,
+        True,
+    ]
 
 
 def test_what_can_not_be_a_step_or_a_pipeline_is_refused() -> None:

@@ -1,0 +1,60 @@
+"""The agenda of a run: which nodes of its graph are left, and which of them have all they take."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from .graph import Node
+
+
+class Agenda:
+    """Nodes to run: the first ready one, in the order they were added, is next. Nodes may come while it is worked off.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self._nodes: list[Node] = []
+        self._missing: list[int] = []
+        self._ready: list[int] = []
+        self._left: dict[int, None] = {}
+        self._children: dict[str, list[int]] = {}
+        self._done: set[str] = set()
+        for node in nodes:
+            self.add(node)
+
+    def __bool__(self) -> bool:
+        return bool(self._left)
+
+    def add(self, node: Node) -> None:
+        """Take a node, whose parents were added before or are done."""
+        place = len(self._nodes)
+        missing = [parent for parent in node.parents if parent not in self._done]
+        self._nodes.append(node)
+        self._missing.append(len(missing))
+        self._left[place] = None
+        for parent in missing:
+            self._children.setdefault(parent, []).append(place)
+        if not missing:
+            heapq.heappush(self._ready, place)
+
+    def next_ready(self) -> Node | None:
+        """Take the next node that can run; None if there is none yet."""
+        if not self._ready:
+            return None
+        place = heapq.heappop(self._ready)
+        del self._left[place]
+        return self._nodes[place]
+
+    def done(self, name: str) -> None:
+        """Hear that a node's outputs are there."""
+        self._done.add(name)
+        for place in self._children.pop(name, ()):
+            self._missing[place] -= 1
+            if not self._missing[place]:
+                heapq.heappush(self._ready, place)
+
+    def left(self) -> list[Node]:
+        """The nodes that nobody took."""
+        return [self._nodes[place] for place in self._left]

@@ -1,0 +1,104 @@
+"""Recording a run: what it says to the log, in an order in which no fact stands without those it follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..cas import Blob
+from ..cas.process import ProcessStamp
+from ..errors import LinealError
+from ..events import catalogue as facts
+from ..events.catalogue import Event, Process
+from ..events.committer import Ticket
+from ..events.ids import RunId
+from ..store import Store
+from .captures import new_environment
+from .environment import captured_environment
+from .graph import Node
+from .leases import lease_until_us
+from .plan import Plan
+from .preparing import Preparer
+
+
+class Recorder:
+    """What one run says to the log. Threads may share it."""
+
+    def __init__(self, store: Store, run: RunId) -> None:
+        self._store = store
+        self._run = run
+        self._tickets: list[Ticket] = []
+        self._latest: dict[str, Ticket] = {}
+
+    def append(self, events: Sequence[Event], blobs: Sequence[Blob] = (), after: Sequence[Ticket] = ()) -> Ticket:
+        """Submit facts, which stand only if those stand that they follow from."""
+        ticket = self._store.append(events, blobs, after=after)
+        self._tickets.append(ticket)
+        return ticket
+
+    def started(self, plan: Plan, preparer: Preparer) -> Ticket:
+        """Say that the run began, with its structure, environment and parameters."""
+        stamp = ProcessStamp.current()
+        with self._store.blobs.batch() as batch:
+            structure = batch.put(plan.graph.structure())
+            environment = batch.put(captured_environment())
+            blobs = list(batch.publish())
+        parameters = []
+        for name, value in plan.parameters.items():
+            taken, saved = preparer.literal(name, value)
+            parameters.append(taken)
+            blobs += saved
+        event = facts.RunStarted(
+            self._run,
+            plan.pipeline,
+            structure,
+            tuple(parameters),
+            plan.run_name,
+            Process(stamp.host, stamp.boot, stamp.pid, stamp.start_ticks),
+            environment,
+            plan.docstring,
+            lease_until_us(),
+        )
+        return self.append([event, *new_environment(self._store, environment)], blobs)
+
+    def renewed(self) -> None:
+        """Say that the run goes on; durable on return."""
+        self.append([facts.RunRenewed(self._run, lease_until_us())]).wait()
+
+    def step(self, node: Node, events: Sequence[Event], blobs: Sequence[Blob]) -> Ticket:
+        """Submit facts of a step, which stand only if its own earlier ones and its parents' do."""
+        latest = self._latest
+        after = [latest[name] for name in (node.name, *node.parents) if name in latest]
+        ticket = latest[node.name] = self.append(events, blobs, after)
+        return ticket
+
+    def skipped(self, nodes: Iterable[Node], because: str) -> None:
+        """Say that these never ran."""
+        events = [facts.StepSkipped(self._run, node.name, node.step.qualified_name, because) for node in nodes]
+        if events:
+            self.append(events)
+
+    def completed(self) -> Ticket:
+        """Say that all was done, which stands only if all else does."""
+        self._store.metrics.submit(self._run)
+        return self.append([facts.RunCompleted(self._run)], after=self._tickets)
+
+    def cancelled(self, reason: str) -> None:
+        """Say that somebody stopped it; see `_ended_badly`."""
+        self._ended_badly(facts.RunCancelled(self._run, reason))
+
+    def failed(self, step: str | None, message: str) -> None:
+        """Say why it failed; see `_ended_badly`."""
+        self._ended_badly(facts.RunFailed(self._run, step, message))
+
+    def _ended_badly(self, event: Event) -> None:
+        """Record how the run ended; where even that can't be written, the error under way tells why.
+
+        What made commits of this run fail was raised by it: nobody is to hear of it a second time.
+        """
+        try:
+            self._store.metrics.submit(self._run)
+            self.append([event]).wait()
+        except LinealError:
+            return
+        finally:
+            self._store.forget_failures(self._tickets)
