@@ -277,8 +277,11 @@ class Batch:
 
         What the receipts name stays there until the store hears that the commit's outcome is known.
         """
-        with disk_errors(self._files.root):
-            receipts = self._published()
+        if self._held or self._known or self._scratches or self._packs or self._lone is not None:
+            with disk_errors(self._files.root):
+                receipts = self._published()
+        else:
+            receipts = tuple(self._receipts.values())
         self._is_published = True
         return receipts
 

@@ -18,7 +18,7 @@ from .blob import Blob, BlobReader, read_manifest, walk
 from .digest import DIGEST_BYTES, Digest
 from .environment import Changes, Environment
 from .files import BlobFiles, missing
-from .manifest import INLINE_MAX_BYTES, ManifestPart
+from .manifest import INLINE_MAX_BYTES, BlobPart, Manifest, ManifestPart
 from .place import (
     BlobKind,
     Cut,
@@ -46,6 +46,8 @@ VOLUMES = "volumes"
 DATABASES = (CATALOG, VOLUMES)
 
 _SCAN_ROWS = 1000
+_REMEMBERED_MAX, _REMEMBERED_PARTS_MAX = 16_384, 64
+"""Of how many manifests, of how many parts at most, it is remembered what they name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class BlobStore:
         self._files = files
         self._placed = PlacedBlobs(files, self.row)
         self._pending: dict[Digest, tuple[Row, int]] = {}
+        self._named: dict[Digest, tuple[BlobPart | ManifestPart, ...]] = {}
+        """What manifests that were read name, all that is under them included: it is theirs for ever."""
         self._last_cut: tuple[Digest, bytes, Row] | None = None
         """The cut row that was read last, as it is stored: a blob read piece by piece has it decoded but once."""
 
@@ -160,12 +164,26 @@ class BlobStore:
         """Whether a value can be loaded: its manifests read and every blob under them is there with its size."""
         seen: dict[Volume, bool] = {}
         try:
-            for part in walk(self, read_manifest(self, content)):
-                if not isinstance(part, ManifestPart) and not self._is_there(part.digest, part.size_bytes, seen):
+            for part in self._named_under(content):
+                if isinstance(part, ManifestPart):
+                    self.read(part.digest)
+                elif not self._is_there(part.digest, part.size_bytes, seen):
                     return False
         except (BlobMissing, Corrupt):
             return False
         return True
+
+    def _named_under(self, content: Digest) -> tuple[BlobPart | ManifestPart, ...]:
+        """What a manifest names, directly or through others; it is read, but decoded only where it was not before."""
+        encoded = self.read(content)
+        named = self._named.get(content)
+        if named is None:
+            named = tuple(walk(self, Manifest.decode(encoded)))
+            if len(self._named) >= _REMEMBERED_MAX:
+                self._named.clear()
+            if len(named) <= _REMEMBERED_PARTS_MAX:
+                self._named[content] = named
+        return named
 
     def _is_there(self, digest: Digest, size_bytes: int, seen: dict[Volume, bool]) -> bool:
         if size_bytes > INLINE_MAX_BYTES and self._files.has(digest, size_bytes):

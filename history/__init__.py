@@ -13,7 +13,7 @@ from .reader import Reader, newest_content
 from .references import check_alias, check_name
 from .replay import Printed, Scene
 from .retention import Plan, Retention, Verdict
-from .reuse import newest_execution
+from .reuse import execution_at
 from .views import (
     ArtifactVersionView,
     ArtifactView,
@@ -59,6 +59,6 @@ __all__ = [
     "When",
     "check_alias",
     "check_name",
+    "execution_at",
     "newest_content",
-    "newest_execution",
 ]

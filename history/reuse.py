@@ -32,9 +32,12 @@ def reusable(reader: Reader, fingerprint: Fingerprint) -> StepCompleted | None:
 def newest_execution(rows: RowReader, log: Log, fingerprint: Fingerprint) -> StepCompleted | None:
     """The newest execution for a fingerprint by the rows of `Cache`, whether what it gave is still there or not."""
     found = rows.latest(key("f", fingerprint))
-    if found is None:
-        return None
-    executed = log.get(found.seq).event
+    return None if found is None else execution_at(log, found.seq)
+
+
+def execution_at(log: Log, seq: int) -> StepCompleted:
+    """The execution at a position that a row of `Cache` names."""
+    executed = log.get(seq).event
     if not isinstance(executed, StepCompleted):
         raise LogCorrupt("a row of the cache names an event of another kind", hint="Run `lineal rebuild`.")
     return executed

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from ..events.ids import Fingerprint
 from ..events.projections import Cache, Causes
 from ..events.projections.cache import Reusable
 from ..events.rows import key
-from ..history import newest_execution
+from ..history import execution_at
 from ..store import Store
 from .outputs import Outputs
+
+_REMEMBERED_MAX = 16_384
+_executions: WeakKeyDictionary[Store, dict[int, Reusable]] = WeakKeyDictionary()
+"""By store and position in its log, what executions gave that were looked up before."""
 
 
 class StepCache:
@@ -24,6 +29,7 @@ class StepCache:
         self._store = store
         self._rows = store.committed_rows(Cache.name)
         self._causes = store.committed_rows(Causes.name)
+        self._executions = _executions.setdefault(store, {})
         self._has_equivalences = bool(self._causes.keys(key("q"), 1))
         self._on_their_way: dict[Fingerprint, Reusable] = {}
 
@@ -68,8 +74,15 @@ class StepCache:
                     yield Fingerprint(other)
 
     def _committed(self, fingerprint: Fingerprint) -> Reusable | None:
-        executed = newest_execution(self._rows, self._store.log, fingerprint)
-        return None if executed is None else Reusable.of(executed)
+        found = self._rows.latest(b"f" + fingerprint)
+        if found is None:
+            return None
+        known = self._executions.get(found.seq)
+        if known is None:
+            if len(self._executions) >= _REMEMBERED_MAX:
+                self._executions.clear()
+            known = self._executions[found.seq] = Reusable.of(execution_at(self._store.log, found.seq))
+        return known
 
     def _holds(self, found: Reusable) -> bool:
         return all(self._store.blobs.holds(output.content) for output in found.outputs)

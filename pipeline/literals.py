@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import reprlib
 from operator import is_
+from struct import Struct
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from ..cas import Blob, BlobStore, Digest
 from ..errors import InvalidPipeline, UnsavableValue
-from ..materializers import save
+from ..materializers import REGISTRY, save
 
 _TEXT_MAX_CHARACTERS = 200
+_pack_double = Struct(">d").pack
 _SHOWN_TYPES = (type(None), bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
-_REMEMBERED_TYPES = (type(None), bool, int, str)
+_REMEMBERED_TYPES = frozenset((type(None), bool, int, float, str))
+_REMEMBERED_MAX = 65_536
 _SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes))
 _COPIED_TYPES = frozenset((list, dict, set, tuple, bytearray))
 
@@ -53,12 +57,17 @@ class SavedLiteral(NamedTuple):
     text: str
 
 
+_remembered: WeakKeyDictionary[BlobStore, dict[tuple[object, ...], SavedLiteral]] = WeakKeyDictionary()
+"""By store, how simple literals are saved that were met before."""
+
+
 class Literals:
-    """Saves the literals of one run; simple ones that recur are saved once."""
+    """Saves the literals of one run; simple ones that recur are saved once, and encoded once a process."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._saved: dict[tuple[type, Any], SavedLiteral] = {}
+        self._remembered = _remembered.setdefault(blobs, {})
+        self._sent: dict[tuple[object, ...], SavedLiteral] = {}
 
     def save(self, name: str, value: Any, step: str | None = None) -> SavedLiteral:
         """Save a literal that was given for a parameter of this name, of a step or of the pipeline.
@@ -67,14 +76,22 @@ class Literals:
             UnsavableValue: A part of it has no byte form.
             InvalidPipeline: A part of it is an output that no step has given yet.
         """
-        if type(value) not in _REMEMBERED_TYPES:
+        kind = type(value)
+        if kind not in _REMEMBERED_TYPES or (kind is str and len(value) > _TEXT_MAX_CHARACTERS):
             return self._save(name, value, step)
-        known = self._saved.get((type(value), value))
-        if known is None:
+        # By its bits: 0.0 and -0.0 are equal, and a NaN is not equal to itself.
+        known_as = (REGISTRY.for_type(kind), kind, _pack_double(value) if kind is float else value)
+        sent = self._sent.get(known_as)
+        if sent is not None:
+            return sent
+        saved = self._remembered.get(known_as)
+        if saved is None:
             saved = self._save(name, value, step)
-            self._saved[type(value), value] = saved._replace(blobs=())
-            return saved
-        return known
+            if len(self._remembered) >= _REMEMBERED_MAX:
+                self._remembered.clear()
+            self._remembered[known_as] = saved
+        self._sent[known_as] = saved._replace(blobs=())
+        return saved
 
     def _save(self, name: str, value: Any, step: str | None) -> SavedLiteral:
         with self._blobs.batch() as batch:

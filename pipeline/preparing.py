@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..events.ids import Fingerprint, RunId
 from ..events.projections.cache import Reusable
 from ..store import Store
 from .captures import new_code
-from .fingerprint import CodeManifest, CodeWalker, fingerprint
+from .fingerprint import CodeManifest, CodeWalker, FingerprintForm
 from .graph import Node, OutputRef, causes
 from .literals import Literals
 from .policy import UNSAID, Policy
@@ -49,6 +49,20 @@ class Ready:
         return run, self.node.name, step, self.fingerprint, self.code.digest, self.inputs
 
 
+@dataclass(slots=True)
+class _Known:
+    """What step runs of one step have in common."""
+
+    function: str
+    names: Set[str]
+    """Of the parameters that it is given."""
+    code: CodeManifest
+    form: FingerprintForm
+    policy: Policy
+    is_recorded: bool = False
+    """Whether its code goes with a fact of this run already."""
+
+
 class Preparer:
     """Prepares the steps of one plan, or of several that see the same code; not for several threads at once.
 
@@ -62,6 +76,7 @@ class Preparer:
         self._walker = CodeWalker()
         self._literals = Literals(store.blobs)
         self._recorded_code: set[Digest] = set()
+        self._steps: dict[Any, _Known] = {}
 
     def literal(self, name: str, value: Any) -> tuple[Input, Sequence[Blob]]:
         """A parameter of the pipeline, saved, with the receipts of its blobs; raises as `Literals.save` says."""
@@ -80,16 +95,29 @@ class Preparer:
                 literal = self._literals.save(source.path, source.value, node.name)
                 blobs += literal.blobs
                 inputs.append(Input(source.path, literal.content, None, literal.text, None))
-        options = node.step.options
-        code = self._walker.manifest(node.step.function, depends_on=options.depends_on, version=options.version)
+        known = self._steps.get(node.step)
+        if known is None or known.names != node.arguments.keys():
+            known = self._steps[node.step] = self._known(node)
         captured: Sequence[Event] = ()
-        if code.digest not in self._recorded_code:
-            self._recorded_code.add(code.digest)
-            captured = new_code(self._store, code.digest, node.step.qualified_name)
-            with self._store.blobs.batch() as batch:
-                batch.put(code.encoded)
-                blobs += batch.publish()
-        given_by = causes(node.arguments, [taken.content for taken in inputs])
-        counted = {name: cause for name, cause in given_by.items() if name not in options.ignore_inputs}
-        print_ = Fingerprint(fingerprint(code=code.digest, inputs=counted, outputs=node.step.outputs.names))
-        return Ready(node, tuple(inputs), print_, code, options.policy.under(self._policy), blobs, captured)
+        if not known.is_recorded:
+            captured = self._record_code(known, blobs)
+        print_ = known.form.of(causes(node.arguments, [taken.content for taken in inputs]))
+        return Ready(node, tuple(inputs), Fingerprint(print_), known.code, known.policy, blobs, captured)
+
+    def _known(self, node: Node) -> _Known:
+        """What all step runs of a step have in common that are given the same parameters."""
+        step, options = node.step, node.step.options
+        code = self._walker.manifest(step.function, depends_on=options.depends_on, version=options.version)
+        counted = [name for name in node.arguments if name not in options.ignore_inputs]
+        form = FingerprintForm(code=code.digest, names=counted, outputs=step.outputs.names)
+        return _Known(step.qualified_name, node.arguments.keys(), code, form, options.policy.under(self._policy))
+
+    def _record_code(self, known: _Known, blobs: list[Blob]) -> Sequence[Event]:
+        known.is_recorded = True
+        if known.code.digest in self._recorded_code:
+            return ()
+        self._recorded_code.add(known.code.digest)
+        with self._store.blobs.batch() as batch:
+            batch.put(known.code.encoded)
+            blobs += batch.publish()
+        return new_code(self._store, known.code.digest, known.function)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from ..cas import Blob
 from ..cas.process import ProcessStamp
@@ -19,6 +21,19 @@ from .leases import lease_until_us
 from .plan import Plan
 from .preparing import Preparer
 
+_GATHERED_MAX = 64
+"""Facts that are submitted together at most; each submission costs as much as a few facts."""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Facts that are to be submitted together."""
+
+    events: list[Event] = field(default_factory=list)
+    blobs: list[Blob] = field(default_factory=list)
+    after: set[Ticket] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
 
 class Recorder:
     """What one run says to the log. Threads may share it."""
@@ -28,9 +43,25 @@ class Recorder:
         self._run = run
         self._tickets: list[Ticket] = []
         self._latest: dict[str, Ticket] = {}
+        self._lock = threading.RLock()
+        self._gathered = _Gathered()
 
     def append(self, events: Sequence[Event], blobs: Sequence[Blob] = (), after: Sequence[Ticket] = ()) -> Ticket:
         """Submit facts, which stand only if those stand that they follow from."""
+        with self._lock:
+            self.submit()
+            return self._append(events, blobs, after)
+
+    def submit(self) -> None:
+        """Submit what was gathered: before a run waits for anything but the log."""
+        with self._lock:
+            gathered = self._gathered
+            if gathered.events:
+                self._gathered = _Gathered()
+                ticket = self._append(gathered.events, gathered.blobs, list(gathered.after))
+                self._latest.update(dict.fromkeys(gathered.names, ticket))
+
+    def _append(self, events: Sequence[Event], blobs: Sequence[Blob], after: Sequence[Ticket]) -> Ticket:
         ticket = self._store.append(events, blobs, after=after)
         self._tickets.append(ticket)
         return ticket
@@ -66,10 +97,28 @@ class Recorder:
 
     def step(self, node: Node, events: Sequence[Event], blobs: Sequence[Blob]) -> Ticket:
         """Submit facts of a step, which stand only if its own earlier ones and its parents' do."""
-        latest = self._latest
-        after = [latest[name] for name in (node.name, *node.parents) if name in latest]
-        ticket = latest[node.name] = self.append(events, blobs, after)
-        return ticket
+        with self._lock:
+            self.submit()
+            latest = self._latest
+            after = [latest[name] for name in (node.name, *node.parents) if name in latest]
+            ticket = latest[node.name] = self._append(events, blobs, after)
+            return ticket
+
+    def reused(self, node: Node, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
+        """Gather facts of a step that was served from the cache, to be submitted with those of others like it.
+
+        They are one submission, so they stand together, and none without those of its parents.
+        """
+        with self._lock:
+            gathered, latest = self._gathered, self._latest
+            for name in node.parents:
+                if name not in gathered.names and name in latest:
+                    gathered.after.add(latest[name])
+            gathered.names.add(node.name)
+            gathered.events += events
+            gathered.blobs += blobs
+            if len(gathered.events) >= _GATHERED_MAX:
+                self.submit()
 
     def skipped(self, nodes: Iterable[Node], because: str) -> None:
         """Say that these never ran."""

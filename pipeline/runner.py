@@ -88,6 +88,7 @@ class Runner:
             while self._agenda or running or self._waiting:
                 while node := self._agenda.next_ready():
                     self._begin(self._prepare(node), running)
+                self._record.submit()
                 pause_s = self._look_again(running) if self._waiting else None
                 if not running and self._waiting:
                     time.sleep(pause_s or 0)
@@ -185,7 +186,7 @@ class Runner:
             (time.perf_counter_ns() - ready.begun_ns) // 1000,
             node.step.__doc__,
         )
-        self._record.step(node, [event, *ready.captured, *self._ended_claim(ready)], ready.blobs)
+        self._record.reused(node, [event, *ready.captured, *self._ended_claim(ready)], ready.blobs)
 
     def _artifact(self, node: Node, output: str) -> str:
         """The artifact's name in this run: a reused step may have had another name, or another pipeline."""

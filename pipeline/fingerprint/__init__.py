@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from .key import fingerprint
+from .key import FingerprintForm, fingerprint
 from .manifest import CodeDiff, CodeManifest, Entry
 from .values import value_digest
 from .walk import CodeWalker, code_manifest
 
-__all__ = ["CodeDiff", "CodeManifest", "CodeWalker", "Entry", "code_manifest", "fingerprint", "value_digest"]
+__all__ = [
+    "CodeDiff",
+    "CodeManifest",
+    "CodeWalker",
+    "Entry",
+    "FingerprintForm",
+    "code_manifest",
+    "fingerprint",
+    "value_digest",
+]

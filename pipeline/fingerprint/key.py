@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...cas.digest import Digest, digest_of
+from ...cas.digest import DIGEST_BYTES, Digest, digest_of
 from .framing import frame_all, frame_bytes, frame_str
 
 _DOMAIN = frame_str("lineal.step/1")
@@ -25,6 +25,25 @@ def fingerprint(*, code: Digest, inputs: Mapping[str, Digest], outputs: Sequence
         + frame_all(b"d", [frame_str(name) + frame_bytes(inputs[name]) for name in sorted(inputs)])
         + frame_all(b"l", [frame_str(output) for output in outputs])
     )
+
+
+class FingerprintForm:
+    """Fingerprints of one step for different inputs: `fingerprint` with all but the inputs framed once."""
+
+    def __init__(self, *, code: Digest, names: Sequence[str], outputs: Sequence[str]) -> None:
+        """Frame what a step's fingerprints have in common; ``names`` are those of its inputs."""
+        self.names = sorted(names)
+        self._before = _DOMAIN + frame_bytes(code) + b"d%d:" % len(self.names)
+        self._between = [frame_str(name) + b"b%d:" % DIGEST_BYTES for name in self.names]
+        self._after = frame_all(b"l", [frame_str(output) for output in outputs])
+
+    def of(self, inputs: Mapping[str, Digest]) -> Digest:
+        """The fingerprint for these inputs, which have exactly the names given."""
+        parts = [self._before]
+        for name, between in zip(self.names, self._between, strict=True):
+            parts += (between, inputs[name])
+        parts.append(self._after)
+        return digest_of(b"".join(parts))
 
 
 def gathered(kind: str, keys: Sequence[Digest], items: Sequence[Digest]) -> Digest:

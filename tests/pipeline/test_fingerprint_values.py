@@ -29,7 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.cas.digest import Digest, digest_of
-from lineal.pipeline.fingerprint import fingerprint, value_digest
+from lineal.pipeline.fingerprint import FingerprintForm, fingerprint, value_digest
 from lineal.pipeline.fingerprint.key import gathered
 
 
@@ -270,3 +270,15 @@ def test_what_is_gathered_is_told_apart_by_kind_keys_order_and_nesting() -> None
         gathered("dict", [], [A, B]),
     ]
     assert len({fingerprint(code=A, inputs={"x": form}) for form in forms}) == len(forms)
+
+
+@given(
+    st.dictionaries(st.text(), st.binary(min_size=32, max_size=32).map(Digest)),
+    st.lists(st.text(), max_size=3),
+)
+def test_a_prepared_form_gives_the_fingerprint_of_the_same_causes(
+    inputs: dict[str, Digest], outputs: list[str]
+) -> None:
+    code = digest_of(b"code")
+    form = FingerprintForm(code=code, names=list(inputs), outputs=outputs)
+    assert form.of(inputs) == fingerprint(code=code, inputs=inputs, outputs=outputs)
