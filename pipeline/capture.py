@@ -1,75 +1,143 @@
-"""What a step prints, kept in order while it still shows: frames ``[microseconds since start, stream, text]``."""
+"""What a step prints and logs, kept in order while it still shows.
+
+Frames are ``[microseconds since start, stream, text]``, of records ``[…, "log", text, level, logger]``.
+
+What other programs write that the step starts is shown but not kept: their file descriptors are the whole process's, in
+which other steps and threads write at the same time. A step keeps it by printing what `subprocess.run` captured.
+"""
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from threading import get_ident
 from typing import Any, TextIO
 
 import msgpack
 
-Frame = tuple[int, str, str]
+from .logged import RECORDS, log_in_force
+from .threads import START
+
+Frame = tuple[int, str, str] | tuple[int, str, str, int, str]
 
 LOG_MAX_CHARACTERS = 16 * 1024 * 1024
 """What a step prints beyond this is shown but not kept, and a last frame says so."""
 
+_CUT = "[output cut here]\n"
+_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\r\n])")
+"""The part of a line that a carriage return has let be written over, as by a progress bar."""
+
+
+class _Begun:
+    """The frame of a line that does not end yet."""
+
+    __slots__ = ("at_us", "is_overwritten", "pieces")
+
+    def __init__(self, at_us: int) -> None:
+        self.at_us = at_us
+        self.pieces: list[str] = []
+        self.is_overwritten = False
+
 
 class Log:
-    """The frames of one step run; a frame goes on until its text ends a line, or another stream is written to."""
+    """The frames of one step run; threads may share it.
 
-    def __init__(self) -> None:
+    A frame goes on until its text ends a line, or its thread writes to the other stream. Of a line that is written over
+    again and again the last state is kept, and writing to the other stream does not end it.
+    """
+
+    def __init__(self, hear: Callable[[Frame], object] | None = None) -> None:
+        """Begin now; ``hear`` is told each frame when it ends."""
         self._frames: list[Frame] = []
-        self._begun: tuple[int, str, io.StringIO] | None = None
-        """The last frame, where its text does not end a line yet."""
+        self._begun: dict[tuple[int, str], _Begun] = {}
+        """By thread and stream: what threads print at once must not mix."""
+        self._hear = hear
         self._start_ns = time.perf_counter_ns()
         self._left = LOG_MAX_CHARACTERS
-        self._is_cut = False
-        # Threads that share the context share the log; what is printed by a destructor comes in the midst.
+        self._is_closed = False
+        # What is printed by a destructor comes in the midst.
         self._lock = threading.RLock()
 
     def add(self, stream: str, text: str) -> None:
         """Keep a piece of output."""
+        key = get_ident(), stream
         with self._lock:
-            if self._is_cut or not text:
+            if self._is_closed or not text:
                 return
             if len(text) > self._left:
-                text = text[: self._left] + "\n[output cut here]\n"
-                self._is_cut = True
+                text = self._cut(text)
             self._left -= len(text)
-            self._keep(stream, text)
+            begun = self._begun.get(key)
+            if begun is None:
+                if self._begun:
+                    self._end_other_streams(key)
+                begun = self._begun[key] = _Begun(self._now_us())
+            begun.pieces.append(text)
+            if begun.is_overwritten or "\r" in text:
+                self._overwrite(begun)
+            if text[-1] == "\n":
+                self._end_line(key)
+
+    def add_record(self, level: int, logger: str, text: str) -> None:
+        """Keep a logging record."""
+        with self._lock:
+            if not self._is_closed:
+                if len(text) > self._left:
+                    text = self._cut(text)
+                self._left -= len(text)
+                self._end_frame((self._now_us(), "log", text if text.endswith("\n") else text + "\n", level, logger))
+
+    def close(self) -> None:
+        """Keep nothing more: a thread may go on that its step has left behind."""
+        with self._lock:
+            self._is_closed = True
 
     def encoded(self) -> bytes | None:
         """The frames in msgpack; None if there is none."""
         with self._lock:
-            self._end_frame()
+            for key in list(self._begun):
+                self._end_line(key)
             if not self._frames:
                 return None
+            self._frames.sort(key=lambda frame: frame[0])
             packed: bytes = msgpack.packb(self._frames, unicode_errors="surrogatepass")
             return packed
 
-    def _keep(self, stream: str, text: str) -> None:
-        if self._begun is not None and self._begun[1] != stream:
-            self._end_frame()
-        if self._begun is None:
-            at_us = (time.perf_counter_ns() - self._start_ns) // 1000
-            if text.endswith("\n"):
-                self._frames.append((at_us, stream, text))
-                return
-            self._begun = (at_us, stream, io.StringIO())
-        self._begun[2].write(text)
-        if text.endswith("\n"):
-            self._end_frame()
+    def _cut(self, text: str) -> str:
+        """As much of a text as is still kept; nothing is after it."""
+        self._is_closed = True
+        return f"{text[: self._left]}\n{_CUT}"
 
-    def _end_frame(self) -> None:
-        if self._begun is not None:
-            at_us, stream, text = self._begun
-            self._begun = None
-            self._frames.append((at_us, stream, text.getvalue()))
+    def _end_other_streams(self, key: tuple[int, str]) -> None:
+        for other in [one for one in self._begun if one[0] == key[0] and one != key]:
+            if not self._begun[other].is_overwritten:
+                self._end_line(other)
+
+    def _overwrite(self, begun: _Begun) -> None:
+        whole = "".join(begun.pieces)
+        left = _OVERWRITTEN.sub("", whole)
+        self._left += len(whole) - len(left)
+        begun.pieces = [left]
+        begun.is_overwritten = True
+        begun.at_us = self._now_us()
+
+    def _end_line(self, key: tuple[int, str]) -> None:
+        begun = self._begun.pop(key)
+        text = "".join(begun.pieces)
+        self._end_frame((begun.at_us, key[1], text.rstrip("\r") if begun.is_overwritten else text))
+
+    def _end_frame(self, frame: Frame) -> None:
+        self._frames.append(frame)
+        if self._hear is not None:
+            self._hear(frame)
+
+    def _now_us(self) -> int:
+        return (time.perf_counter_ns() - self._start_ns) // 1000
 
 
 class _Routed(io.TextIOBase):
@@ -82,7 +150,7 @@ class _Routed(io.TextIOBase):
     def write(self, text: str) -> int:
         # First the stream, which refuses what is no text.
         written = self.stream.write(text)
-        log = _log_in_force.get()
+        log = log_in_force.get()
         if log is not None and isinstance(text, str):
             log.add(self._name, text)
         return written
@@ -114,23 +182,24 @@ class _Routed(io.TextIOBase):
         return getattr(self.stream, name)
 
 
-_log_in_force: ContextVar[Log | None] = ContextVar("lineal_log", default=None)
 _captures = 0
 _captures_lock = threading.Lock()
 
 
 @contextmanager
 def captured(log: Log) -> Iterator[None]:
-    """Keep what is printed inside, by Python code of this thread, while it still goes where it went.
+    """Keep what is printed, logged and warned of inside, while it still goes where it went; the log ends there.
 
-    Threads capture side by side, each into its own log; the streams are put back when the last one ends.
+    It takes what this context does, and the threads that are started inside. Several capture side by side, each into
+    its own log; the streams are put back when the last one ends.
     """
     _route()
-    token = _log_in_force.set(log)
+    token = log_in_force.set(log)
     try:
         yield
     finally:
-        _log_in_force.reset(token)
+        log_in_force.reset(token)
+        log.close()
         _unroute()
 
 
@@ -138,6 +207,9 @@ def _route() -> None:
     global _captures
     with _captures_lock:
         _captures += 1
+        if _captures == 1:
+            for replacement in (START, *RECORDS):
+                replacement.put_in()
         # A program without a console has no streams.
         if sys.stdout is not None and not isinstance(sys.stdout, _Routed):
             sys.stdout = _Routed(sys.stdout, "stdout")
@@ -151,6 +223,8 @@ def _unroute() -> None:
         _captures -= 1
         if _captures:
             return
+        for replacement in (START, *RECORDS):
+            replacement.take_out()
         if isinstance(sys.stdout, _Routed):
             sys.stdout = sys.stdout.stream
         if isinstance(sys.stderr, _Routed):
