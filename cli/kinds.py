@@ -132,6 +132,22 @@ class StepDetail(TypedDict):
     metrics: dict[str, Metric]
 
 
+class LogLine(TypedDict):
+    """A line of what a step printed or logged."""
+
+    kind: Literal["log-line"]
+    v: Literal[1]
+    time: str
+    run: str
+    run_name: str
+    step: str
+    stream: str
+    """stdout, stderr, or log of a logging record or a warning."""
+    level: str | None
+    logger: str | None
+    text: str
+
+
 class ArtifactVersion(TypedDict):
     """One distinct content under an artifact's name."""
 

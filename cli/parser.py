@@ -17,6 +17,7 @@ VERBS = {
     "artifacts": ("list artifacts, or the versions of one", ".artifacts"),
     "lineage": ("draw what an artifact was made from", ".lineage"),
     "log": ("list events, oldest first", ".log"),
+    "logs": ("show what steps printed and logged", ".logs"),
     "replay": ("show how a run went, event by event, in its own time", ".replay"),
     "info": ("describe the store: identity, counts, sizes", ".info"),
     "head": ("print the head of the log, to be kept elsewhere", ".head"),

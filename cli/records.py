@@ -17,8 +17,10 @@ from ..history import (
     RunView,
     StepRunView,
     View,
+    level_name,
 )
 from ..history import Eviction as FoundEviction
+from ..history import LogLine as FoundLine
 from ..history import Pin as FoundPin
 from ..history import Scene as FoundScene
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         Event,
         Eviction,
         Failure,
+        LogLine,
         Metric,
         PipelineDetail,
         PipelineVersion,
@@ -136,6 +139,22 @@ def step_detail(step: StepRunView) -> StepDetail:
         "log": step.log,
         "annotations": json_value(step.annotations),
         "metrics": metric_records(step),
+    }
+
+
+def log_record(step: StepRunView, line: FoundLine) -> LogLine:
+    """A line of what a step printed or logged."""
+    return {
+        "kind": "log-line",
+        "v": 1,
+        "time": _iso(line.time),
+        "run": str(step.id.run),
+        "run_name": step.run.name,
+        "step": step.name,
+        "stream": line.stream,
+        "level": None if line.level is None else level_name(line.level),
+        "logger": line.logger,
+        "text": line.text,
     }
 
 

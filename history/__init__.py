@@ -8,6 +8,7 @@ from .history import History, When
 from .holding import Hold, Holding, HoldingEvent
 from .labels import SUBJECT_KINDS
 from .lineage import Lineage, Node, Production
+from .logs import LogLine, level_name
 from .metrics import MetricView, Point, Series
 from .reader import Reader, newest_content
 from .references import check_alias, check_name
@@ -38,6 +39,7 @@ __all__ = [
     "Holding",
     "HoldingEvent",
     "Lineage",
+    "LogLine",
     "MetricView",
     "Node",
     "Pin",
@@ -60,5 +62,6 @@ __all__ = [
     "check_alias",
     "check_name",
     "execution_at",
+    "level_name",
     "newest_content",
 ]

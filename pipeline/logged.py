@@ -57,10 +57,10 @@ def _make_record(logger: logging.Logger, name: str, level: int, *args: Any, **kw
     return record
 
 
-def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+def _pass_on(logger: logging.Logger, record: logging.LogRecord) -> None:
     log = log_in_force.get()
     if log is None:
-        _CALL_HANDLERS.previous(logger, record)
+        _PASS_ON.previous(logger, record)
         return
     log.add_record(record.levelno, record.name, _text(record))
     if getattr(record, _ONLY_KEPT, False):
@@ -68,7 +68,7 @@ def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
     # What a handler writes to the streams says the same once more.
     token = log_in_force.set(None)
     try:
-        _CALL_HANDLERS.previous(logger, record)
+        _PASS_ON.previous(logger, record)
     finally:
         log_in_force.reset(token)
 
@@ -107,8 +107,8 @@ def _show_warning(
 
 _IS_ENABLED_FOR = Replacement(logging.Logger, "isEnabledFor", _is_enabled_for)
 _MAKE_RECORD = Replacement(logging.Logger, "makeRecord", _make_record)
-_CALL_HANDLERS = Replacement(logging.Logger, "callHandlers", _call_handlers)
+_PASS_ON = Replacement(logging.Logger, "callHandlers", _pass_on)
 _SHOW_WARNING = Replacement(warnings, "showwarning", _show_warning)
 
-RECORDS = (_IS_ENABLED_FOR, _MAKE_RECORD, _CALL_HANDLERS, _SHOW_WARNING)
+RECORDS = (_IS_ENABLED_FOR, _MAKE_RECORD, _PASS_ON, _SHOW_WARNING)
 """To be put in while steps run."""

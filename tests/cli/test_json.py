@@ -34,6 +34,7 @@ LISTS = [
     (["log", "--limit", "10"], "event", 10),
     (["pins"], "pin", 1),
     (["replay", "training-1"], "scene", 9),
+    (["logs", "training-1"], "log-line", 1),
 ]
 DOCUMENTS = [
     (["show", "training-1"], "run-detail"),

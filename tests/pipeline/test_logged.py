@@ -36,11 +36,12 @@ def frames(log: Log) -> list[Any]:
 def root() -> Iterator[logging.Logger]:
     """The root logger as a program finds it that configures nothing: no handlers, WARNING."""
     logger = logging.getLogger()
-    before = logger.handlers, logger.level
-    logger.handlers, logger.level = [], logging.WARNING
+    before, level = list(logger.handlers), logger.level
+    logger.handlers.clear()
+    logger.setLevel(logging.WARNING)
     yield logger
-    logger.handlers, _ = before
-    logger.setLevel(before[1])
+    logger.handlers[:] = before
+    logger.setLevel(level)
 
 
 def test_a_record_keeps_its_level_and_logger_and_is_kept_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,32 +210,25 @@ def test_what_was_replaced_is_put_back() -> None:
 
 
 def test_who_wraps_a_replaced_function_meanwhile_keeps_it_and_nothing_is_kept_twice(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
-    before = logging.Logger.callHandlers
-    calls: list[str] = []
-    log = Log()
-    with captured(log):
-        ours = logging.Logger.callHandlers
-
-        def wrapped(logger: logging.Logger, record: logging.LogRecord) -> None:
-            calls.append(record.getMessage())
-            ours(logger, record)
-
-        logging.Logger.callHandlers = wrapped  # type: ignore[method-assign]
-    try:
-        assert logging.Logger.callHandlers is wrapped
-        logging.getLogger("x").error("between")
-        with captured(log := Log()):
-            logging.getLogger("x").error("inside")
-        assert [text for _, text, *_ in frames(log)] == ["inside\n"]
-        assert calls == ["between", "inside"]
-        logging.Logger.callHandlers = ours  # type: ignore[method-assign]
-        with captured(Log()):
-            pass
-        assert logging.Logger.callHandlers is before
-    finally:
-        logging.Logger.callHandlers = before  # type: ignore[method-assign]
+    before, calls = warnings.showwarning, []
+    with captured(Log()):
+        ours = warnings.showwarning
+        monkeypatch.setattr(
+            warnings, "showwarning", lambda message, *rest: (calls.append(message), ours(message, *rest))
+        )
+        wrapped = warnings.showwarning
+    assert warnings.showwarning is wrapped
+    warnings.showwarning("between", UserWarning, "x.py", 1)
+    with captured(log := Log()):
+        warnings.showwarning("inside", UserWarning, "x.py", 2)
+    assert [text for _, text, *_ in frames(log)] == ["x.py:2: UserWarning: inside\n"]
+    assert calls == ["between", "inside"]
+    monkeypatch.undo()
+    with captured(Log()):
+        pass
+    assert warnings.showwarning is before
 
 
 def test_of_a_line_that_is_written_over_the_last_state_is_kept() -> None:
