@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from ..cas.digest import Digest
 from ..errors import LogCorrupt, StepNotFound
 from ..events.catalogue import (
     Failure,
@@ -25,6 +26,7 @@ from .labels import Labelled
 from .literals import literal_values
 from .logs import LogLine, lines_of, text_of
 from .reader import Reader, moment
+from .sources import Sources, sources_of
 
 StepEvent = StepStarted | StepCompleted | StepReused | StepFailed | StepSkipped
 
@@ -67,6 +69,21 @@ class StepRecord(Labelled):
     def fingerprint(self) -> Fingerprint | None:
         """Digest of what determined the result; None for a skipped step."""
         return getattr(self._event, "fingerprint", None)
+
+    @property
+    def code(self) -> Digest | None:
+        """Digest of its code manifest; None for a skipped step."""
+        return getattr(self._event, "code", None)
+
+    @property
+    def sources(self) -> Sources | None:
+        """The source files of its code, as they were when the store first met it; None where none were captured.
+
+        Raises:
+            BlobMissing: They are gone.
+        """
+        code = self.code
+        return None if code is None else sources_of(self._reader, code, self.function)
 
     @property
     def _taken(self) -> tuple[Input, ...]:

@@ -199,7 +199,7 @@ def test_files_of_others_are_left_alone(client: Client) -> None:
     assert stray.read_text() == "mine"
 
 
-def test_failed_steps_leave_nothing_but_their_logs(client: Client) -> None:
+def test_failed_steps_leave_nothing_but_their_logs_and_their_code(client: Client) -> None:
     @step
     def fail() -> tuple[np.ndarray, int]:
         print("before")
@@ -211,9 +211,11 @@ def test_failed_steps_leave_nothing_but_their_logs(client: Client) -> None:
 
     with pytest.raises(lineal.LinealError):
         failing()
-    assert files(client) == set()
+    failed = next(client.runs()).steps["fail"]
+    assert failed.sources is not None
+    assert files(client) <= {str(file.digest) for file in failed.sources.files}
     assert collect(client).files == 0
-    assert next(client.runs()).steps["fail"].log == "before\n"
+    assert failed.log == "before\n"
 
 
 def test_while_a_run_goes_on_its_code_and_what_its_steps_gave_stay(client: Client) -> None:

@@ -32,11 +32,14 @@ class CodeCaptured(Event):
     function: str
     """Module and qualified name of the step's function."""
     sources: Digest | None = None
-    """Blob of the source texts of the manifest's symbols, where they were to be had."""
+    """Blob that lists the source files of the step's code and where in them each symbol of the manifest stands; None
+    where an older version wrote it."""
+    files: tuple[Digest, ...] = ()
+    """The blobs of those files' bytes."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:
-        return (self.code,) if self.sources is None else (self.code, self.sources)
+        return (self.code, *(() if self.sources is None else (self.sources,)), *self.files)
 
 
 class EquivalenceDeclared(Event):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...history.code import CodeDiff, CodeManifest, Entry
 from .key import FingerprintForm, fingerprint
-from .manifest import CodeDiff, CodeManifest, Entry
 from .values import value_digest
 from .walk import CodeWalker, code_manifest
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -49,8 +48,11 @@ class Definition:
     """Parameters whose default is a literal, so that the syntax already tells its value."""
     bound: frozenset[str]
     """For a class: the names that its body binds."""
-    text: str
-    """The lines it stands on, dedented; to be shown, not hashed."""
+    source: SourceText
+    """The text that says it."""
+    first_line: int
+    """Where it begins there, decorators included, from 1."""
+    last_line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,17 @@ class SourceText:
     """One version of one source file, or of a text that was compiled without a file.
 
     Attributes:
+        source: The bytes.
         digest: Of the bytes.
+        filename: As the code that it made names it; there need not be such a file.
         is_settled: Nobody can have changed the text since the process began, so code from it needs no proof.
     """
 
-    def __init__(self, source: bytes, *, is_settled: bool) -> None:
+    def __init__(self, source: bytes, filename: str, *, is_settled: bool) -> None:
+        self.source = source
         self.digest = digest_of(source)
+        self.filename = filename
         self.is_settled = is_settled
-        self._source = source
         self._definitions: dict[DefinitionNode, Definition] = {}
         self._bindings: dict[str, Binding | None] = {}
 
@@ -109,6 +114,11 @@ class SourceText:
             self._bindings[name] = Binding(digest, reads_of_nodes(nodes or ())) if digest else None
         return self._bindings[name]
 
+    def binding_lines(self, name: str) -> list[tuple[int, int]]:
+        """First and last lines of the statements by which the module binds this name."""
+        nodes = [node for node in self._binding_nodes.get(name, ()) if isinstance(node, ast.stmt)]
+        return [(node.lineno, node.end_lineno or node.lineno) for node in nodes]
+
     @cached_property
     def module_digest(self) -> Digest:
         """Of the whole module's canonical syntax; of the bytes, if they are no Python."""
@@ -117,7 +127,7 @@ class SourceText:
     @cached_property
     def _text(self) -> str:
         try:
-            return importlib.util.decode_source(self._source)
+            return importlib.util.decode_source(self.source)
         except (SyntaxError, UnicodeDecodeError):
             return ""
 
@@ -189,7 +199,6 @@ class SourceText:
         return definition
 
     def _describe(self, node: DefinitionNode) -> Definition:
-        lines = self._text.splitlines()[_first_line(node) - 1 : node.end_lineno]
         decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
         is_class = isinstance(node, ast.ClassDef)
         return Definition(
@@ -198,7 +207,9 @@ class SourceText:
             reads=reads_of_class(node) if isinstance(node, ast.ClassDef) else reads_of_function(node),
             literal_defaults=frozenset() if isinstance(node, ast.ClassDef) else _literal_defaults(node.args),
             bound=_bound_names(node) if isinstance(node, ast.ClassDef) else frozenset(),
-            text=textwrap.dedent("\n".join(lines)),
+            source=self,
+            first_line=_first_line(node),
+            last_line=node.end_lineno or node.lineno,
         )
 
 

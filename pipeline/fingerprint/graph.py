@@ -15,6 +15,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ...cas.digest import digest_of
+from ...history.code import Entry
 from .boundary import Origin, Origins, Party, module_name_of
 from .bytecode import code_digest, reads_of_code
 from .classes import PLAIN_METACLASSES, class_definition, class_members, class_structure, is_stale
@@ -32,7 +33,6 @@ from .live import (
     resolve,
     wrapped_by,
 )
-from .manifest import Entry
 from .reads import IMPORT, NAMESPACE_CALLS, Read
 from .references import References
 from .sources import SOURCES, file_digest

@@ -45,7 +45,7 @@ class SourceFiles:
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
-        self._without_file: dict[str, SourceText] = {}
+        self._without_file: dict[tuple[str, str], SourceText] = {}
         self._found: dict[int, tuple[weakref.ref[CodeType], Definition]] = {}
 
     def definition_of(self, code: CodeType, namespace: dict[str, Any]) -> Definition | None:
@@ -84,20 +84,20 @@ class SourceFiles:
         entry = self._refreshed(filename)
         if entry is None:
             remembered = linecache.getlines(filename, namespace) if filename else []
-            return [self._remembered(remembered)] if remembered else []
+            return [self._remembered(filename, remembered)] if remembered else []
         if entry.versions[0].is_settled:
             return entry.versions
         cached = linecache.cache.get(filename)
         if cached is None or len(cached) == 1:
             return entry.versions
-        return [*entry.versions, self._remembered(cached[2])]
+        return [*entry.versions, self._remembered(filename, cached[2])]
 
-    def _remembered(self, lines: list[str]) -> SourceText:
+    def _remembered(self, filename: str, lines: list[str]) -> SourceText:
         joined = "".join(lines)
-        text = self._without_file.get(joined)
+        text = self._without_file.get((filename, joined))
         if text is None:
             source = joined.encode("utf-8", "surrogatepass")
-            text = self._without_file[joined] = SourceText(source, is_settled=False)
+            text = self._without_file[filename, joined] = SourceText(source, filename, is_settled=False)
         return text
 
     def _refreshed(self, filename: str) -> _File | None:
@@ -128,7 +128,7 @@ class SourceFiles:
             older = [text for text in entry.versions if text.digest != digest]
             for text in older:
                 text.is_settled = False
-            entry.versions = [SourceText(source, is_settled=is_settled), *older][:_MAX_VERSIONS]
+            entry.versions = [SourceText(source, filename, is_settled=is_settled), *older][:_MAX_VERSIONS]
         return entry
 
 

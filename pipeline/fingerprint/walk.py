@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
 from ...cas.digest import Digest, digest_of
 from ...errors import InvalidPipeline
+from ...history.code import CodeManifest, Entry
 from .framing import frame_all, frame_bytes, frame_str
 from .graph import CodeGraph, Node
 from .live import declared_function
-from .manifest import CodeManifest, Entry
 from .sources import file_digest
 
 DEFAULT_IGNORES = ("tqdm", "typing_extensions")
@@ -68,14 +68,10 @@ class CodeWalker:
         self._memo[key] = (function, code, tuple(depends_on), manifest)
         return manifest
 
-    def sources(self, function: Any) -> Mapping[str, str]:
-        """The source text of each function and class that the step reaches, by symbol, as far as there is any."""
-        roots = self._roots(declared_function(function), ())
-        return {
-            node.symbol: node.definition.text
-            for node in sorted(self._reached(roots, ()), key=lambda node: node.symbol)
-            if node.definition is not None
-        }
+    def reached(self, function: Any, *, ignore: Sequence[str] = (), depends_on: Sequence[object] = ()) -> list[Node]:
+        """All code that the step reaches, a node that stands for the step first; arguments as of `manifest`."""
+        root = self._roots(declared_function(function), depends_on)
+        return [*self._reached(root, (*DEFAULT_IGNORES, *ignore))]
 
     def _roots(self, function: Any, depends_on: Sequence[object], version: str | None = None) -> Node:
         """A node that stands for the step: what it is, and what it declares to depend on."""

@@ -332,14 +332,6 @@ def test_a_script_counts_the_same_wherever_it_lies(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
-def test_the_sources_of_a_step_can_be_shown(project: Path, load: Load) -> None:
-    flow, walker = load(project), CodeWalker()
-    sources = walker.sources(flow.outer)
-    assert sources["def:flow:inner"] == "def inner(x):\n    return x * 2"
-    assert set(sources) == {"def:flow:inner", "def:flow:outer"}
-    assert walker.sources(flow.train)["def:tools.models:Base.value"].startswith("def value(self):")
-
-
 def test_a_manifest_survives_its_encoding(unedited: CodeManifest) -> None:
     assert CodeManifest.decode(unedited.encoded) == unedited
     assert list(unedited.entries) == sorted(unedited.entries)

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgpack
 
-from ...cas.digest import Digest, digest_of
-from ...errors import InvalidDigest, ManifestCorrupt
+from ..cas.digest import Digest, digest_of
+from ..errors import InvalidDigest, ManifestCorrupt
 
 DOMAIN = "lineal.code/1"
 
