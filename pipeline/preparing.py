@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..cas import Blob, Digest
@@ -31,9 +32,7 @@ class Ready:
     code: CodeManifest
     policy: Policy = UNSAID
     blobs: list[Blob] = field(default_factory=list)
-    """Receipts of literals and code, which the step's first event names."""
-    captured: Sequence[Event] = ()
-    """What goes with its first event."""
+    """Receipts of literals, which the step's first event names."""
     newest: Reusable | None = None
     """The newest step run of the fingerprint when this one began."""
     because: str | None = None
@@ -53,14 +52,11 @@ class Ready:
 class _Known:
     """What step runs of one step have in common."""
 
-    function: str
     names: Set[str]
     """Of the parameters that it is given."""
     code: CodeManifest
     form: FingerprintForm
     policy: Policy
-    is_recorded: bool = False
-    """Whether its code goes with a fact of this run already."""
 
 
 class Preparer:
@@ -98,11 +94,23 @@ class Preparer:
         known = self._steps.get(node.step)
         if known is None or known.names != node.arguments.keys():
             known = self._steps[node.step] = self._known(node)
-        captured: Sequence[Event] = ()
-        if not known.is_recorded:
-            captured = self._record_code(known, blobs)
         print_ = known.form.of(causes(node.arguments, [taken.content for taken in inputs]))
-        return Ready(node, tuple(inputs), Fingerprint(print_), known.code, known.policy, blobs, captured)
+        return Ready(node, tuple(inputs), Fingerprint(print_), known.code, known.policy, blobs)
+
+    def captured(self, ready: Ready) -> tuple[Sequence[Event], Sequence[Blob]]:
+        """Save a step's code where this run has not had it yet; give what goes with the step's first event.
+
+        Call it right before that is recorded: what is published for no commit stays held as long as the process lives.
+        """
+        code, step = ready.code, ready.node.step
+        if code.digest in self._recorded_code:
+            return (), ready.blobs
+        self._recorded_code.add(code.digest)
+        reached = partial(self._walker.reached, step.function, depends_on=step.options.depends_on)
+        with self._store.blobs.batch() as batch:
+            batch.put(code.encoded)
+            events = new_code(self._store, code.digest, step.qualified_name, batch, reached)
+            return events, [*ready.blobs, *batch.publish()]
 
     def _known(self, node: Node) -> _Known:
         """What all step runs of a step have in common that are given the same parameters."""
@@ -110,14 +118,4 @@ class Preparer:
         code = self._walker.manifest(step.function, depends_on=options.depends_on, version=options.version)
         counted = [name for name in node.arguments if name not in options.ignore_inputs]
         form = FingerprintForm(code=code.digest, names=counted, outputs=step.outputs.names)
-        return _Known(step.qualified_name, node.arguments.keys(), code, form, options.policy.under(self._policy))
-
-    def _record_code(self, known: _Known, blobs: list[Blob]) -> Sequence[Event]:
-        known.is_recorded = True
-        if known.code.digest in self._recorded_code:
-            return ()
-        self._recorded_code.add(known.code.digest)
-        with self._store.blobs.batch() as batch:
-            batch.put(known.code.encoded)
-            blobs += batch.publish()
-        return new_code(self._store, known.code.digest, known.function)
+        return _Known(node.arguments.keys(), code, form, options.policy.under(self._policy))

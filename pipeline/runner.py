@@ -150,7 +150,8 @@ class Runner:
             ready.code.digest,
             ready.because,
         )
-        self._record.step(node, [started, *ready.captured], ready.blobs)
+        captured, blobs = self._preparer.captured(ready)
+        self._record.step(node, [started, *captured], blobs)
         self._executing[node.name] = ready
         future = self._submit(ready)
         if future.done():
@@ -186,7 +187,8 @@ class Runner:
             (time.perf_counter_ns() - ready.begun_ns) // 1000,
             node.step.__doc__,
         )
-        self._record.reused(node, [event, *ready.captured, *self._ended_claim(ready)], ready.blobs)
+        captured, blobs = self._preparer.captured(ready)
+        self._record.reused(node, [event, *captured, *self._ended_claim(ready)], blobs)
 
     def _artifact(self, node: Node, output: str) -> str:
         """The artifact's name in this run: a reused step may have had another name, or another pipeline."""
