@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
-from ..events.ids import Fingerprint
+from ..events.committer import Ticket
+from ..events.ids import Fingerprint, StepRunId
 from ..events.projections import Cache, Causes
 from ..events.projections.cache import Reusable
 from ..events.rows import key
@@ -31,15 +32,27 @@ class StepCache:
         self._causes = store.committed_rows(Causes.name)
         self._executions = _executions.setdefault(store, {})
         self._has_equivalences = bool(self._causes.keys(key("q"), 1))
-        self._on_their_way: dict[Fingerprint, Reusable] = {}
+        self._on_their_way: dict[Fingerprint, tuple[Reusable, Ticket]] = {}
+        self._submitted: dict[StepRunId, Ticket] = {}
 
-    def announce(self, fingerprint: Fingerprint, completed: Reusable) -> None:
-        """Let later steps of the run find what is not committed yet."""
-        self._on_their_way[fingerprint] = completed
+    def announce(self, fingerprint: Fingerprint, completed: Reusable, ticket: Ticket) -> None:
+        """Let steps find what is not committed yet."""
+        self._on_their_way[fingerprint] = completed, ticket
+        self._submitted[completed.step] = ticket
+
+    def submission(self, completed: StepRunId) -> Ticket | None:
+        """On what it depends that a step run stands, if that is not settled yet."""
+        return self._submitted.get(completed)
 
     def newest(self, fingerprint: Fingerprint) -> Reusable | None:
         """The newest step run that executed for this fingerprint, whether its outputs are still there or not."""
-        return self._on_their_way.get(fingerprint) or self._committed(fingerprint)
+        announced = self._on_their_way.get(fingerprint)
+        if announced is not None:
+            completed, ticket = announced
+            if not ticket.done:
+                return completed
+            del self._on_their_way[fingerprint], self._submitted[completed.step]
+        return self._committed(fingerprint)
 
     def served(self, fingerprint: Fingerprint, newest: Reusable | None, outputs: Outputs) -> Reusable | None:
         """What a fingerprint can be served from: its newest step run, else that of one declared to be equivalent.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from functools import cached_property
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from ..errors import InvalidPipeline
 from ..history import Reader, RunView, check_name
@@ -17,6 +18,7 @@ from .literals import fixed
 from .plan import Plan
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .runner import Runner
+from .sweep import Sweep, parameter_sets, run_all
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,27 +88,63 @@ class Pipeline(Generic[P, R]):
         if current_trace() is not None:
             inlined: Any = self.function(*args, **kwargs)
             return inlined  # type: ignore[no-any-return]
-        arguments = self._bind(args, kwargs)
-        parameters = {name: fixed(value) for name, value in arguments.items()}
-        plan = Plan(
-            self.name,
-            self._trace(arguments),
-            parameters,
-            inspect.getdoc(self.function),
-            None if self.options.run_name is None else check_name(self.options.run_name, "run"),
-            self.options.policy,
-        )
+        plan = self._planned(self._bind(args, kwargs))
         in_force = current_store()
         with opened(self.options.executor) as executor:
             run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()
         return RunView(Reader(in_force.store, allow_pickle=in_force.allow_pickle), run)
 
+    def sweep(
+        self,
+        sets: Iterable[Mapping[str, Any]] | None = None,
+        /,
+        *,
+        failure: Literal["stop", "continue"] = "stop",
+        **axes: Any,
+    ) -> Sweep:
+        """Run it for many sets of parameters; steps that several of them share are executed once.
+
+        All is durable on return. Cost: about that of the steps that execute, 0.05 ms for each other, 0.3 ms for a run.
+
+        Args:
+            sets: Sets of parameters, each a mapping by name; by default one, of no parameter.
+            failure: Whether a run that fails ends the sweep, or is told of in what comes back.
+            axes: For each parameter a list, tuple or range of values, of which each combination is run with each set;
+                anything else is one value.
+
+        Raises:
+            InvalidPipeline: As `graph` says; runs before that are recorded.
+            StepFailed: A step raised, and the sweep is to stop then.
+        """
+        wheres = parameter_sets(sets, axes, self.name)
+        planned = ((one, self._planned(self._bind((), one))) for one in wheres)
+        with opened(self.options.executor) as executor:
+            return run_all(current_store(), planned, executor, stops=failure == "stop")
+
+    def _planned(self, arguments: dict[str, Any]) -> Plan:
+        return Plan(
+            self.name,
+            self._trace(arguments),
+            {name: fixed(value) for name, value in arguments.items()},
+            self._docstring,
+            None if self.options.run_name is None else check_name(self.options.run_name, "run"),
+            self.options.policy,
+        )
+
+    @cached_property
+    def _docstring(self) -> str | None:
+        return inspect.getdoc(self.function)
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
     def _bind(self, args: Any, kwargs: Any) -> dict[str, Any]:
-        return bind(inspect.signature(self.function), args, kwargs, f"pipeline {self.name!r}")
+        return bind(self._signature, args, kwargs, f"pipeline {self.name!r}")
 
     def _trace(self, arguments: dict[str, Any]) -> Graph:
         trace = Trace(self.name, self.options.steps)
-        bound = inspect.signature(self.function).bind_partial()
+        bound = self._signature.bind_partial()
         bound.arguments.update(arguments)
         with tracing(trace):
             self.function(*bound.args, **bound.kwargs)

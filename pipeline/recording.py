@@ -21,8 +21,9 @@ from .leases import lease_until_us
 from .plan import Plan
 from .preparing import Preparer
 
-_GATHERED_MAX = 64
-"""Facts that are submitted together at most; each submission costs as much as a few facts."""
+_GATHERED_MAX = 1000
+"""Facts that are submitted together at most: a submission costs as much as a few facts, and as long as there is none,
+the thread that commits leaves this one alone."""
 
 
 @dataclass(slots=True)
@@ -52,22 +53,24 @@ class Recorder:
             self.submit()
             return self._append(events, blobs, after)
 
-    def submit(self) -> None:
-        """Submit what was gathered: before a run waits for anything but the log."""
+    def submit(self) -> Ticket | None:
+        """Submit what was gathered, if anything: before a run waits for anything but the log."""
         with self._lock:
             gathered = self._gathered
-            if gathered.events:
-                self._gathered = _Gathered()
-                ticket = self._append(gathered.events, gathered.blobs, list(gathered.after))
-                self._latest.update(dict.fromkeys(gathered.names, ticket))
+            if not gathered.events:
+                return None
+            self._gathered = _Gathered()
+            ticket = self._append(gathered.events, gathered.blobs, list(gathered.after))
+            self._latest.update(dict.fromkeys(gathered.names, ticket))
+            return ticket
 
     def _append(self, events: Sequence[Event], blobs: Sequence[Blob], after: Sequence[Ticket]) -> Ticket:
         ticket = self._store.append(events, blobs, after=after)
         self._tickets.append(ticket)
         return ticket
 
-    def started(self, plan: Plan, preparer: Preparer) -> Ticket:
-        """Say that the run began, with its structure, environment and parameters."""
+    def started(self, plan: Plan, preparer: Preparer) -> None:
+        """Say that the run began, with its structure, environment and parameters; gathered, as `reused` says."""
         stamp = ProcessStamp.current()
         with self._store.blobs.batch() as batch:
             structure = batch.put(plan.graph.structure())
@@ -89,7 +92,7 @@ class Recorder:
             plan.docstring,
             lease_until_us(),
         )
-        return self.append([event, *new_environment(self._store, environment)], blobs)
+        self._gather([event, *new_environment(self._store, environment)], blobs)
 
     def renewed(self) -> None:
         """Say that the run goes on; durable on return."""
@@ -104,21 +107,30 @@ class Recorder:
             ticket = latest[node.name] = self._append(events, blobs, after)
             return ticket
 
-    def reused(self, node: Node, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
+    def reused(
+        self, node: Node, events: Sequence[Event], blobs: Sequence[Blob], executed: Ticket | None = None
+    ) -> None:
         """Gather facts of a step that was served from the cache, to be submitted with those of others like it.
 
-        They are one submission, so they stand together, and none without those of its parents.
+        They are one submission, so they stand together, and none without those of its parents, and of the execution
+        that it was served with, if that is on its way.
         """
         with self._lock:
             gathered, latest = self._gathered, self._latest
+            if executed is not None:
+                gathered.after.add(executed)
             for name in node.parents:
                 if name not in gathered.names and name in latest:
                     gathered.after.add(latest[name])
             gathered.names.add(node.name)
-            gathered.events += events
-            gathered.blobs += blobs
-            if len(gathered.events) >= _GATHERED_MAX:
-                self.submit()
+            self._gather(events, blobs)
+
+    def _gather(self, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
+        gathered = self._gathered
+        gathered.events += events
+        gathered.blobs += blobs
+        if len(gathered.events) >= _GATHERED_MAX:
+            self.submit()
 
     def skipped(self, nodes: Iterable[Node], because: str) -> None:
         """Say that these never ran."""
@@ -129,7 +141,11 @@ class Recorder:
     def completed(self) -> Ticket:
         """Say that all was done, which stands only if all else does."""
         self._store.metrics.submit(self._run)
-        return self.append([facts.RunCompleted(self._run)], after=self._tickets)
+        with self._lock:
+            self._gathered.after.update(self._tickets)
+            self._gather([facts.RunCompleted(self._run)], ())
+            self.submit()
+            return self._tickets[-1]
 
     def cancelled(self, reason: str) -> None:
         """Say that somebody stopped it; see `_ended_badly`."""

@@ -17,15 +17,15 @@ from ..events.projections.cache import SLOW_US, Reusable
 from ..history import newest_content
 from ..store import Store
 from .agenda import Agenda
-from .cache import StepCache
 from .claims import Claims
 from .executors import shares_memory
 from .graph import Node
 from .leases import renewals
 from .parcel import Parcel, execute_parcel
 from .plan import Plan
-from .preparing import Preparer, Ready
+from .preparing import Ready
 from .recording import Recorder
+from .session import Session
 from .task import Result, Task, execute, failure_of, text_of
 
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.002, 0.1
@@ -35,14 +35,18 @@ _PAUSE_MIN_S, _PAUSE_MAX_S = 0.002, 0.1
 class Runner:
     """One run of one plan. Make one, call `run` once."""
 
-    def __init__(self, store: Store, plan: Plan, executor: Executor, *, allow_pickle: bool) -> None:
+    def __init__(
+        self, store: Store, plan: Plan, executor: Executor, *, allow_pickle: bool, session: Session | None = None
+    ) -> None:
+        """Prepare a run; in a session with others, or for itself."""
         self.run_id = RunId.new()
         self._allow_pickle = allow_pickle
         self._store = store
         self._plan = plan
         self._executor = executor
-        self._preparer = Preparer(store, plan.policy)
-        self._cache = StepCache(store)
+        session = session or Session(store, plan.policy)
+        self._preparer = session.preparer
+        self._cache = session.cache
         self._record = Recorder(store, self.run_id)
         self._claims = Claims(store, self.run_id)
         self._agenda = Agenda(plan.graph.nodes)
@@ -53,18 +57,26 @@ class Runner:
         self._pause_s = _PAUSE_MIN_S
         self._failed_step: str | None = None
 
-    def run(self) -> RunId:
+    def run(self, *, waits: bool = True) -> RunId:
         """Run to the end; everything recorded is durable on return, and where it raises, too.
+
+        Where it doesn't wait, that it completed is durable when the store was flushed, and what makes that fail is
+        raised there.
 
         Raises:
             StepFailed: A step raised; the cause is what it raised.
             LinealError: An input or output could not be stored or loaded.
         """
-        self._record.started(self._plan, self._preparer).wait()
+        self._record.started(self._plan, self._preparer)
+        started = self._record.submit() if waits else None
+        if started is not None:
+            started.wait()
         try:
             with renewals.kept(self._renew):
                 self._run_steps()
-            self._record.completed().wait()
+            completed = self._record.completed()
+            if waits:
+                completed.wait()
         except (KeyboardInterrupt, SystemExit) as stop:
             self._record.cancelled(f"stopped by {type(stop).__name__}")
             raise
@@ -88,7 +100,8 @@ class Runner:
             while self._agenda or running or self._waiting:
                 while node := self._agenda.next_ready():
                     self._begin(self._prepare(node), running)
-                self._record.submit()
+                if running or self._waiting:
+                    self._record.submit()
                 pause_s = self._look_again(running) if self._waiting else None
                 if not running and self._waiting:
                     time.sleep(pause_s or 0)
@@ -188,7 +201,8 @@ class Runner:
             node.step.__doc__,
         )
         captured, blobs = self._preparer.captured(ready)
-        self._record.reused(node, [event, *captured, *self._ended_claim(ready)], blobs)
+        executed = self._cache.submission(reusable.step)
+        self._record.reused(node, [event, *captured, *self._ended_claim(ready)], blobs, executed)
 
     def _artifact(self, node: Node, output: str) -> str:
         """The artifact's name in this run: a reused step may have had another name, or another pipeline."""
@@ -234,11 +248,6 @@ class Runner:
         if result.duration_us >= SLOW_US:
             self._is_slow[node.step.function] = True
             ready.newest = self._cache.newest(ready.fingerprint)  # Somebody else may have been faster.
-        if ready.policy.offers:
-            completed_us = result.started_us + result.duration_us
-            self._cache.announce(
-                ready.fingerprint, Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us)
-            )
         event = facts.StepCompleted(
             *ready.causes(self.run_id),
             result.outputs,
@@ -249,7 +258,11 @@ class Runner:
             result.resources,
             ready.policy.offers,
         )
-        self._record.step(node, [event, *self._consequences(ready, result.outputs)], result.blobs)
+        ticket = self._record.step(node, [event, *self._consequences(ready, result.outputs)], result.blobs)
+        if ready.policy.offers:
+            completed_us = result.started_us + result.duration_us
+            completed = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us)
+            self._cache.announce(ready.fingerprint, completed, ticket)
 
     def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:
         """What is true with the completion of a step, in the same commit."""

@@ -1,0 +1,20 @@
+"""A session: what runs of the same pipeline share that follow each other, as those of a sweep do."""
+
+from __future__ import annotations
+
+from ..store import Store
+from .cache import StepCache
+from .policy import UNSAID, Policy
+from .preparing import Preparer
+
+
+class Session:
+    """Their cache, where each finds what an earlier one has on its way, and their walk over the code.
+
+    Not for several threads at once. The code is taken as it was when a run first met it.
+    """
+
+    def __init__(self, store: Store, policy: Policy = UNSAID) -> None:
+        """Begin a session of runs under one policy."""
+        self.cache = StepCache(store)
+        self.preparer = Preparer(store, policy)
