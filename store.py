@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import itertools
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
+from itertools import count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ from .events.catalogue import Event, Process, RunInterrupted, StoreCreated, Subj
 from .events.codec import Recorded
 from .events.committer import Committer, Ticket
 from .events.hash_tree import HashTree
-from .events.ids import EventId, StoreId
+from .events.ids import EventId, StoreId, new_event_ids
 from .events.known import Known
 from .events.log import Head, Log, LogWriter
 from .events.positions import LAG_MAX_EVENTS, Positions
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     import lmdb
 
 _CHECKED_AT_OPEN_EVENTS = 100
+_LOOKED_EVERY_EVENTS = 1000
+"""How often a process that commits without a pause looks at whether what is kept behind is too far behind."""
 
 
 def now_us() -> int:
@@ -81,9 +83,11 @@ class Store:
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
         self._timeline = Timeline(self._env, self.log, None if read_only else partial(Changes, self._env))
         self._committer = Committer(self._env, self._open_writer, self._limit_lag)
-        self._submissions = itertools.count(1)
+        self._submissions = count(1)
         self.metrics = MetricsBuffer(self.append, self.blobs, self._last_metric_step, clock)
         self._known = Known(0)
+        self._committed = self._looked = 0
+        """The last event that this process committed, and that by which it last looked at what is behind."""
         self._users = 0
         self.until_closed = ExitStack()
         """What is let go of with the store."""
@@ -285,9 +289,12 @@ class Store:
             if is_left:
                 self._projector.clear_shadows()
 
-    def _limit_lag(self) -> None:
+    def _limit_lag(self, is_idle: bool) -> None:
+        if not is_idle and self._committed - self._looked < _LOOKED_EVERY_EVENTS:
+            return
+        self._looked = self._committed
         with suppress(LinealError):  # Whoever reads catches up first, and is told.
-            self._projector.limit_lag()
+            self._projector.limit_lag(is_idle=is_idle)
             self._timeline.limit_lag()
 
     def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
@@ -306,7 +313,7 @@ class _Writer:
         store._known = Known(0)
         self.found = self._known.blobs
         self.log = LogWriter(changes)
-        self.projections = store._projector.writer(changes, self._known.rows)
+        self.projections = store._projector.writer(changes, self._known.projections)
         self._positions: Positions | None = None
 
     @property
@@ -320,13 +327,15 @@ class _Writer:
         self.changes.flush()
 
     def committed(self) -> None:
+        self._known.projections = self.projections
         self._store._known = self._known
+        self._store._committed = self.log.head.seq
 
 
 class _Append:
     """Events and their blobs on the way into one transaction."""
 
-    __slots__ = ("_after", "_bodies", "_events", "_store", "blobs", "number", "size_bytes")
+    __slots__ = ("_after", "_events", "_store", "blobs", "number", "size_bytes")
 
     def __init__(
         self,
@@ -334,26 +343,31 @@ class _Append:
         events: Sequence[Event],
         blobs: Sequence[Blob],
         after: Sequence[Ticket] = (),
-        ids: Sequence[EventId] | None = None,
+        ids: Sequence[bytes] | None = None,
     ) -> None:
         self._store = store
         self._after = after
         self.blobs = blobs
-        time_us = store._clock()
-        origin = store.id
-        if ids is None:
-            self._events = [Recorded(event, EventId.new(), time_us, origin) for event in events]
-        else:
-            self._events = [Recorded(event, id_, time_us, origin) for event, id_ in zip(events, ids, strict=True)]
-        self._bodies = [recorded.body for recorded in self._events]
-        self.size_bytes = sum(map(len, self._bodies)) + sum(len(blob.inline or b"") for blob in blobs)
+        ids = new_event_ids(len(events)) if ids is None else ids
+        self._events = list(map(Recorded, events, ids, repeat(store._clock()), repeat(store.format.store)))
+        size_bytes = 0
+        for recorded in self._events:
+            size_bytes += len(recorded.body)
+        for blob in blobs:
+            size_bytes += len(blob.inline or b"")
+        self.size_bytes = size_bytes
         self.number = next(store._submissions)
 
     def check(self, writer: _Writer) -> None:
         for ticket in self._after:
             if ticket.error is not None:
                 raise ticket.error
-        named = {ref for recorded in self._events for ref in recorded.named} - writer.found
+        found = writer.found
+        named = set()
+        for recorded in self._events:
+            for ref in recorded.named:
+                if ref not in found:
+                    named.add(ref)
         if named or self.blobs:
             with disk_errors(self._store.path):
                 self._store.blobs.check(writer.changes, self.blobs, named)
@@ -363,8 +377,8 @@ class _Append:
         if self.blobs:
             self._store.blobs.record(writer.changes, self.blobs)
         append, apply = writer.log.append, writer.projections.apply
-        for recorded, body in zip(self._events, self._bodies, strict=True):
-            apply(recorded.placed(*append(body)))
+        for recorded in self._events:
+            apply(recorded.placed(*append(recorded.body)))
 
     def settle(self) -> None:
         if self.blobs:
@@ -396,9 +410,7 @@ class _ConditionalAppend(_Append):
         found = [writer.positions.of(recorded.id) for recorded in self._events]
         if not found or None in found:
             writer.positions.require(self._expected)
-        pairs = list(zip(self._events, self._bodies, found, strict=True))
-        self._events = [recorded for recorded, _, seq in pairs if seq is None]
-        self._bodies = [body for _, body, seq in pairs if seq is None]
+        self._events = [recorded for recorded, seq in zip(self._events, found, strict=True) if seq is None]
         super().check(writer)
         after = writer.log.head.seq
         self.places += [seq or (after := after + 1) for seq in found]

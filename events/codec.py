@@ -17,7 +17,7 @@ from ..cas.digest import Digest
 from ..errors import Invalid, LogCorrupt
 from .catalogue import Event, Unknown
 from .ids import EventId, StoreId
-from .schema import SCHEMAS, schema_of
+from .schema import SCHEMAS
 from .upcasts import FIELDS_1, UPCASTS, upcast
 
 ENVELOPE_VERSION = 2
@@ -31,7 +31,7 @@ _local = threading.local()
 class Recorded:
     """An event with its place in the log; what costs to make is made when it is asked for."""
 
-    __slots__ = ("_event", "_origin", "chain", "fields", "named", "raw_id", "seq", "stream", "time_us", "type")
+    __slots__ = ("_event", "_origin", "body", "chain", "fields", "named", "raw_id", "seq", "stream", "time_us", "type")
 
     seq: int
     """Position, from 1 on, without gaps."""
@@ -47,16 +47,32 @@ class Recorded:
     """`id`, without its type."""
     chain: bytes
     """Hash over this event and all before it."""
+    body: bytes
+    """It as the log keeps it, where it is being appended."""
 
-    def __init__(self, event: Event, event_id: EventId, time_us: int, origin: StoreId) -> None:
-        """An event that is to be appended: `placed` says where it came to be."""
-        self.seq, self.chain = 0, b""
-        self.type, self.time_us, self.stream = event.TYPE, time_us, event.stream
-        self.fields = schema_of(type(event)).fields_of(event)
-        self.raw_id: bytes = event_id
+    def __init__(self, event: Event, event_id: bytes, time_us: int, origin: StoreId) -> None:
+        """An event that is to be appended: `placed` says where it came to be.
+
+        Raises:
+            Invalid: It holds something msgpack has no form for, or is larger than `EVENT_MAX_BYTES`.
+        """
+        type_, stream, named = event.TYPE, event.stream, event.refs
+        self.type, self.time_us, self.stream = type_, time_us, stream
+        self.fields = event
+        self._event: Event | None = event
+        self.raw_id = event_id
         self._origin: bytes = origin
-        self.named: Sequence[bytes] = event.refs
-        self._event: Event | Any = event
+        self.named = named
+        envelope = (ENVELOPE_VERSION, type_, event_id, time_us, origin, stream, named, event)
+        try:
+            self.body = _local.packer.pack(envelope)
+        except (AttributeError, TypeError, ValueError, OverflowError):  # Also in each thread's first event.
+            self.body = _packed_anew(envelope)
+        if len(self.body) > EVENT_MAX_BYTES:
+            raise Invalid(
+                f"event {type_} has {len(self.body):,} bytes, more than {EVENT_MAX_BYTES:,}",
+                hint="Pass large parameters and metadata as artifacts.",
+            )
 
     def placed(self, seq: int, chain: bytes) -> Self:
         """The same, with its place."""
@@ -99,17 +115,6 @@ class Recorded:
         return tuple([Digest(ref) for ref in self.named])
 
     @property
-    def body(self) -> bytes:
-        """It as the log keeps it, if it is being appended.
-
-        Raises:
-            Invalid: It holds something msgpack has no form for, or is larger than `EVENT_MAX_BYTES`.
-        """
-        return _packed(
-            (ENVELOPE_VERSION, self.type, self.raw_id, self.time_us, self._origin, self.stream, self.named, self.fields)
-        )
-
-    @property
     def event(self) -> Event:
         """What it says. Raises `LogCorrupt` if a field is not of its type."""
         if self._event is None:
@@ -117,8 +122,7 @@ class Recorded:
                 self._event = SCHEMAS[self.type].event(self.fields)
             except _UNREADABLE as error:
                 raise _unreadable(self.seq, error) from error
-        event: Event = self._event
-        return event
+        return self._event
 
 
 def encode(event: Event, *, event_id: EventId, time_us: int, origin: StoreId) -> bytes:
@@ -126,26 +130,15 @@ def encode(event: Event, *, event_id: EventId, time_us: int, origin: StoreId) ->
     return Recorded(event, event_id, time_us, origin).body
 
 
-def _packed(envelope: tuple[Any, ...]) -> bytes:
+def _packed_anew(envelope: tuple[Any, ...]) -> bytes:
+    """Pack with a new packer, which is this thread's from now on: what one has packed when it fails is still in it."""
+    packer = msgpack.Packer(unicode_errors="surrogatepass")
     try:
-        body: bytes = _packer().pack(envelope)
+        body: bytes = packer.pack(envelope)
     except (TypeError, ValueError, OverflowError) as error:
-        _local.packer = None  # What it has packed by then is still in it.
         raise Invalid(f"event {envelope[1]} can't be encoded: {error}") from error
-    if len(body) > EVENT_MAX_BYTES:
-        raise Invalid(
-            f"event {envelope[1]} has {len(body):,} bytes, more than {EVENT_MAX_BYTES:,}",
-            hint="Pass large parameters and metadata as artifacts.",
-        )
+    _local.packer = packer
     return body
-
-
-def _packer() -> msgpack.Packer:
-    """This thread's packer: making one takes longer than packing an event."""
-    packer = getattr(_local, "packer", None)
-    if packer is None:
-        packer = _local.packer = msgpack.Packer(unicode_errors="surrogatepass")
-    return packer
 
 
 def decode(seq: int, chain: bytes, body: bytes | memoryview) -> Recorded:

@@ -25,6 +25,8 @@ _WAITING_SUBMISSIONS = 20_000
 _WAITING_BYTES = 64 * 1024 * 1024
 LINGER_S = 0.02
 """How long a submission may wait for company where nobody waits for it."""
+IDLE_S = 0.1
+"""After how long without submissions there is time for what can wait."""
 
 
 class Writer(Protocol):
@@ -112,11 +114,12 @@ class Committer(Generic[W]):
         self,
         environment: Database,
         open_writer: Callable[[lmdb.Transaction], W],
-        afterwards: Callable[[], None] = lambda: None,
+        afterwards: Callable[[bool], None] = lambda _: None,
     ) -> None:
         """Commit to this environment, through a writer opened for each transaction.
 
-        ``afterwards`` is called on the committing thread after each commit, when nobody waits for it any more.
+        ``afterwards`` is called on the committing thread after each commit, when nobody waits for it any more; and
+        again, with True, once nothing has been submitted for `IDLE_S`.
         """
         self._env = environment
         self._open_writer = open_writer
@@ -127,7 +130,10 @@ class Committer(Generic[W]):
         _committers.add(self)
 
     def _start_over(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
+        self._outcome = threading.Condition(self._lock)
         self._queue: deque[Ticket] = deque()
         self._batch: list[Ticket] = []
         self._queued_bytes = 0
@@ -150,28 +156,29 @@ class Committer(Generic[W]):
         Raises:
             StoreBroken: An earlier write failed; only opening the store again makes its state known.
         """
-        with self._changed:
-            self._refuse_if_unusable()
-            while len(self._queue) >= _WAITING_SUBMISSIONS or self._queued_bytes >= _WAITING_BYTES:
+        with self._lock:
+            if self._closing or self._broken is not None:
+                self._refuse()
+            queue = self._queue
+            while len(queue) >= _WAITING_SUBMISSIONS or self._queued_bytes >= _WAITING_BYTES:
                 self._hurry()
-                self._changed.wait()
+                self._room.wait()
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="lineal-committer", daemon=True)
                 thread.start()
                 self._thread = thread
-            self._submitted += 1
-            ticket = Ticket(self, submission, self._submitted)
-            self._queue.append(ticket)
+            self._submitted = number = self._submitted + 1
+            ticket = Ticket(self, submission, number)
+            queue.append(ticket)
             self._queued_bytes += submission.size_bytes
-            if len(self._queue) == 1 or len(self._queue) == _BATCH_SUBMISSIONS:
-                self._changed.notify_all()
+            if len(queue) == 1 or len(queue) == _BATCH_SUBMISSIONS:
+                self._work.notify()
         return ticket
 
-    def _refuse_if_unusable(self) -> None:
+    def _refuse(self) -> None:
         if self._closing:
             raise StoreClosed("the store is closed", hint="Open it again.")
-        if self._broken is not None:
-            raise self._breakage() from self._broken
+        raise self._breakage() from self._broken
 
     def _breakage(self) -> StoreBroken:
         return StoreBroken(f"an earlier write failed: {self._broken}", hint="Close the store and open it again.")
@@ -180,22 +187,22 @@ class Committer(Generic[W]):
         """Let the thread commit now; call it with the lock held."""
         if not self._is_urgent:
             self._is_urgent = True
-            self._changed.notify_all()
+            self._work.notify()
 
     def drain(self) -> None:
         """Return when everything submitted before has its outcome, good or bad."""
         upto = self._submitted
         if self._finished >= upto:
             return
-        with self._changed:
+        with self._lock:
             while self._finished < upto:
                 self._hurry()
-                self._changed.wait()
+                self._outcome.wait()
 
     def flush(self) -> None:
         """Return when everything submitted before is durable; raise the first failure nobody has heard of."""
         self.drain()
-        with self._changed:
+        with self._lock:
             failed, self._failed = list(self._failed.values()), {}
         for ticket in failed:
             if ticket.error is not None:
@@ -203,7 +210,7 @@ class Committer(Generic[W]):
 
     def raise_failed(self) -> None:
         """Raise the first failure nobody has heard of, if there is one; waits for nothing."""
-        with self._changed:
+        with self._lock:
             failed = [ticket for ticket in self._failed.values() if ticket.error is not None]
             if failed:
                 del self._failed[failed[0].number]
@@ -213,57 +220,67 @@ class Committer(Generic[W]):
 
     def await_ticket(self, ticket: Ticket) -> None:
         """Return when a ticket has its outcome; whoever waits for it has heard of it."""
-        with self._changed:
+        with self._lock:
             while not ticket.done:
                 self._hurry()
-                self._changed.wait()
+                self._outcome.wait()
             self._failed.pop(ticket.number, None)
 
     def forget(self, tickets: Iterable[Ticket]) -> None:
         """Leave the failures of these tickets out of later flushes: somebody has raised them."""
-        with self._changed:
+        with self._lock:
             for ticket in tickets:
                 self._failed.pop(ticket.number, None)
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""
-        with self._changed:
+        with self._lock:
             self._closing = True
-            self._changed.notify_all()
+            self._work.notify()
             thread = self._thread
         if thread is not None:
             thread.join()
 
     def _run(self) -> None:
+        idle_s: float | None = None
         while True:
-            with self._changed:
-                while not self._queue:
-                    if self._closing:
-                        return
-                    self._changed.wait()
-                self._linger()
-                self._batch = batch = self._take()
-                self._changed.notify_all()
-            if self._broken is None:
+            with self._lock:
+                if not self._queue and not self._closing:
+                    self._work.wait(idle_s)
+                if not self._queue and self._closing:
+                    return
+                batch = self._batch = self._gather()
+            if batch:
                 self._commit(batch)
-            for ticket in batch:
-                ticket.submission.settle()
-            with self._changed:
-                for ticket in batch:
-                    ticket.settle(None if self._broken is None else self._breakage())
-                    if ticket.error is not None:
-                        self._failed[ticket.number] = ticket
-                self._batch = []
-                self._finished += len(batch)
-                self._changed.notify_all()
-            if self._broken is None:
-                self._afterwards()
+                self._settle(batch)
+            if (batch or idle_s is not None) and self._broken is None:
+                self._afterwards(not batch)
+            idle_s = IDLE_S if batch else None
 
-    def _linger(self) -> None:
-        """Give up the lock until somebody waits, a batch is full, or the first submission has waited enough."""
-        self._changed.wait_for(
+    def _gather(self) -> list[Ticket]:
+        """Take a batch once somebody waits, it is full, or the first submission has waited enough; empty if idle."""
+        if not self._queue:
+            return []
+        self._work.wait_for(
             lambda: self._is_urgent or self._closing or len(self._queue) >= _BATCH_SUBMISSIONS, LINGER_S
         )
+        batch = self._take()
+        self._room.notify_all()
+        return batch
+
+    def _settle(self, batch: list[Ticket]) -> None:
+        """Tell all who wait of the outcome."""
+        breakage = None if self._broken is None else self._breakage()
+        for ticket in batch:
+            ticket.submission.settle()
+        with self._lock:
+            for ticket in batch:
+                ticket.settle(breakage)
+                if ticket.error is not None:
+                    self._failed[ticket.number] = ticket
+            self._batch = []
+            self._finished += len(batch)
+            self._outcome.notify_all()
 
     def _take(self) -> list[Ticket]:
         batch: list[Ticket] = []
@@ -278,6 +295,8 @@ class Committer(Generic[W]):
 
     def _commit(self, batch: list[Ticket]) -> None:
         """Commit a batch; a refused submission leaves the others alone, a failed transaction fails all."""
+        if self._broken is not None:
+            return
         needed_bytes = sum(ticket.submission.size_bytes for ticket in batch)
         try:
             with self._env.begin(write=True, needed_bytes=needed_bytes) as txn:

@@ -78,9 +78,17 @@ class EventId(Identity):
     @classmethod
     def new(cls) -> Self:
         """An id of this millisecond."""
-        random = _randomness.bits(8 * _ID_BYTES) & _RANDOM_BITS
-        time_ms = time.time_ns() // 1_000_000 & _TIME_BITS
-        return bytes.__new__(cls, (time_ms << 80 | _VERSION_7 | random).to_bytes(_ID_BYTES, "big"))
+        return bytes.__new__(cls, new_event_ids(1)[0])
+
+
+def new_event_ids(count: int) -> list[bytes]:
+    """So many ids of events of this millisecond, without their type."""
+    bits = _randomness.bits
+    head = (time.time_ns() // 1_000_000 & _TIME_BITS) << 80 | _VERSION_7
+    ids: list[bytes] = []
+    while len(ids) < count:
+        ids.append((head | bits(8 * _ID_BYTES) & _RANDOM_BITS).to_bytes(_ID_BYTES, "big"))
+    return ids
 
 
 class Fingerprint(Digest):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .projector import NewestRows
+from .projector import ProjectionWriter
 
 _ENTRIES_MAX = 100_000
 
@@ -13,18 +13,19 @@ class Known:
     LMDB numbers transactions that change something one by one, so the number tells.
     """
 
-    __slots__ = ("blobs", "number", "rows")
+    __slots__ = ("blobs", "number", "projections")
 
     def __init__(self, number: int) -> None:
         """Nothing yet, of the transaction of this number."""
         self.number = number
         self.blobs: set[bytes] = set()
         """Digests that are in the catalog."""
-        self.rows: NewestRows = {}
+        self.projections: ProjectionWriter | None = None
+        """With the newest rows that it knows of."""
 
     def after(self, number: int) -> Known:
         """What is known in the transaction of this number."""
-        entries = len(self.blobs) + sum(len(rows) for rows in self.rows.values())
+        entries = len(self.blobs) + (0 if self.projections is None else self.projections.known_rows)
         if number != self.number + 1 or entries > _ENTRIES_MAX:
             return Known(number)
         self.number = number

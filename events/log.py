@@ -212,26 +212,30 @@ class Log:
 class LogWriter:
     """Appends events inside one write transaction; they are facts once it is committed."""
 
-    __slots__ = ("_head", "_puts")
+    __slots__ = ("_chain", "_hasher", "_puts", "_seq")
 
     def __init__(self, changes: Changes) -> None:
         """Go on after the last event that the transaction sees."""
         self._puts = changes.gathered(EVENTS)
+        self._hasher = blake3()
         with changes.cursor(EVENTS) as cursor:
-            self._head = _head(cursor)
+            self._seq, self._chain = _head(cursor)
 
     @property
     def head(self) -> Head:
         """The end of the log, with what was appended here."""
-        return self._head
+        return Head(self._seq, self._chain)
 
-    def append(self, body: bytes) -> Head:
-        """Append an encoded event; give its place."""
-        seq, chain = self._head
-        seq, chain = seq + 1, chained(chain, body)
+    def append(self, body: bytes) -> tuple[int, bytes]:
+        """Append an encoded event; give its place, as in `Head`."""
+        hasher = self._hasher
+        hasher.update(self._chain + body)
+        chain: bytes = hasher.digest()
+        hasher.reset()  # Used again, it takes a third less time than a new one.
+        seq = self._seq + 1
         self._puts[seq.to_bytes(8, "big")] = chain + body
-        head = self._head = Head(seq, chain)
-        return head
+        self._seq, self._chain = seq, chain
+        return seq, chain
 
 
 def _head(cursor: lmdb.Cursor) -> Head:

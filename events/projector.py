@@ -6,10 +6,11 @@ database, piece by piece, while writers go on; the transaction that folds in the
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import LinealError, ProjectionFailed, StoreBroken
 from .codec import Recorded, decode, type_of
@@ -34,10 +35,8 @@ if TYPE_CHECKING:
 
 _PIECE_EVENTS = 20_000
 """How many events a rebuild folds in before it lets writers in."""
-
-
-NewestRows = dict[str, dict[bytes, Any]]
-"""By database, the newest rows of some keys."""
+_BUSY_LAG = 10
+"""How many times what it may lack a projection that is kept behind lacks at most while events come without a pause."""
 
 
 class _Placed(NamedTuple):
@@ -65,12 +64,17 @@ class Projector:
         self._tails: dict[str, Tail] = {}
         self._tailing = threading.RLock()
 
-    def writer(self, changes: Changes, newest: NewestRows) -> ProjectionWriter:
-        """Start to keep the projections in a write transaction; ``newest`` is what is known of their rows by then.
+    def writer(self, changes: Changes, earlier: ProjectionWriter | None = None) -> ProjectionWriter:
+        """Start to keep the projections in a write transaction.
+
+        ``earlier`` is the writer of the transaction before this one, if nobody else's came between: it goes on.
 
         Raises:
             StoreBroken: Another version of the code keeps them by now.
         """
+        if earlier is not None:
+            earlier.go_on(changes)
+            return earlier
         placed = []
         for projection in self._kept:
             standing = self._standing(changes, projection)
@@ -80,7 +84,7 @@ class Projector:
                     hint="Close the store and open it again, with the newer of the two.",
                 )
             placed.append(_Placed(projection, standing.database))
-        return ProjectionWriter(changes, placed, newest)
+        return ProjectionWriter(changes, placed)
 
     def _standing(self, changes: Changes, projection: Projection) -> Standing | None:
         return decode_standing(changes.get(META, standing_key(projection.name)))
@@ -141,12 +145,15 @@ class Projector:
         else:
             changes.put(META, shadow, encode_standing(Standing(projection.version, database, upto)))
 
-    def _fold(self, changes: Changes, placed: Sequence[_Placed], after: int) -> tuple[int, bool]:
+    def _fold(
+        self, changes: Changes, placed: Sequence[_Placed], after: int, events_max: int = sys.maxsize
+    ) -> tuple[int, bool]:
         """Fold a piece of the log; tell its last event, and whether it is the log's."""
         writer = ProjectionWriter(changes, placed)
         upto = after
         takes = writer.stored_types
-        for upto, value in islice(self._log.stored(after), _PIECE_EVENTS):
+        piece_events = min(_PIECE_EVENTS, events_max)
+        for upto, value in islice(self._log.stored(after), piece_events):
             if takes is None or type_of(value, CHAIN_BYTES) in takes:
                 recorded = decode(upto, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
                 try:
@@ -160,30 +167,48 @@ class Projector:
                         hint="Correct its apply; what it had made before is kept.",
                         seq=upto,
                     ) from error
-        return upto, upto - after < _PIECE_EVENTS
+        return upto, upto - after < piece_events
 
-    def catch_up(self, name: str) -> None:
-        """Fold what was appended since into a projection that is kept behind; others are as they are.
+    def catch_up(self, *names: str) -> None:
+        """Fold what was appended since into projections that are kept behind; others are as they are.
 
         Cost: 5 to 10 µs an event, in pieces between which others write.
         """
-        projection = self._behind.get(name)
-        is_all = projection is None or self.lag(name) == 0
-        while projection is not None and not is_all:
+        projections = [self._behind[name] for name in names if self.lag(name)]
+        is_all = not projections
+        while not is_all:
             with self._env.begin(write=True) as txn:
-                changes = self._gather(txn)
-                standing = self._standing(changes, projection)
-                if standing is None or standing.version != projection.version or standing.upto is None:
-                    break  # It is being rebuilt.
-                upto, is_all = self._fold(changes, [_Placed(projection, standing.database)], standing.upto)
-                changes.put(META, standing_key(name), encode_standing(standing._replace(upto=upto)))
-                changes.flush()
+                is_all = self._catch_up_piece(self._gather(txn), projections)
 
-    def limit_lag(self) -> None:
-        """Catch up those that lack more events than they may. Cost: two lookups where none does."""
-        for projection in self._behind.values():
-            if projection.lag_max is not None and self.lag(projection.name) > projection.lag_max:
-                self.catch_up(projection.name)
+    def _catch_up_piece(self, changes: Changes, projections: Sequence[Projection]) -> bool:
+        """Fold the next events into those that lack most; tell whether none lacks any more."""
+        lacking: dict[int, list[tuple[Projection, Standing]]] = {}
+        for one in projections:
+            standing = self._standing(changes, one)
+            if standing is not None and standing.version == one.version and standing.upto is not None:
+                lacking.setdefault(standing.upto, []).append((one, standing))  # Any other is being rebuilt.
+        if not lacking:
+            return True
+        after, *others = sorted(lacking)
+        chosen = lacking[after]
+        placed = [_Placed(one, standing.database) for one, standing in chosen]
+        upto, is_all = self._fold(changes, placed, after, others[0] - after if others else sys.maxsize)
+        for one, standing in chosen:
+            changes.put(META, standing_key(one.name), encode_standing(standing._replace(upto=upto)))
+        changes.flush()
+        return is_all
+
+    def limit_lag(self, *, is_idle: bool) -> None:
+        """Catch up those that lack more events than they may, or, while others are busy, a multiple of them."""
+        head = self._log.head().seq
+        factor = 1 if is_idle else _BUSY_LAG
+        lagging = [
+            name
+            for name, one in self._behind.items()
+            if one.lag_max is not None and head - self.upto(name) > factor * one.lag_max
+        ]
+        if lagging:
+            self.catch_up(*lagging)
 
     def tail(self, name: str) -> Tail:
         """The rows that catching up would add to a projection that is kept behind; made once, and gone on with.
@@ -230,22 +255,34 @@ class Projector:
                 changes.flush()
 
 
-class ProjectionWriter:
-    """Adds the rows of events, inside one write transaction."""
+_Apply = Callable[[RowWriter, Recorded], None]
 
-    def __init__(self, changes: Changes, placed: Iterable[_Placed], newest: NewestRows | None = None) -> None:
-        newest = {} if newest is None else newest
+
+class ProjectionWriter:
+    """Adds the rows of events, inside one write transaction at a time."""
+
+    def __init__(self, changes: Changes, placed: Iterable[_Placed]) -> None:
         self._rows: dict[str, RowWriter] = {}
-        self._by_type: dict[str, list[tuple[Callable[[RowWriter, Recorded], None], RowWriter]]] = {}
-        self._of_all: list[tuple[Callable[[RowWriter, Recorded], None], RowWriter]] = []
+        self._of_all: list[tuple[_Apply, RowWriter]] = []
+        self._by_type: dict[str, list[tuple[_Apply, RowWriter]]] = {}
         for projection, database in placed:
-            rows = self._rows[projection.name] = RowWriter(changes, database, newest.setdefault(database, {}))
+            rows = self._rows[projection.name] = RowWriter(changes, database)
             applied = projection.apply, rows
             if projection.events is None:
                 self._of_all.append(applied)
             else:
                 for event in projection.events:
                     self._by_type.setdefault(event.TYPE, []).append(applied)
+
+    def go_on(self, changes: Changes) -> None:
+        """Turn to the next transaction, the first to change anything since the last one."""
+        for rows in self._rows.values():
+            rows.go_on(changes)
+
+    @property
+    def known_rows(self) -> int:
+        """How many rows are held in memory for the transactions to come."""
+        return sum(rows.known for rows in self._rows.values())
 
     def rows(self, name: str) -> RowWriter:
         """The rows of a projection, as the transaction sees them."""

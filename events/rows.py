@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
 STAMP_BYTES = 12
 _LAST_STAMP = b"\xff" * STAMP_BYTES
 _TEXT_MAX_BYTES = 200
+_LENGTHS = [bytes([length]) for length in range(_TEXT_MAX_BYTES + 1)]
 _FIRST_ROWS, _SCAN_ROWS = 16, 1000
 """How many rows a list is read by, at first and at most: many a caller takes only a few."""
-_ORDINALS = [number.to_bytes(4, "big") for number in range(64)]
+_ORDINAL_BITS = 32
 _TRUE: bytes = msgpack.packb(True)
 
 Row = Any
@@ -64,68 +64,74 @@ def _letter(table: str) -> bytes:
     return table.encode("ascii")
 
 
-@lru_cache(maxsize=4096)
 def framed(text: str) -> bytes:
     """A text as a part of a key."""
     raw = text.encode("utf-8", "surrogatepass")
-    return bytes([len(raw)]) + raw if len(raw) <= _TEXT_MAX_BYTES else b"\xff" + digest_of(raw)
+    return _LENGTHS[len(raw)] + raw if len(raw) <= _TEXT_MAX_BYTES else b"\xff" + digest_of(raw)
 
 
 class RowWriter:
     """Writes the rows of one projection, event by event, inside one write transaction."""
 
-    __slots__ = ("_changes", "_cursor", "_database", "_newest", "_ordinals", "_pack", "_puts", "_stamp")
+    __slots__ = ("_changes", "_cursor", "_database", "_newest", "_packer", "_puts", "_stamp")
 
-    def __init__(self, changes: Changes, database: str, newest: dict[bytes, Row] | None = None) -> None:
-        """Write to the database of this projection; ``newest`` are known to be the newest rows of their keys."""
-        self._changes = changes
+    def __init__(self, changes: Changes, database: str) -> None:
+        """Write to the database of this projection."""
         self._database = database
-        self._puts = changes.gathered(database)
+        self._newest: dict[bytes, bytes | None] = {}
+        """The newest rows of keys, as they are stored; None where it is only known that there is one."""
+        self._stamp = 0
+        self._packer = msgpack.Packer(unicode_errors="surrogatepass")
+        self.go_on(changes)
+
+    def go_on(self, changes: Changes) -> None:
+        """Write in this transaction, before which nobody but this writer has changed the rows."""
+        self._changes = changes
+        self._puts = changes.gathered(self._database)
         self._cursor: lmdb.Cursor | None = None
-        self._newest: dict[bytes, Row] = {} if newest is None else newest
-        self._stamp = b""
-        self._ordinals: Iterator[bytes] = iter(())
-        self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
+
+    @property
+    def known(self) -> int:
+        """How many keys' newest rows are held in memory."""
+        return len(self._newest)
 
     def at(self, seq: int) -> RowWriter:
         """Turn to the next event; the rows that follow are its."""
-        self._stamp = seq.to_bytes(8, "big")
-        self._ordinals = iter(_ORDINALS)
+        self._stamp = seq << _ORDINAL_BITS
         return self
 
     def add(self, row_key: bytes, row: Row) -> None:
         """Add a row to the key's history."""
-        self._puts[row_key + self._stamp + self._ordinal()] = self._pack(row)
-        self._newest[row_key] = row
+        stamp = self._stamp
+        self._stamp = stamp + 1
+        value = self._packer.pack(row)
+        self._puts[row_key + stamp.to_bytes(STAMP_BYTES, "big")] = self._newest[row_key] = value
 
-    def mark(self, row_key: bytes) -> None:
-        """Add the row True, which says no more than that an event has made it; `latest` doesn't see it at once."""
-        self._puts[row_key + self._stamp + self._ordinal()] = _TRUE
-
-    def _ordinal(self) -> bytes:
-        for ordinal in self._ordinals:
-            return ordinal
-        ordinals = count(len(_ORDINALS))
-        self._ordinals = (number.to_bytes(4, "big") for number in ordinals)
-        return next(self._ordinals)
+    def mark(self, row_key: bytes, row: Row = True) -> None:
+        """Add a row that `latest` doesn't see at once; by default one that only says that an event has made it."""
+        stamp = self._stamp
+        self._stamp = stamp + 1
+        self._puts[row_key + stamp.to_bytes(STAMP_BYTES, "big")] = _TRUE if row is True else self._packer.pack(row)
 
     def latest(self, row_key: bytes) -> Row | None:
         """The key's newest row, this event's own included; None if it has none."""
-        newest = self._newest.get(row_key, self)
-        if newest is not self:
-            return newest
-        found = newest_at(self._reading(), row_key)
-        if found is None:
-            return None
-        self._newest[row_key] = found.row
-        return found.row
+        value = self._newest.get(row_key)
+        if value is None:
+            value = newest_value_at(self._reading(), row_key)
+            if value is None:
+                return None
+            self._newest[row_key] = value
+        return _unpacked(value)
 
     def has(self, row_key: bytes) -> bool:
         """Whether the key has a row that `add` made; cheaper than `latest`."""
         if row_key in self._newest:
             return True
         cursor = self._reading()
-        return bool(cursor.set_range(row_key)) and cursor.key()[:-STAMP_BYTES] == row_key
+        found = bool(cursor.set_range(row_key)) and cursor.key()[:-STAMP_BYTES] == row_key
+        if found:
+            self._newest[row_key] = None
+        return found
 
     def _reading(self) -> lmdb.Cursor:
         if self._cursor is None:
@@ -206,10 +212,15 @@ def last_stamp(upto: int) -> bytes:
 
 def newest_at(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes = _LAST_STAMP) -> Stamped | None:
     """The newest row of a key, stamped no later than this."""
-    if not _seek_back(cursor, row_key + last_stamp):
-        return None
-    place = bytes(cursor.key())
-    return stamped(place, bytes(cursor.value())) if place[:-STAMP_BYTES] == row_key else None
+    value = newest_value_at(cursor, row_key, last_stamp)
+    return None if value is None else stamped(bytes(cursor.key()), value)
+
+
+def newest_value_at(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes = _LAST_STAMP) -> bytes | None:
+    """The same as it is stored; the cursor is then at it."""
+    if _seek_back(cursor, row_key + last_stamp) and cursor.key()[:-STAMP_BYTES] == row_key:
+        return bytes(cursor.value())
+    return None
 
 
 def _seek_back(cursor: lmdb.Cursor, place: bytes) -> bool:
@@ -221,9 +232,12 @@ def _seek_back(cursor: lmdb.Cursor, place: bytes) -> bool:
 
 def stamped(place: bytes, value: bytes) -> Stamped:
     """A row as it is stored. Raises `LogCorrupt`."""
-    seq = int.from_bytes(place[-STAMP_BYTES : -STAMP_BYTES + 8], "big")
+    return Stamped(int.from_bytes(place[-STAMP_BYTES : -STAMP_BYTES + 8], "big"), _unpacked(value))
+
+
+def _unpacked(value: bytes) -> Row:
     try:
-        return Stamped(seq, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"))
+        return msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass")
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise LogCorrupt(f"a row of an index can't be read: {error}", hint="Run `lineal rebuild`.") from error
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections import namedtuple
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING
-from operator import attrgetter
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .catalogue import CATALOGUE, Event
@@ -22,24 +20,18 @@ class Schema:
         self.names = kind.FIELDS
         self._width = len(self.names)
         self._defaults = (MISSING,) * (self._width - len(kind.DEFAULTS)) + kind.DEFAULTS
-        self._raw: Any = namedtuple("_raw", self.names)  # type: ignore[misc]
-        take = attrgetter(*self.names)
-        self._take: Callable[[Event], Any] = take if self._width > 1 else lambda event: (take(event),)
         self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
 
-    def fields_of(self, event: Event) -> Any:
-        """The fields of an event by name, in order: what is stored."""
-        return self._raw._make(self._take(event))
-
     def fields(self, payload: list[Any]) -> Any:
-        """The same of a stored payload: what an older version left out is filled in, what a newer one added left out.
+        """The fields of a stored payload, by name: what an older version left out is filled in, what a newer one added
+        left out.
 
         Raises:
             TypeError: It has too few.
         """
         if len(payload) != self._width:
             payload = [*payload[: self._width], *self._filling(len(payload))]
-        return self._raw._make(payload)
+        return tuple.__new__(self._kind, payload)
 
     def _filling(self, start: int) -> tuple[Any, ...]:
         filling = self._defaults[start:]
@@ -64,17 +56,11 @@ class Schema:
         values = list(stored)
         for place, convert in self._converters:
             values[place] = convert(values[place])
-        return self._kind(*values)
+        return tuple.__new__(self._kind, values)
 
 
 SCHEMAS = {kind.TYPE: Schema(kind) for kind in CATALOGUE.values()}
 """By type and version."""
-_BY_KIND = {kind: SCHEMAS[kind.TYPE] for kind in CATALOGUE.values()}
-
-
-def schema_of(kind: type[Event]) -> Schema:
-    """The schema of a type of the catalogue."""
-    return _BY_KIND[kind]
 
 
 def _needed(hints: Iterable[tuple[_K, Any]]) -> list[tuple[_K, Callable[[Any], Any]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Never, dataclass_transform
+from collections import namedtuple
+from typing import Any, ClassVar, dataclass_transform
 
 from ...cas.digest import Digest
 from .records import Input, Output
@@ -12,24 +13,25 @@ from .records import Input, Output
 class _Kind(type):
     """Makes a type of event of its annotations, those with defaults last.
 
+    An event is a tuple of its fields, which is what its payload is, so that it is made in one step and packed as it is.
     As frozen dataclasses with slots, forty types would take a third of the time in which the command line starts.
     """
 
     def __new__(mcs, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> _Kind:
+        base: Any = bases[0]
         declared = [one for one, hint in space.get("__annotations__", {}).items() if not hint.startswith("ClassVar")]
-        defaults = [space.pop(one) for one in declared if one in space]
-        space["__slots__"] = tuple(declared)
-        made: Any = super().__new__(mcs, name, bases, space)
-        inherited = getattr(bases[0], "FIELDS", ()) if bases else ()
-        made.FIELDS = (*inherited, *declared)
-        setattr(made, "__match_args__", made.FIELDS)  # noqa: B010 — mypy takes an assignment for one in a class body
-        made.DEFAULTS = (*(getattr(bases[0], "DEFAULTS", ()) if bases else ()), *defaults)
-        made._setters = tuple(getattr(made, one).__set__ for one in made.FIELDS)
-        kind: _Kind = made
-        return kind
+        fields = (*getattr(base, "FIELDS", ()), *declared)
+        defaults = (*getattr(base, "DEFAULTS", ()), *[space.pop(one) for one in declared if one in space])
+        like: Any = namedtuple(name, fields, defaults=defaults)  # type: ignore[misc]
+        space |= {one: getattr(like, one) for one in fields}
+        if "run" in fields:
+            space.setdefault("stream", space["run"])
+        space |= {"__slots__": (), "__new__": like.__new__, "__match_args__": fields}
+        space |= {"FIELDS": fields, "DEFAULTS": defaults}
+        return super().__new__(mcs, name, bases, space)
 
 
-class Event(metaclass=_Kind):
+class Event(tuple[Any, ...], metaclass=_Kind):
     """A fact. Subclasses are the closed catalogue; `Unknown` stands for what a newer version wrote."""
 
     TYPE: ClassVar[str] = ""
@@ -38,57 +40,27 @@ class Event(metaclass=_Kind):
     """The names of its fields, in order."""
     DEFAULTS: ClassVar[tuple[Any, ...]]
     """The defaults of its last fields."""
-    _setters: ClassVar[tuple[Any, ...]]
-
-    def __init__(self, *values: Any, **named: Any) -> None:
-        setters = self._setters
-        if named or len(values) != len(setters):
-            values = self._completed(values, named)
-        for set_, value in zip(setters, values, strict=True):
-            set_(self, value)
-
-    def _completed(self, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
-        names, defaults = self.FIELDS, self.DEFAULTS
-        required = len(names) - len(defaults)
-        if named:
-            places = dict(zip(names[required:], defaults, strict=True)) | dict(zip(names, values, strict=False))
-            unknown = named.keys() - names
-            if unknown:
-                raise TypeError(f"{type(self).__name__} has no field {min(unknown)!r}")
-            places |= named
-            values = tuple([places[name] for name in names if name in places])
-        elif len(values) >= required:
-            values = (*values, *defaults[len(values) - required :])
-        if len(values) != len(names):
-            raise TypeError(f"{type(self).__name__} has {len(names)} fields, not {len(values)}")
-        return values
-
-    def _values(self) -> tuple[Any, ...]:
-        return tuple([getattr(self, name) for name in self.FIELDS])
-
-    def __setattr__(self, name: str, value: object) -> Never:
-        raise AttributeError(f"an event does not change: {name}")
-
-    def __delattr__(self, name: str) -> Never:
-        raise AttributeError(f"an event does not change: {name}")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._values() == other._values()
+        return type(other) is type(self) and super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     def __hash__(self) -> int:
-        return hash((type(self), self._values()))
+        return hash((type(self), tuple(self)))
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
-        return type(self), self._values()
+        return type(self), tuple(self)
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.FIELDS)
+        fields = ", ".join(f"{name}={value!r}" for name, value in zip(self.FIELDS, self, strict=True))
         return f"{type(self).__qualname__}({fields})"
 
     @property
     def stream(self) -> bytes:
         """What it belongs to: its run, or the fingerprint that it claims; empty for a fact of the store."""
-        return getattr(self, "run", b"")
+        return b""
 
     @property
     def refs(self) -> tuple[Digest, ...]:
@@ -108,6 +80,10 @@ class Unknown(Event):
     payload: Any
 
 
-def literals(inputs: tuple[Input, ...]) -> tuple[Digest, ...]:
+def literals(inputs: tuple[Input, ...]) -> list[Digest]:
     """Contents that no other event holds: an artifact is held by what made it, a literal by its use."""
-    return tuple([taken.content for taken in inputs if taken.artifact is None])
+    held = []
+    for taken in inputs:
+        if taken.artifact is None:
+            held.append(taken.content)
+    return held

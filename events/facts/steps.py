@@ -13,8 +13,12 @@ from .records import Difference, Failure, Input, Output, Resources
 def _held(
     inputs: tuple[Input, ...], outputs: tuple[Output, ...], code: Digest, log: Digest | None
 ) -> tuple[Digest, ...]:
-    contents = [output.content for output in outputs]
-    return (*contents, code, *literals(inputs), *(() if log is None else (log,)))
+    held = [output.content for output in outputs]
+    held.append(code)
+    held += literals(inputs)
+    if log is not None:
+        held.append(log)
+    return tuple(held)
 
 
 class StepStarted(Event):
@@ -36,7 +40,7 @@ class StepStarted(Event):
     @property
     def refs(self) -> tuple[Digest, ...]:
         held = literals(self.inputs)
-        return held if self.code is None else (self.code, *held)
+        return tuple(held) if self.code is None else (self.code, *held)
 
 
 class StepCompleted(Event):

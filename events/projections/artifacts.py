@@ -6,7 +6,7 @@ Tables: ``a`` → names in order of first appearance; ``v name`` → versions ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from ...cas.digest import Digest
@@ -27,7 +27,8 @@ class Artifacts(Projection):
     events = (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        for _, name, content, *_ in outputs_of(recorded):
+        for output in outputs_of(recorded):
+            name, content = output[1], output[2]
             place = b"c" + content + framed(name)
             if rows.has(place):
                 continue
@@ -50,10 +51,8 @@ def names_of(rows: RowReader, content: Digest) -> list[tuple[str, int]]:
     return [tuple(one.row) for one in sorted(rows.newest(key("c", content)), key=lambda one: one.seq)]
 
 
-def outputs_of(recorded: Recorded) -> Iterator[Any]:
+def outputs_of(recorded: Recorded) -> Sequence[Any]:
     """The outputs that an event gives, as they are stored."""
     fields = recorded.fields
-    if recorded.type in BY_HAND:
-        yield fields.output
-    else:
-        yield from fields.outputs
+    outputs: Sequence[Any] = (fields.output,) if recorded.type in BY_HAND else fields.outputs
+    return outputs

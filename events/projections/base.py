@@ -21,7 +21,8 @@ class Projection(ABC):
     version: ClassVar[int] = 1
     """Raise it when `apply` changes: stores rebuild the rows when they open."""
     lag_max: ClassVar[int | None] = None
-    """Of one that is kept behind: how many events it may lack before whoever commits catches it up; None for any."""
+    """Of one that is kept behind: how many events it may lack before whoever commits catches it up, as soon as there is
+    a pause; None for any."""
     events: ClassVar[tuple[type[Event], ...] | None]
     """The types of event that `apply` takes; None for all, those of newer versions included."""
 

@@ -26,12 +26,12 @@ class Lineage(Projection):
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         fields = recorded.fields
         if recorded.type in BY_HAND:
-            rows.add(b"p" + fields.output[2], [])
+            rows.mark(b"p" + fields.output[2], [])
             return
         run, step = fields.run, fields.step
         for name, content, artifact, *_ in fields.inputs:
-            rows.add(b"c" + content, [run, step, name, artifact])
+            rows.mark(b"c" + content, [run, step, name, artifact])
         outputs: Any = () if recorded.type == StepFailed.TYPE else outputs_of(recorded)
         is_executed = recorded.type != StepReused.TYPE
         for name, _, content, *_ in outputs:
-            rows.add(b"p" + content, [run, step, name, is_executed])
+            rows.mark(b"p" + content, [run, step, name, is_executed])

@@ -14,6 +14,7 @@ class References(Projection):
     """The fold."""
 
     name = "references"
+    lag_max = 10_000
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:

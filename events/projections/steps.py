@@ -34,7 +34,7 @@ class Steps(Projection):
         run, step = recorded.fields.run, recorded.fields.step
         status = STATUS.get(recorded.type)
         if status is not None:
-            rows.add(b"s" + run + framed(step), [step, status])
+            rows.mark(b"s" + run + framed(step), [step, status])
         elif recorded.type == DivergenceSeen.TYPE:
             rows.mark(key("d", run, step))
         else:

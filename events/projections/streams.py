@@ -14,6 +14,7 @@ class Streams(Projection):
     """The fold."""
 
     name = "streams"
+    lag_max = 10_000
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:

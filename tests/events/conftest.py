@@ -169,7 +169,7 @@ class Ledger:
         bodies = [encode(one, event_id=id_, time_us=7, origin=ORIGIN) for one, id_ in zip(appended, ids, strict=True)]
         with self.environment.begin(write=True) as txn:
             changes = self.changes(txn)
-            log, projections = LogWriter(changes), self.projector.writer(changes, {})
+            log, projections = LogWriter(changes), self.projector.writer(changes)
             for event, id_, body in zip(appended, ids, bodies, strict=True):
                 seq, chain = log.append(body)
                 projections.apply(Recorded(event, id_, 7, ORIGIN).placed(seq, chain))

@@ -354,7 +354,7 @@ def test_an_event_of_another_version_is_shown_as_it_is_read(ledger: Any, layout:
     body = msgpack.packb(LAYOUTS[layout])
     with ledger.environment.begin(write=True) as txn:
         changes = ledger.changes(txn)
-        log, projections = LogWriter(changes), ledger.projector.writer(changes, {})
+        log, projections = LogWriter(changes), ledger.projector.writer(changes)
         for _ in range(2):
             projections.apply(decode(*log.append(body), body))
         changes.flush()
