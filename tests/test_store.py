@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lineal import store as store_module
-from lineal.cas import BlobKind, Digest, digest_of
+from lineal.cas import BlobKind, digest_of
 from lineal.cas.process import ProcessStamp
 from lineal.directory import find_store
 from lineal.errors import (
@@ -32,11 +31,9 @@ from lineal.errors import (
     StoreNotFound,
 )
 from lineal.events import catalogue as facts
-from lineal.events import committer, projector
 from lineal.events.ids import RunId
-from lineal.events.projections import Lineage
 from lineal.events.projections.runs import RunRow
-from lineal.events.rows import RowReader, key
+from lineal.events.rows import key
 from lineal.store import Store, open_store
 
 
@@ -458,63 +455,3 @@ def test_opening_is_quick_to_find_a_dead_run_even_after_many_others(store_path: 
 
 def test_an_error_of_the_disk_is_an_os_error_too() -> None:
     assert issubclass(StoreFull, OSError)
-
-
-def append_saves(store: Store, count: int) -> Digest:
-    """Save one content so many times, each durable before the next."""
-    with store.blobs.batch() as batch:
-        content = batch.put(b"content")
-        store.append([], batch.publish()).wait()
-    output = facts.Output("output", "data", content, "f/1", "t", 1, {})
-    for _ in range(count):
-        store.append([facts.ArtifactSaved(output)]).wait()
-    return content
-
-
-def test_an_index_that_is_kept_behind_is_caught_up_in_the_first_pause_in_which_it_lacks_much(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Lineage, "lag_max", 50)
-    append_saves(store, 60)
-    until = time.monotonic() + 30
-    while store.lag("lineage") and time.monotonic() < until:
-        time.sleep(0.01)
-    assert (store.lag("lineage"), store.lag("streams") > 50) == (0, True)
-
-
-def test_an_index_that_is_kept_behind_is_never_far_behind_a_writer_that_makes_no_pause(
-    store_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Lineage, "lag_max", 50)
-    monkeypatch.setattr(projector, "_BUSY_LAG", 1)
-    monkeypatch.setattr(store_module, "_LOOKED_EVERY_EVENTS", 10)
-    monkeypatch.setattr(committer, "IDLE_S", 3600)
-    store = open_store(store_path)
-    content = append_saves(store, 120)
-    store.close()
-    store = open_store(store_path, read_only=True)
-    rows = sum(1 for _ in RowReader(store.environment, "lineage", None).history(key("p", content)))
-    assert 50 <= rows < 120
-    assert sum(1 for _ in store.rows("lineage").history(key("p", content))) == 120
-    store.close()
-
-
-def test_an_index_that_nobody_has_caught_up_is_read_whole_from_a_read_only_store(store_path: Path) -> None:
-    store = open_store(store_path)
-    with store.blobs.batch() as batch:
-        content = batch.put(b"content")
-        blobs = batch.publish()
-    output = facts.Output("output", "data", content, "f/1", "t", 1, {})
-    for _ in range(3):
-        store.append([facts.ArtifactSaved(output)], blobs)
-    store.close()
-    size_bytes = (store_path / "log" / "data.mdb").stat().st_size
-    store = open_store(store_path, read_only=True)
-    seen = list(store.rows("lineage").history(key("p", content)))
-    assert len(seen) == 3
-    assert [row.seq for row in store.rows("lineage", upto=3).history(key("p", content))] == [2, 3]
-    store.close()
-    assert (store_path / "log" / "data.mdb").stat().st_size == size_bytes
-    store = open_store(store_path)
-    assert list(store.rows("lineage").history(key("p", content))) == seen
-    store.close()
