@@ -24,7 +24,8 @@ test: lint ## check everything: style, types, tests
 demo: setup ## run the digits example
 	@$(run) examples/digits/demo.py
 
-bench: setup ## measure against the budgets
+bench: setup ## measure against the budgets, and beside others
+	@$(run) -m uv pip install --quiet --requirement benchmarks/peers.txt
 	@.venv/bin/python benchmarks/run.py
 
 torture: setup ## the long runs: crashes, kills, full disks

@@ -8,6 +8,7 @@ import bench_events
 import bench_frame
 import bench_growth
 import bench_history
+import bench_peers
 import bench_proof
 import bench_start
 import bench_steps
@@ -19,6 +20,7 @@ from measure import machine
 
 BENCHMARKS = (
     bench_steps,
+    bench_peers,
     bench_events,
     bench_growth,
     bench_values,
