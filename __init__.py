@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .materializers import Materializer
     from .materializers.files import Directory, File
     from .pipeline import Artifact, Pipeline, Step, pipeline, step
+    from .pipeline.context import context, log_metadata, log_metric
 
 __version__ = "0.1.0"
 
@@ -29,7 +30,10 @@ _HOMES = {
     "Retention": "history",
     "Step": "pipeline",
     "artifact": "client",
+    "context": "pipeline.context",
     "load": "client",
+    "log_metadata": "pipeline.context",
+    "log_metric": "pipeline.context",
     "open": "client",
     "pipeline": "pipeline",
     "reporting": "cas.progress",
@@ -49,7 +53,10 @@ __all__ = [
     "Retention",
     "Step",
     "artifact",
+    "context",
     "load",
+    "log_metadata",
+    "log_metric",
     "open",
     "pipeline",
     "reporting",

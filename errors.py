@@ -138,6 +138,10 @@ class InvalidPipeline(Invalid):
     """A pipeline or step is declared or called in a way that can't run."""
 
 
+class NoStepRunning(Invalid):
+    """Something was asked of the running step where none is running."""
+
+
 class UnsavableValue(Invalid):
     """A value, or a part of it, has no byte form that could be loaded again."""
 

@@ -68,14 +68,7 @@ def unalias(store: Store, artifact: str, name: str, known: Iterable[str]) -> Non
 
 def annotate(store: Store, subject: Subject, values: Mapping[str, Any], removed: Sequence[str]) -> None:
     """Set some keys of a subject's annotations and take others away, in one commit. Raises `LabelNotFound`."""
-    plain = {_checked_key(name): _plain(value, name) for name, value in values.items()}
-    size_bytes = len(msgpack.packb(plain, unicode_errors="surrogatepass"))
-    if size_bytes > ANNOTATIONS_MAX_BYTES:
-        largest = max(plain, key=lambda name: len(msgpack.packb(plain[name], unicode_errors="surrogatepass")))
-        raise UnsavableValue(
-            f"the annotations take {size_bytes:,} bytes, more than {ANNOTATIONS_MAX_BYTES:,}, most of it {largest!r}",
-            hint="Save it as an artifact.",
-        )
+    plain = plain_annotations(values)
     _require(removed, annotations_of(Reader(store), subject), "annotation")
     events: list[Event] = []
     if removed:
@@ -84,6 +77,19 @@ def annotate(store: Store, subject: Subject, values: Mapping[str, Any], removed:
         events.append(Annotated(subject, plain))
     if events:
         store.append(events).wait()
+
+
+def plain_annotations(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be annotated, checked, of plain types alone. Raises `UnsavableValue` or `InvalidName`."""
+    plain = {_checked_key(name): _plain(value, name) for name, value in values.items()}
+    size_bytes = len(msgpack.packb(plain, unicode_errors="surrogatepass"))
+    if size_bytes > ANNOTATIONS_MAX_BYTES:
+        largest = max(plain, key=lambda name: len(msgpack.packb(plain[name], unicode_errors="surrogatepass")))
+        raise UnsavableValue(
+            f"the annotations take {size_bytes:,} bytes, more than {ANNOTATIONS_MAX_BYTES:,}, most of it {largest!r}",
+            hint="Save it as an artifact.",
+        )
+    return plain
 
 
 def name(store: Store, version: ArtifactVersionView, new_name: str) -> None:

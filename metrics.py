@@ -67,8 +67,10 @@ class MetricsBuffer:
         self._steps: dict[tuple[Subject, str], int] = {}
         self._submitted_s = float("-inf")
 
-    def log(self, subject: Subject, values: Mapping[str, float], *, step: int | None = None) -> None:
-        """Take a point of each of these metrics, as of now.
+    def log(
+        self, subject: Subject, values: Mapping[str, float], *, step: int | None = None, time_us: int | None = None
+    ) -> None:
+        """Take a point of each of these metrics, as of now or another time.
 
         Args:
             subject: What they are about; it must be there.
@@ -78,9 +80,9 @@ class MetricsBuffer:
         Raises:
             InvalidName, UnsavableValue: A metric can't be called so, or a value or the step is no number.
         """
-        checked = {check_metric(name): _number(name, value) for name, value in values.items()}
-        at = None if step is None else _step(step)
-        time_us = self._clock()
+        checked = {check_metric(name): metric_value(name, value) for name, value in values.items()}
+        at = None if step is None else metric_step(step)
+        time_us = self._clock() if time_us is None else time_us
         with self._gathering:
             columns = self._gathered.setdefault(subject, {})
             for name, value in checked.items():
@@ -158,7 +160,8 @@ def check_metric(name: str) -> str:
     return name
 
 
-def _number(name: str, value: Any) -> float:
+def metric_value(name: str, value: Any) -> float:
+    """A metric's value as a float. Raises `UnsavableValue` for what is no number."""
     if type(value) is float:
         return value
     try:
@@ -171,7 +174,8 @@ def _number(name: str, value: Any) -> float:
         ) from error
 
 
-def _step(step: Any) -> int:
+def metric_step(step: Any) -> int:
+    """A place on a metric's axis. Raises `UnsavableValue` for what is no whole number."""
     try:
         place = index(step)
     except TypeError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -171,12 +172,22 @@ class BlobFiles:
 
     def scratch(self) -> Scratch:
         """A new scratch file, empty."""
-        path = self._scratch / f"{ProcessStamp.current().token}.{os.urandom(4).hex()}{next(self._numbers)}"
+        path = self._scratch_path()
         with disk_errors(path):
             try:
                 return Scratch(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
             except FileNotFoundError as error:
                 raise StoreBroken("the store's directory is gone", where=self.root, hint="Put it back.") from error
+
+    def scratch_directory(self) -> Path:
+        """A new directory for whatever; who asks for it removes it, else `clean_scratch` once this process is dead."""
+        path = self._scratch_path()
+        with disk_errors(path):
+            path.mkdir(mode=0o700)
+        return path
+
+    def _scratch_path(self) -> Path:
+        return self._scratch / f"{ProcessStamp.current().token}.{os.urandom(4).hex()}{next(self._numbers)}"
 
     def write(self, digest: Digest, data: Buffer, stage: Stage | None = None) -> Scratch:
         """Write the bytes of a digest to a scratch file; `publish` gives it its name."""
@@ -360,7 +371,10 @@ class BlobFiles:
         """Remove what dead processes of this host left behind; give their number."""
         removed = 0
         for path in self._leftovers():
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
             removed += 1
         return removed
 

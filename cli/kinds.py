@@ -129,6 +129,8 @@ class StepDetail(TypedDict):
     """Outputs that differ from those of an earlier step run of the same fingerprint."""
     log: str
     annotations: dict[str, Any]
+    metadata: dict[str, Any]
+    """The annotations and, where it was reused, those of the execution; so the metrics."""
     metrics: dict[str, Metric]
 
 

@@ -138,6 +138,7 @@ def step_detail(step: StepRunView) -> StepDetail:
         "divergence": _differences(step),
         "log": step.log,
         "annotations": json_value(step.annotations),
+        "metadata": json_value(step.metadata),
         "metrics": metric_records(step),
     }
 

@@ -72,8 +72,9 @@ def of_step(detail: StepDetail) -> Iterator[Section]:
     yield _versions("inputs", "parameter", detail["inputs"])
     yield _values("parameters", detail["parameters"])
     yield _versions("outputs", "output", detail["outputs"])
-    yield _values("annotations", detail["annotations"])
-    yield _metrics(detail["metrics"])
+    since = "" if step["reuses"] is None else ", those of what is reused included"
+    yield _values(f"annotations{since}", detail["metadata"])
+    yield _metrics(detail["metrics"], f"metrics{since}")
     yield Table("divergence", ("output", "gave", "gave before", "in"), map(_difference_row, detail["divergence"]))
     failure = detail["failure"]
     if failure is not None:
@@ -152,12 +153,12 @@ def _values(title: str, values: Mapping[str, Any]) -> Fields:
     return Fields(title, [(name, repr(value)) for name, value in values.items()])
 
 
-def _metrics(metrics: Mapping[str, Metric]) -> Table:
+def _metrics(metrics: Mapping[str, Metric], title: str = "metrics") -> Table:
     rows = (
         (name, f"{metric['value']}", str(metric["step"]), str(metric["points"]), time_text(metric["time"]))
         for name, metric in metrics.items()
     )
-    return Table("metrics", ("metric", "last", "step", "points", "logged"), rows)
+    return Table(title, ("metric", "last", "step", "points", "logged"), rows)
 
 
 def _difference_row(one: Difference) -> Row:

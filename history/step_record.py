@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..events.rows import key
 from .labels import Labelled
 from .literals import literal_values
 from .logs import LogLine, lines_of, text_of
+from .metrics import MetricView
 from .reader import Reader, moment
 from .sources import Sources, sources_of
 
@@ -121,6 +122,24 @@ class StepRecord(Labelled):
     def resources(self) -> Resources | None:
         """What its execution took of the machine; None if it did not execute, or took less than a millisecond."""
         return getattr(self._event, "resources", None)
+
+    @property
+    def _executed(self) -> StepRecord | None:
+        """The step run whose execution it reuses; None if it executed itself."""
+        event = self._event
+        return StepRecord(self._reader, event.reuses) if isinstance(event, StepReused) else None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What was annotated of it and, over which that goes, of the step run that it `reuses`."""
+        executed = self._executed
+        return self.annotations if executed is None else {**executed.annotations, **self.annotations}
+
+    @property
+    def metrics(self) -> Mapping[str, MetricView]:
+        """The metrics that were logged of it or, where it has none of a name, of the step run that it `reuses`."""
+        executed = self._executed
+        return super().metrics if executed is None else {**executed.metrics, **super().metrics}
 
     @property
     def log(self) -> str:

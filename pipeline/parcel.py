@@ -16,6 +16,7 @@ from typing import Any
 from ..cas import Batch, BlobFiles, Digest, PlacedBlobs, Row
 from ..errors import Conflict
 from .fingerprint import CodeManifest, code_manifest
+from .reports import GatheredReports
 from .task import Task, execute
 
 _SOURCES = ("def:", "class:", "module:")
@@ -34,6 +35,7 @@ class Parcel:
     """Where the inputs' blobs are, and those that outputs may succeed."""
     succeeded: Mapping[str, Digest | None]
     """Contents of the newest versions of the artifacts that the outputs become."""
+    run_name: str
 
     def packed(self) -> bytes:
         """The parcel in bytes: functions that can't be imported elsewhere, as those of the main program, go along."""
@@ -62,7 +64,8 @@ def execute_parcel(data: bytes) -> bytes:
     _check_code(parcel)
     files = BlobFiles(parcel.root)
     placed = PlacedBlobs(files, parcel.rows.get)
-    return execute(parcel.task, Batch(files, placed.find), placed, parcel.succeeded.get).packed()
+    reports = GatheredReports(parcel.run_name, files)
+    return execute(parcel.task, Batch(files, placed.find), placed, parcel.succeeded.get, reports).packed()
 
 
 def _check_code(parcel: Parcel) -> None:

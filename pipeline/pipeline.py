@@ -18,6 +18,7 @@ from .literals import fixed
 from .plan import Plan
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .runner import Runner
+from .seeds import checked_seed
 from .sweep import Sweep, parameter_sets, run_all
 
 P = ParamSpec("P")
@@ -38,6 +39,8 @@ class PipelineOptions:
     """Name of the run; by default the pipeline's and a number."""
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Options of single steps, by their names, as `Step.with_options` takes them: they win over all others."""
+    seed: int | None = None
+    """What the random generators are seeded from in steps that have no seed of their own; see `step`."""
 
 
 class Pipeline(Generic[P, R]):
@@ -49,6 +52,7 @@ class Pipeline(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.function = function
         self.options = options
+        checked_seed(options.seed, function.__qualname__)
 
     @property
     def name(self) -> str:
@@ -63,11 +67,18 @@ class Pipeline(Generic[P, R]):
         executor: ExecutorChoice | None = None,
         run_name: str | None = None,
         steps: Mapping[str, Mapping[str, Any]] | None = None,
+        seed: int | None = None,
     ) -> Pipeline[P, R]:
         """The same pipeline with some options changed; ``steps`` has options of single steps by their names."""
         policy = Policy.of(cache, expires_after).under(self.options.policy)
         merged = {**self.options.steps, **(steps or {})}
-        changes: dict[str, Any] = {"policy": policy, "executor": executor, "run_name": run_name, "steps": merged}
+        changes: dict[str, Any] = {
+            "policy": policy,
+            "executor": executor,
+            "run_name": run_name,
+            "steps": merged,
+            "seed": seed,
+        }
         return Pipeline(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
 
     def graph(self, *args: P.args, **kwargs: P.kwargs) -> Graph:
@@ -129,6 +140,7 @@ class Pipeline(Generic[P, R]):
             self._docstring,
             None if self.options.run_name is None else check_name(self.options.run_name, "run"),
             self.options.policy,
+            self.options.seed,
         )
 
     @cached_property
@@ -171,6 +183,7 @@ def pipeline(
     cache: CacheChoice | None = None,
     expires_after: Expiry | None = None,
     executor: ExecutorChoice = "inline",
+    seed: int | None = None,
 ) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
 
 
@@ -182,9 +195,10 @@ def pipeline(
     cache: CacheChoice | None = None,
     expires_after: Expiry | None = None,
     executor: ExecutorChoice = "inline",
+    seed: int | None = None,
 ) -> Pipeline[P, R] | Callable[[Callable[P, R]], Pipeline[P, R]]:
     """Declare a function as a pipeline; with or without options, as `PipelineOptions` describes them."""
-    options = PipelineOptions(name, Policy.of(cache, expires_after), executor)
+    options = PipelineOptions(name, Policy.of(cache, expires_after), executor, seed=seed)
     if function is not None:
         return Pipeline(function, options)
     return lambda decorated: Pipeline(decorated, options)

@@ -22,3 +22,5 @@ class Plan:
     """None where the run is to be named after its pipeline and number."""
     policy: Policy = UNSAID
     """What holds for steps that don't say so themselves."""
+    seed: int | None = None
+    """Of steps that have none themselves."""

@@ -17,6 +17,7 @@ from .fingerprint import CodeManifest, CodeWalker, FingerprintForm
 from .graph import Node, OutputRef, causes
 from .literals import Literals
 from .policy import UNSAID, Policy
+from .seeds import SEED
 
 Given = Mapping[tuple[str, str], Output]
 """What the steps of a run gave by now, by step and output."""
@@ -42,6 +43,17 @@ class Ready:
     begun_ns: int = 0
     """When it was first looked for in the cache, on the clock of `time.perf_counter_ns`."""
 
+    @property
+    def contents(self) -> tuple[Digest, ...]:
+        """Content ids of what the function is given."""
+        return tuple(taken.content for taken in self.inputs if taken.name != SEED)
+
+    @property
+    def seed(self) -> int | None:
+        """What its randomness is derived from, where that was declared; the last of its inputs then."""
+        last = self.inputs[-1] if self.inputs else None
+        return int(last.literal) if last is not None and last.name == SEED and last.literal else None
+
     def causes(self, run: RunId) -> tuple[RunId, str, str, Fingerprint, Digest, tuple[Input, ...]]:
         """What every fact of the step's end begins with."""
         step = self.node.step.qualified_name
@@ -57,6 +69,7 @@ class _Known:
     code: CodeManifest
     form: FingerprintForm
     policy: Policy
+    seed: int | None
 
 
 class Preparer:
@@ -65,10 +78,11 @@ class Preparer:
     The code of a step is walked once, and a simple literal that recurs is saved once.
     """
 
-    def __init__(self, store: Store, policy: Policy = UNSAID) -> None:
-        """Prepare for runs in a store, under what their pipeline says about caching."""
+    def __init__(self, store: Store, policy: Policy = UNSAID, seed: int | None = None) -> None:
+        """Prepare for runs in a store, under what their pipeline says about caching and randomness."""
         self._store = store
         self._policy = policy
+        self._seed = seed
         self._walker = CodeWalker()
         self._literals = Literals(store.blobs)
         self._recorded_code: set[Digest] = set()
@@ -94,8 +108,14 @@ class Preparer:
         known = self._steps.get(node.step)
         if known is None or known.names != node.arguments.keys():
             known = self._steps[node.step] = self._known(node)
-        print_ = known.form.of(causes(node.arguments, [taken.content for taken in inputs]))
-        return Ready(node, tuple(inputs), Fingerprint(print_), known.code, known.policy, blobs)
+        given_by = causes(node.arguments, [taken.content for taken in inputs])
+        if known.seed is not None:
+            taken, saved = self.literal(SEED, known.seed)
+            given_by[SEED] = taken.content
+            inputs.append(taken)
+            blobs += saved
+        print_ = Fingerprint(known.form.of(given_by))
+        return Ready(node, tuple(inputs), print_, known.code, known.policy, blobs)
 
     def captured(self, ready: Ready) -> tuple[Sequence[Event], Sequence[Blob]]:
         """Save a step's code where this run has not had it yet; give what goes with the step's first event.
@@ -117,5 +137,8 @@ class Preparer:
         step, options = node.step, node.step.options
         code = self._walker.manifest(step.function, depends_on=options.depends_on, version=options.version)
         counted = [name for name in node.arguments if name not in options.ignore_inputs]
+        seed = self._seed if options.seed is None else options.seed
+        if seed is not None:
+            counted.append(SEED)
         form = FingerprintForm(code=code.digest, names=counted, outputs=step.outputs.names)
-        return _Known(node.arguments.keys(), code, form, options.policy.under(self._policy))
+        return _Known(node.arguments.keys(), code, form, options.policy.under(self._policy), seed)

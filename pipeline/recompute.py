@@ -32,6 +32,7 @@ from .plan import Plan
 from .preparing import Ready
 from .runner import Runner
 from .script import MAIN
+from .seeds import SEED
 from .step import Step, StepOptions
 
 PIPELINE = "recompute"
@@ -172,7 +173,7 @@ def _arguments(step: Step[..., Any], executed: StepCompleted, version: ArtifactV
     contents = [taken.content for taken in executed.inputs]
     names = [output.name for output in executed.outputs]
     for arguments in itertools.islice(_shapes(executed.inputs), _SHAPES_MAX):
-        given = causes(arguments, contents)
+        given = causes(arguments, contents) | {one.name: one.content for one in executed.inputs if one.name == SEED}
         counted = {name: cause for name, cause in given.items() if name not in step.options.ignore_inputs}
         if fingerprint(code=executed.code, inputs=counted, outputs=names) == executed.fingerprint:
             return arguments
@@ -186,6 +187,8 @@ def _shapes(inputs: Sequence[Input]) -> Iterator[dict[str, Template]]:
     """The forms of arguments that inputs may have come from: a path does not tell a list from a tuple or a dict."""
     parts: dict[str, list[tuple[tuple[Any, ...], int]]] = {}
     for number, taken in enumerate(inputs):
+        if taken.name == SEED:
+            continue
         matched = _PATH.fullmatch(taken.name)
         if matched is None:
             return

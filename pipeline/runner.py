@@ -6,7 +6,7 @@ import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextvars import copy_context
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from ..errors import LinealError, StepFailed
@@ -25,6 +25,8 @@ from .parcel import Parcel, execute_parcel
 from .plan import Plan
 from .preparing import Ready
 from .recording import Recorder
+from .reports import StoreReports, run_name, take_points, told
+from .seeds import Entropy
 from .session import Session
 from .task import Result, Task, execute, failure_of, text_of
 
@@ -44,7 +46,7 @@ class Runner:
         self._store = store
         self._plan = plan
         self._executor = executor
-        session = session or Session(store, plan.policy)
+        session = session or Session(store, plan.policy, plan.seed)
         self._preparer = session.preparer
         self._cache = session.cache
         self._record = Recorder(store, self.run_id)
@@ -223,18 +225,21 @@ class Runner:
             node.name,
             node.step.function,
             node.arguments,
-            tuple(taken.content for taken in ready.inputs),
+            ready.contents,
             node.step.outputs,
             self._allow_pickle,
+            self.run_id,
+            Entropy(ready.fingerprint, ready.seed),
         )
         blobs = self._store.blobs
         if shares_memory(self._executor):
             newest = partial(newest_content, self._store)
-            return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest)
+            reports = StoreReports(self._store, StepRunId(self.run_id, node.name))
+            return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest, reports)
         artifacts = [self._artifact(node, output) for output in node.step.outputs.names]
         succeeded = {name: newest_content(self._store, name) for name in artifacts}
         rows = blobs.rows_under([*task.contents, *filter(None, succeeded.values())])
-        parcel = Parcel(blobs.files.root, task, ready.code.encoded, rows, succeeded)
+        parcel = Parcel(blobs.files.root, task, ready.code.encoded, rows, succeeded, self._name)
         return self._executor.submit(execute_parcel, parcel.packed())
 
     def _finish(self, ready: Ready, future: Future[Any]) -> None:
@@ -258,11 +263,22 @@ class Runner:
             result.resources,
             ready.policy.offers,
         )
-        ticket = self._record.step(node, [event, *self._consequences(ready, result.outputs)], result.blobs)
+        consequences = [*self._consequences(ready, result.outputs), *self._told(node, result)]
+        ticket = self._record.step(node, [event, *consequences], result.blobs)
         if ready.policy.offers:
             completed_us = result.started_us + result.duration_us
             completed = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us)
             self._cache.announce(ready.fingerprint, completed, ticket)
+
+    def _told(self, node: Node, result: Result) -> list[Event]:
+        """What a step told beside its outputs; its metrics go their own way."""
+        step_run = StepRunId(self.run_id, node.name)
+        take_points(self._store, step_run, result.points)
+        return told(step_run, result.metadata, result.outputs)
+
+    @cached_property
+    def _name(self) -> str:
+        return run_name(self._store, self.run_id)
 
     def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:
         """What is true with the completion of a step, in the same commit."""
@@ -293,7 +309,7 @@ class Runner:
             node.step.__doc__,
             result.resources,
         )
-        self._record.step(node, [event, *self._ended_claim(ready)], result.blobs)
+        self._record.step(node, [event, *self._ended_claim(ready), *self._told(node, result)], result.blobs)
         self._failed_step = self._failed_step or node.name
         if result.is_ours and isinstance(result.exception, LinealError):
             raise result.exception

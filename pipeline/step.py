@@ -14,6 +14,7 @@ from ..history import check_name
 from .graph import current_trace
 from .outputs import Outputs, declared_outputs
 from .policy import UNSAID, CacheChoice, Expiry, Policy
+from .seeds import checked_seed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +37,9 @@ class StepOptions:
     once: bool | None = None
     """Whether of processes that need the same result at once one computes it and the others wait for it, which costs a
     commit before each execution; None: if an execution of its function has taken 0.2 s or more before."""
+    seed: int | None = None
+    """What the global random generators are seeded from before each execution; it counts in the fingerprint. None
+    leaves it to the pipeline."""
 
 
 class Step(Generic[P, R]):
@@ -48,6 +52,7 @@ class Step(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.function = function
         self.options = options
+        checked_seed(options.seed, self.qualified_name)
         unknown = options.ignore_inputs - set(self.signature.parameters)
         if unknown:
             raise InvalidPipeline(
@@ -84,10 +89,11 @@ class Step(Generic[P, R]):
         expires_after: Expiry | None = None,
         version: str | None = None,
         once: bool | None = None,
+        seed: int | None = None,
     ) -> Step[P, R]:
         """The same step with some options changed."""
         policy = Policy.of(cache, expires_after).under(self.options.policy)
-        changes: dict[str, Any] = {"name": name, "policy": policy, "version": version, "once": once}
+        changes: dict[str, Any] = {"name": name, "policy": policy, "version": version, "once": once, "seed": seed}
         return Step(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -128,6 +134,7 @@ def step(
     depends_on: Iterable[Any] = (),
     ignore_inputs: Iterable[str] = (),
     once: bool | None = None,
+    seed: int | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 
 
@@ -142,6 +149,7 @@ def step(
     depends_on: Iterable[Any] = (),
     ignore_inputs: Iterable[str] = (),
     once: bool | None = None,
+    seed: int | None = None,
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step; with or without options, as `StepOptions` describes them.
 
@@ -156,13 +164,15 @@ def step(
         depends_on: What counts as its code in addition.
         ignore_inputs: Parameters that do not count.
         once: Whether of processes that need the same one computes it.
+        seed: What the global generators of `random`, NumPy and, where it is imported, torch are seeded from, together
+            with the fingerprint: a step gives the same on whatever executor and in whatever order.
 
     Its inputs and outputs are stored, and it is not executed again while its code, all code it reaches,
     and its inputs are the same. In a pipeline, lists, dicts and other plain values are taken as they are when the
     step is called; arrays, tables and other objects must not be changed before the run has ended.
     """
     options = StepOptions(
-        name, Policy.of(cache, expires_after), version, tuple(depends_on), frozenset(ignore_inputs), once
+        name, Policy.of(cache, expires_after), version, tuple(depends_on), frozenset(ignore_inputs), once, seed
     )
     if function is not None:
         return Step(function, options)

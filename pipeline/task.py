@@ -7,7 +7,7 @@ import pickle
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from resource import RUSAGE_THREAD, getrusage, struct_rusage
 from types import FunctionType, TracebackType
@@ -17,10 +17,13 @@ from ..cas import Batch, Blob, BlobReader, Digest
 from ..cas.blob import read_manifest
 from ..errors import InvalidPipeline, LinealError, UnsavableValue
 from ..events.catalogue import Failure, Output, Resources
+from ..events.ids import RunId
 from ..materializers import Previous, load, save
 from .capture import Log, captured
+from .context import Point, Reports, StepContext, running
 from .graph import Template, fill, tracing
 from .outputs import Outputs, OutputSpec
+from .seeds import Entropy, seeded
 
 _TRACEBACK_MAX_CHARACTERS = 64 * 1024
 _MESSAGE_MAX_CHARACTERS = 4 * 1024
@@ -41,6 +44,10 @@ class Task:
     outputs: Outputs
     allow_pickle: bool
     """Whether inputs may be loaded whose format executes code."""
+    run: RunId
+    entropy: Entropy
+    attempt: int = 1
+    """Which execution it is of those that the step may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,10 @@ class Result:
     """What the step raised, where it can be carried over."""
     is_ours: bool
     """Whether what failed is no code of the step's: its inputs could not be loaded, or its outputs not be taken."""
+    metadata: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """What the step told of itself and its outputs."""
+    points: Sequence[Point] = ()
+    """Metrics that it logged and that are in no store yet."""
 
     def packed(self) -> bytes:
         """The result in bytes, less an exception that does not survive it."""
@@ -81,8 +92,9 @@ Newest = Callable[[str], Digest | None]
 """Gives the content of an artifact's newest version, which a new one succeeds."""
 
 
-def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest) -> Result:
+def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest, reports: Reports) -> Result:
     """Execute a step. What it raises is in the result; only an interrupt, or a broken store, raises here."""
+    context = _context(task, reports)
     started_us = time.time_ns() // 1000
     start_ns = time.perf_counter_ns()
     before = getrusage(RUSAGE_THREAD)
@@ -93,11 +105,12 @@ def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest) -> Res
         outputs: tuple[Output, ...] = ()
         is_users = is_ours = False
         try:
-            with captured(log), tracing(None):
+            with captured(log), tracing(None), running(context):
                 args, kwargs = _loaded(task, reader)
-                is_users = True
-                returned = task.function(*args, **kwargs)
-                is_users = False
+                with seeded(task.entropy.seed):
+                    is_users = True
+                    returned = task.function(*args, **kwargs)
+                    is_users = False
             outputs = _save(task, returned, batch, reader, newest)
         except (Exception, SystemExit) as error:  # noqa: BLE001 — the user's own; the result carries it
             failure, exception = failure_of(error), error
@@ -108,7 +121,31 @@ def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest) -> Res
         blobs = batch.publish()
     duration_us = (time.perf_counter_ns() - start_ns) // 1000
     resources = None if duration_us < _MEASURED_FROM_US else _taken(before, getrusage(RUSAGE_THREAD))
-    return Result(outputs, blobs, log_digest, started_us, duration_us, resources, failure, exception, is_ours)
+    return Result(
+        outputs,
+        blobs,
+        log_digest,
+        started_us,
+        duration_us,
+        resources,
+        failure,
+        exception,
+        is_ours,
+        context.metadata,
+        reports.points,
+    )
+
+
+def _context(task: Task, reports: Reports) -> StepContext:
+    return StepContext(
+        run_id=task.run,
+        pipeline=task.pipeline,
+        step=task.step,
+        attempt=task.attempt,
+        outputs=task.outputs.names,
+        entropy=task.entropy,
+        reports=reports,
+    )
 
 
 def _taken(before: struct_rusage, after: struct_rusage) -> Resources:

@@ -55,7 +55,9 @@ ROOMS = {
     "labels": Room("errors cas events metrics store history", never="argparse cloudpickle pickle rich"),
     "verification": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
     "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
-    "pipeline": Room("errors cas events store in_force materializers history", never="argparse curses http rich"),
+    "pipeline": Room(
+        "errors cas events metrics store in_force materializers history labels", never="argparse curses http rich"
+    ),
     "client": Room(
         "errors cas events directory migration store in_force materializers history collection labels verification "
         "repair pipeline",

@@ -15,9 +15,12 @@ import pytest
 from lineal import Client, pipeline, step
 from lineal.cas import Batch, BlobFiles, MemoryBlobs
 from lineal.errors import LinealError
+from lineal.events.ids import Fingerprint, RunId
 from lineal.materializers import save
 from lineal.pipeline.graph import Leaf
 from lineal.pipeline.outputs import declared_outputs
+from lineal.pipeline.reports import GatheredReports
+from lineal.pipeline.seeds import Entropy
 from lineal.pipeline.task import Result, Task, execute
 
 PROCESSES = """
@@ -279,8 +282,19 @@ def executed(tmp_path: Path, function: Any, *, is_stored: bool = True) -> Result
     """Execute a function of one parameter, ``x``, whose value may be missing in the store."""
     blobs, one = MemoryBlobs(), MemoryBlobs()
     content = save(1, blobs if is_stored else one).manifest.digest
-    task = Task("p", "s", function, {"x": Leaf(0)}, (content,), declared_outputs(function), allow_pickle=False)
-    return execute(task, Batch(BlobFiles(tmp_path)), blobs, lambda _: None)
+    files = BlobFiles(tmp_path)
+    task = Task(
+        "p",
+        "s",
+        function,
+        {"x": Leaf(0)},
+        (content,),
+        declared_outputs(function),
+        allow_pickle=False,
+        run=RunId.new(),
+        entropy=Entropy(Fingerprint(bytes(32))),
+    )
+    return execute(task, Batch(files), blobs, lambda _: None, GatheredReports("r", files))
 
 
 @pytest.mark.parametrize(("function", "name"), [(raise_mute, "Mute"), (raise_mute_notes, "MuteNotes")])

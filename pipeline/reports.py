@@ -1,0 +1,94 @@
+"""Where what a running step reports goes: straight into the store, or with its result from another process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..cas import BlobFiles
+from ..events.catalogue import Annotated, Event, Output, Subject
+from ..events.ids import RunId, StepRunId
+from ..events.projections.runs import RunRow, Runs
+from ..events.rows import key
+from ..metrics import check_metric, metric_step, metric_value
+from ..store import Store
+from .context import STEP, Point
+
+ProgressListener = Callable[[float, "float | None", str], object]
+"""Hears how much is done, of how much, and a note."""
+
+
+class StoreReports:
+    """Reports of a step that shares the store's process: metrics can be read while it runs."""
+
+    points: Sequence[Point] = ()
+
+    def __init__(self, store: Store, step_run: StepRunId, hear: ProgressListener | None = None) -> None:
+        self._store = store
+        self._run = step_run.run
+        self._subject = Subject("step", step_run.step, step_run.run)
+        self._hear = hear
+
+    def run_name(self) -> str:
+        return run_name(self._store, self._run)
+
+    def metric(self, name: str, value: Any, step: Any) -> None:
+        self._store.metrics.log(self._subject, {name: value}, step=step)
+
+    def progress(self, done: float, total: float | None, note: str) -> None:
+        if self._hear is not None:
+            self._hear(done, total, note)
+
+    def scratch_directory(self) -> Path:
+        return self._store.blobs.files.scratch_directory()
+
+
+class GatheredReports:
+    """Reports of a step in another process. Memory: about a hundred bytes a point."""
+
+    points: Sequence[Point]
+
+    def __init__(self, run: str, files: BlobFiles) -> None:
+        self._points: list[Point] = []
+        self.points = self._points
+        self._run = run
+        self._files = files
+
+    def run_name(self) -> str:
+        return self._run
+
+    def metric(self, name: str, value: Any, step: Any) -> None:
+        place = None if step is None else metric_step(step)
+        self._points.append(Point(check_metric(name), metric_value(name, value), place, time.time_ns() // 1000))
+
+    def progress(self, done: float, total: float | None, note: str) -> None:
+        pass
+
+    def scratch_directory(self) -> Path:
+        return self._files.scratch_directory()
+
+
+def run_name(store: Store, run: RunId) -> str:
+    """The name of a run that has begun."""
+    found = store.rows(Runs.name).latest(key("r", run))
+    return "" if found is None else RunRow.of(found.row).name
+
+
+def take_points(store: Store, step_run: StepRunId, points: Iterable[Point]) -> None:
+    """Log the metrics that came with a result."""
+    subject = Subject("step", step_run.step, step_run.run)
+    for point in points:
+        store.metrics.log(subject, {point.name: point.value}, step=point.step, time_us=point.time_us)
+
+
+def told(step_run: StepRunId, metadata: Mapping[str, dict[str, Any]], outputs: Iterable[Output] = ()) -> list[Event]:
+    """What a step told of itself and of its outputs, to be committed with its end."""
+    events: list[Event] = []
+    if STEP in metadata:
+        events.append(Annotated(Subject("step", step_run.step, step_run.run), metadata[STEP]))
+    for output in outputs:
+        if output.name in metadata:
+            events.append(Annotated(Subject("version", output.artifact, output.content), metadata[output.name]))
+    return events
