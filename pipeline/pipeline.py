@@ -133,10 +133,11 @@ class Pipeline(Generic[P, R]):
             return run_all(current_store(), planned, executor, stops=failure == "stop")
 
     def _planned(self, arguments: dict[str, Any]) -> Plan:
+        parameters = {name: fixed(value) for name, value in arguments.items()}  # The function may change them.
         return Plan(
             self.name,
             self._trace(arguments),
-            {name: fixed(value) for name, value in arguments.items()},
+            parameters,
             self._docstring,
             None if self.options.run_name is None else check_name(self.options.run_name, "run"),
             self.options.policy,
