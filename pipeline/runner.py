@@ -137,6 +137,10 @@ class Runner:
         if not ready.begun_us:
             ready.begun_us, ready.begun_ns = time.time_ns() // 1000, time.perf_counter_ns()
         ready.newest = self._cache.newest(ready.fingerprint)
+        done = self._plan.done.get(node.name)
+        if done is not None and done.fingerprint == ready.fingerprint and self._cache.holds(done.result):
+            self._reuse(ready, done.result)
+            return
         if ready.policy.takes:
             reusable = self._cache.served(ready.fingerprint, ready.newest, node.step.outputs)
             if reusable is not None and not _is_expired(reusable, ready):
