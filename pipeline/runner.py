@@ -196,7 +196,9 @@ class Runner:
 
     def _reuse(self, ready: Ready, reusable: Reusable) -> None:
         node = ready.node
-        outputs = tuple(given._replace(artifact=self._artifact(node, given.name)) for given in reusable.outputs)
+        outputs = tuple(
+            [Output(given.name, self._artifact(node, given.name), *given[2:]) for given in reusable.outputs]
+        )
         self._give(node, outputs)
         event = facts.StepReused(
             *ready.causes(self.run_id),
