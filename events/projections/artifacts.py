@@ -29,15 +29,17 @@ class Artifacts(Projection):
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         for output in outputs_of(recorded):
             name, content = output[1], output[2]
-            place = b"c" + content + framed(name)
+            framed_name = framed(name)
+            place = b"c" + content + framed_name
             if rows.has(place):
                 continue
-            newest = rows.latest(key("v", name))
+            versions = b"v" + framed_name
+            newest = rows.latest(versions)
             if newest is None:
-                rows.add(key("a"), [name])
+                rows.mark(b"a", [name])
             number = 1 if newest is None else newest[0] + 1
-            rows.add(key("v", name), [number, content])
-            rows.add(key("n", name, number), content)
+            rows.add(versions, [number, content])
+            rows.mark(b"n" + framed_name + number.to_bytes(4, "big"), content)
             rows.add(place, [name, number])
 
 

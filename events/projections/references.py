@@ -18,5 +18,6 @@ class References(Projection):
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        for ref in dict.fromkeys(recorded.named):
+        named = recorded.named
+        for ref in named if len(named) == 1 else dict.fromkeys(named):
             rows.mark(b"r" + ref)

@@ -85,9 +85,9 @@ class Runs(Projection):
         number = 1 if earlier is None else earlier[1] + 1
         name = started.name or f"{pipeline}-{number}"
         rows.add(key("p", pipeline), [run, number])
-        rows.add(key("v", pipeline, started.structure), [run])
-        rows.add(key("n", name), [run])
-        rows.add(key("a"), [run])
+        rows.mark(key("v", pipeline, started.structure), [run])
+        rows.mark(key("n", name), [run])
+        rows.mark(key("a"), [run])
         state = RunRow(
             run,
             RUNNING,
@@ -120,6 +120,6 @@ class Runs(Projection):
             given_up = f"it had been given up: {before.message}"
             message = given_up if message is None else f"{message}; {given_up}"
         rows.add(key("r", run), before._replace(status=status, ended_us=recorded.time_us, message=message))
-        rows.add(key("e", status), [run])
-        rows.add(key("q", before.pipeline, status), [run])
+        rows.mark(key("e", status), [run])
+        rows.mark(key("q", before.pipeline, status), [run])
         rows.add(key("l"), [one for one in rows.latest(key("l")) or [] if one != run])

@@ -6,7 +6,7 @@ Tables: ``s stream`` → the positions of its events, as their rows' own; ``i id
 from __future__ import annotations
 
 from ..codec import Recorded
-from ..rows import RowWriter, key
+from ..rows import RowWriter
 from .base import Projection
 
 
@@ -31,4 +31,4 @@ def id_key(raw_id: bytes) -> bytes:
 
 def stream_key(stream: bytes) -> bytes:
     """Where the positions of a stream's events are."""
-    return key("s", bytes([len(stream)]), stream)
+    return b"s" + bytes((len(stream),)) + stream
