@@ -96,19 +96,30 @@ class Registry:
         Raises:
             Invalid: Its format id can't be one, is taken, or it names no types.
         """
-        instance = materializer()
-        format_id = instance.format
-        if not _FORMAT.fullmatch(format_id):
-            raise Invalid(f"{format_id!r} is no format id", where=type_name(materializer), hint="Write name/1.")
-        if not instance.types:
+        if not getattr(materializer, "types", ()):
             raise Invalid("a materializer names no types", where=type_name(materializer), hint="Fill in its types.")
-        holder = self._by_format.get(format_id)
-        if format_id in _BY_FORMAT or (holder and type_name(type(holder)) != type_name(materializer)):
-            raise Invalid(f"the format id {format_id} is taken", where=type_name(materializer), hint="Choose another.")
-        self._by_format[format_id] = instance
+        instance = self.add_format(materializer)
         self._by_type.update(dict.fromkeys(instance.types, instance))
         self._built_in.clear()
         return materializer
+
+    def add_format(self, materializer: type[Materializer[Any]]) -> Materializer[Any]:
+        """Let values of its format be loaded, without it being chosen for any type; give what saves and loads them.
+
+        Raises:
+            Invalid: Its format id can't be one, or is taken.
+        """
+        format_id = materializer.format
+        place = _BY_FORMAT.get(format_id)
+        holder = self._by_format.get(format_id) or (None if place is None else _load(place))
+        if holder is not None and type(holder) is materializer:
+            return holder
+        if not _FORMAT.fullmatch(format_id):
+            raise Invalid(f"{format_id!r} is no format id", where=type_name(materializer), hint="Write name/1.")
+        if holder is not None and (place is not None or type_name(type(holder)) != type_name(materializer)):
+            raise Invalid(f"the format id {format_id} is taken", where=type_name(materializer), hint="Choose another.")
+        instance = self._by_format[format_id] = materializer()
+        return instance
 
     def for_type(self, kind: type) -> Materializer[Any]:
         """The materializer that saves values of this type: that of the nearest base class that has one."""

@@ -120,7 +120,14 @@ class ManifestWriter:
         return True
 
 
-def save(value: object, blobs: BlobWriter, registry: Registry = REGISTRY, *, previous: Previous | None = None) -> Saved:
+def save(
+    value: object,
+    blobs: BlobWriter,
+    registry: Registry = REGISTRY,
+    *,
+    previous: Previous | None = None,
+    materializer: Materializer[Any] | None = None,
+) -> Saved:
     """Put a value: its large buffers, and last its manifest. The caller publishes.
 
     Args:
@@ -129,11 +136,13 @@ def save(value: object, blobs: BlobWriter, registry: Registry = REGISTRY, *, pre
         registry: Which materializers to ask.
         previous: The version that the value succeeds: of large buffers that have a predecessor in their place there,
             only what is new need be stored. It has no influence on the content.
+        materializer: What saves the value itself, by default what is registered for its type; its parts are not asked.
 
     Raises:
         UnsavableValue: A part of it has no byte form; the error says which, of which type, and what to do.
     """
-    materializer = registry.for_value(value)
+    if materializer is None:
+        materializer = registry.for_value(value)
     try:
         try:
             manifest = _outermost(value, materializer, blobs, registry, previous)

@@ -10,18 +10,19 @@ from functools import cached_property
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from ..errors import InvalidPipeline
-from ..events.catalogue import Again
 from ..history import Reader, RunView, check_name
 from ..in_force import current_store
-from .earlier import Done, RunReference, called_with, unfinished
+from .checks import check, checks_of
 from .executors import ExecutorChoice, opened
-from .graph import Graph, Trace, bind, current_trace, tracing
+from .graph import Graph
 from .literals import fixed
 from .plan import Plan
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .runner import Runner
 from .seeds import checked_seed
 from .sweep import Sweep, parameter_sets, run_all
+from .templates import holds_input
+from .tracing import Trace, bind, current_trace, tracing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,47 +99,12 @@ class Pipeline(Generic[P, R]):
             InvalidPipeline: As `graph` says; nothing was recorded.
             StepFailed: A step raised; the run is recorded as failed.
         """
-        if current_trace() is not None:
-            inlined: Any = self.function(*args, **kwargs)
-            return inlined  # type: ignore[no-any-return]
-        return self.execute(self._bind(args, kwargs))
-
-    def resume(self, run: RunReference) -> RunView:
-        """Run it again as it was called for a run that did not complete, and skip what was done there.
-
-        A step is skipped if it was executed or reused there, its code and inputs are the same and its outputs are still
-        there, whatever its cache policy says.
-
-        Args:
-            run: A run of this pipeline that failed, was cancelled or was interrupted: a view of it, its id, its name,
-                or the beginning of its id.
-
-        Raises:
-            RunNotFound: There is no such run in the store in force.
-            NothingToResume: It completed.
-            Conflict: It still goes on.
-            InvalidPipeline: It is a run of another pipeline, or was called with what this one does not take any more.
-            StepFailed: A step raised; the new run is recorded as failed, and can be resumed, too.
-        """
-        in_force = current_store()
-        reader = Reader(in_force.store, allow_pickle=in_force.allow_pickle)
-        left = unfinished(reader, run, self.name)
-        return self.execute(self.bind_again(left.arguments), again=left.again, done=left.done)
-
-    def bind_again(self, recorded: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The arguments of a call, from those that were recorded of an earlier one and what is to be different.
-
-        Raises:
-            InvalidPipeline: It has no such parameter.
-        """
-        args, kwargs = called_with(self._signature, recorded, overrides or {}, self.name)
-        return self._bind(args, kwargs)
-
-    def execute(
-        self, arguments: dict[str, Any], *, again: Again | None = None, done: Mapping[str, Done] | None = None
-    ) -> RunView:
-        """Run it with these arguments, by parameter; see `Plan` for the others. Raises as calling it does."""
-        plan = replace(self._planned(arguments), again=again, done=done or {})
+        outer = current_trace()
+        if outer is not None:
+            with outer.inside(self.name, self.options.steps, self.options.policy):
+                inlined: Any = self._called(self._bind(args, kwargs))
+                return inlined  # type: ignore[no-any-return]
+        plan = self._planned(self._bind(args, kwargs))
         in_force = current_store()
         with opened(self.options.executor) as executor:
             run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()
@@ -181,7 +147,6 @@ class Pipeline(Generic[P, R]):
             None if self.options.run_name is None else check_name(self.options.run_name, "run"),
             self.options.policy,
             self.options.seed,
-            self.function,
         )
 
     @cached_property
@@ -193,14 +158,22 @@ class Pipeline(Generic[P, R]):
         return inspect.signature(self.function)
 
     def _bind(self, args: Any, kwargs: Any) -> dict[str, Any]:
-        return bind(self._signature, args, kwargs, f"pipeline {self.name!r}")
+        where = f"pipeline {self.name!r}"
+        bound = bind(self._signature, args, kwargs, where)
+        known = {name: value for name, value in bound.items() if not holds_input(value)}
+        check(checks_of(self.function), known, where)
+        return bound
+
+    def _called(self, arguments: dict[str, Any]) -> Any:
+        """What the function gives for bound arguments."""
+        bound = self._signature.bind_partial()
+        bound.arguments.update(arguments)
+        return self.function(*bound.args, **bound.kwargs)
 
     def _trace(self, arguments: dict[str, Any]) -> Graph:
         trace = Trace(self.name, self.options.steps)
-        bound = self._signature.bind_partial()
-        bound.arguments.update(arguments)
         with tracing(trace):
-            self.function(*bound.args, **bound.kwargs)
+            self._called(arguments)
         trace.check_overrides()
         graph = trace.graph()
         if not graph.nodes:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 from ..cas.digest import Digest
@@ -22,17 +24,16 @@ from ..events.projections.artifacts import version_in
 from ..history import ArtifactVersionView, Reader, RunView
 from ..history.lineage import VersionKey, execution
 from ..store import Store
-from .declared import declared
 from .executors import InlineExecutor
 from .fingerprint import CodeManifest, CodeWalker, fingerprint
-from .graph import Gathered, Graph, Leaf, Node, Template, causes, key_digest
-from .outputs import Outputs, OutputSpec
+from .graph import Graph, Node
 from .plan import Plan
 from .preparing import Ready
 from .runner import Runner
 from .script import MAIN
 from .seeds import SEED
 from .step import Step, StepOptions
+from .templates import Gathered, Leaf, Template, causes, key_digest
 
 PIPELINE = "recompute"
 _SHAPES_MAX = 1024
@@ -137,26 +138,45 @@ def _difference(reader: Reader, code: CodeManifest, recorded: Digest) -> str:
 
 
 def _found(function: str, version: ArtifactVersionView) -> Step[..., Any]:
-    """The step whose function has this module and qualified name. Raises `RecomputeFailed` if it can't be imported."""
-    step: Step[..., Any] | None = declared(function, Step, lambda plain: Step(plain, StepOptions()))
-    if step is None:
-        raise RecomputeFailed(
-            f"{version} can't be made again: its step's function {function} can't be imported",
-            hint=f"Give the script that ran: `lineal recompute {version} --script FILE`."
-            if function.startswith(f"{MAIN}.")
-            else "Run it where that module can be imported; a function inside another one never can.",
-        )
-    return step
+    """The step whose function has this module and qualified name.
+
+    Raises:
+        RecomputeFailed: It can't be imported.
+    """
+    names = function.split(".")
+    for count in range(len(names) - 1, 0, -1):
+        module_name = ".".join(names[:count])
+        try:
+            module = sys.modules.get(module_name) or import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+                continue
+            raise
+        found: Any = module
+        for name in names[count:]:
+            found = getattr(found, name, None)
+        for candidate in (found, *vars(module).values()):
+            if isinstance(candidate, Step) and candidate.qualified_name == function:
+                return candidate
+        if callable(found) and hasattr(found, "__code__"):
+            return Step(found, StepOptions())
+    raise RecomputeFailed(
+        f"{version} can't be made again: its step's function {function} can't be imported",
+        hint=f"Give the script that ran: `lineal recompute {version} --script FILE`."
+        if names[0] == MAIN
+        else "Run it where that module can be imported; a function inside another one never can.",
+    )
 
 
 def _arguments(step: Step[..., Any], executed: StepCompleted, version: ArtifactVersionView) -> dict[str, Template]:
     """The form of the arguments: of those that the inputs' paths allow, the one with the fingerprint on record."""
     contents = [taken.content for taken in executed.inputs]
-    names = [output.name for output in executed.outputs]
+    renamed = zip(step.outputs.specs, executed.outputs, strict=False)
+    outputs = [replace(spec, name=output.name).cause for spec, output in renamed]
     for arguments in itertools.islice(_shapes(executed.inputs), _SHAPES_MAX):
         given = causes(arguments, contents) | {one.name: one.content for one in executed.inputs if one.name == SEED}
         counted = {name: cause for name, cause in given.items() if name not in step.options.ignore_inputs}
-        if fingerprint(code=executed.code, inputs=counted, outputs=names) == executed.fingerprint:
+        if fingerprint(code=executed.code, inputs=counted, outputs=outputs) == executed.fingerprint:
             return arguments
     raise RecomputeFailed(
         f"{version} can't be made again: what step {executed.step!r} was called with can't be put together",
@@ -245,8 +265,8 @@ def _follow(store: Store, reader: Reader, recipe: _Recipe) -> None:
     executed, version = recipe.executed, recipe.version
     step = recipe.step.with_options(cache="refresh")
     artifacts = {output.name: output.artifact for output in executed.outputs}
-    specs = tuple(OutputSpec(spec.name, artifacts.get(spec.name)) for spec in step.outputs.specs)
-    step.outputs = Outputs(specs, step.outputs.is_tuple)
+    specs = tuple(replace(spec, artifact=artifacts.get(spec.name)) for spec in step.outputs.specs)
+    step.outputs = replace(step.outputs, specs=specs)
     node = Node(executed.step, step, recipe.arguments, ())
     with store.blobs.batch() as batch:
         batch.put(recipe.code.encoded)

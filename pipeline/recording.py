@@ -81,7 +81,6 @@ class Recorder:
             taken, saved = preparer.literal(name, value)
             parameters.append(taken)
             blobs += saved
-        code = preparer.pipeline_code(plan)
         event = facts.RunStarted(
             self._run,
             plan.pipeline,
@@ -92,11 +91,8 @@ class Recorder:
             environment,
             plan.docstring,
             lease_until_us(),
-            code.function,
-            code.digest,
-            plan.again,
         )
-        self._gather([event, *new_environment(self._store, environment), *code.captured], [*blobs, *code.blobs])
+        self._gather([event, *new_environment(self._store, environment)], blobs)
 
     def renewed(self) -> None:
         """Say that the run goes on; durable on return."""

@@ -18,6 +18,7 @@ from ..history import newest_content
 from ..store import Store
 from .agenda import Agenda
 from .claims import Claims
+from .declared import declared_labels
 from .executors import shares_memory
 from .graph import Node
 from .leases import renewals
@@ -137,10 +138,6 @@ class Runner:
         if not ready.begun_us:
             ready.begun_us, ready.begun_ns = time.time_ns() // 1000, time.perf_counter_ns()
         ready.newest = self._cache.newest(ready.fingerprint)
-        done = self._plan.done.get(node.name)
-        if done is not None and done.fingerprint == ready.fingerprint and self._cache.holds(done.result):
-            self._reuse(ready, done.result)
-            return
         if ready.policy.takes:
             reusable = self._cache.served(ready.fingerprint, ready.newest, node.step.outputs)
             if reusable is not None and not _is_expired(reusable, ready):
@@ -196,9 +193,7 @@ class Runner:
 
     def _reuse(self, ready: Ready, reusable: Reusable) -> None:
         node = ready.node
-        outputs = tuple(
-            [Output(given.name, self._artifact(node, given.name), *given[2:]) for given in reusable.outputs]
-        )
+        outputs = tuple(given._replace(artifact=self._artifact(node, given.name)) for given in reusable.outputs)
         self._give(node, outputs)
         event = facts.StepReused(
             *ready.causes(self.run_id),
@@ -210,7 +205,8 @@ class Runner:
         )
         captured, blobs = self._preparer.captured(ready)
         executed = self._cache.submission(reusable.step)
-        self._record.reused(node, [event, *captured, *self._ended_claim(ready)], blobs, executed)
+        labels = declared_labels(self._store, node.step.outputs, outputs)
+        self._record.reused(node, [event, *captured, *labels, *self._ended_claim(ready)], blobs, executed)
 
     def _artifact(self, node: Node, output: str) -> str:
         """The artifact's name in this run: a reused step may have had another name, or another pipeline."""
@@ -236,6 +232,7 @@ class Runner:
             self._allow_pickle,
             self.run_id,
             Entropy(ready.fingerprint, ready.seed),
+            unchecked=node.unchecked,
         )
         blobs = self._store.blobs
         if shares_memory(self._executor):
@@ -288,7 +285,7 @@ class Runner:
 
     def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:
         """What is true with the completion of a step, in the same commit."""
-        events = self._ended_claim(ready)
+        events = [*self._ended_claim(ready), *declared_labels(self._store, ready.node.step.outputs, outputs)]
         differences = () if ready.newest is None else _differences(ready.newest.outputs, outputs)
         if ready.newest is not None and differences:
             name, first = ready.node.name, ready.newest.step

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from ..errors import InvalidPipeline
 from ..history import check_name
-from .graph import current_trace
+from .checks import Check, checks_of
 from .outputs import Outputs, declared_outputs
 from .policy import UNSAID, CacheChoice, Expiry, Policy
+from .references import Reference
 from .seeds import checked_seed
+from .tracing import calls_in, current_trace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,6 +42,8 @@ class StepOptions:
     seed: int | None = None
     """What the global random generators are seeded from before each execution; it counts in the fingerprint. None
     leaves it to the pipeline."""
+    after: tuple[Reference, ...] = ()
+    """Calls of steps that it runs after, though it takes nothing of them."""
 
 
 class Step(Generic[P, R]):
@@ -81,6 +85,11 @@ class Step(Generic[P, R]):
         """What it declares to give."""
         return declared_outputs(self.function)
 
+    @cached_property
+    def checks(self) -> Mapping[str, Check]:
+        """What its arguments must fit, by parameter."""
+        return checks_of(self.function)
+
     def with_options(
         self,
         *,
@@ -95,6 +104,21 @@ class Step(Generic[P, R]):
         policy = Policy.of(cache, expires_after).under(self.options.policy)
         changes: dict[str, Any] = {"name": name, "policy": policy, "version": version, "once": once, "seed": seed}
         return Step(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
+
+    def after(self, *calls: Any) -> Step[P, R]:
+        """The same step, to run after these calls of the pipeline: ``report.after(check(x))(y)``.
+
+        Args:
+            calls: What calls of steps gave in the pipeline's body. They don't count in the fingerprint.
+
+        Raises:
+            InvalidPipeline: One is no such thing.
+        """
+        return Step(self.function, replace(self.options, after=(*self.options.after, *calls_in(calls, self.name))))
+
+    def under(self, wider: Policy) -> Step[P, R]:
+        """The same step with a policy for what it doesn't say itself."""
+        return Step(self.function, replace(self.options, policy=self.options.policy.under(wider)))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         trace = current_trace()
@@ -113,8 +137,6 @@ def _refuse_deferred(function: Callable[..., Any]) -> None:
         kind, hint = "a generator function", "Return a list of what it yields."
     elif inspect.isasyncgenfunction(function):
         kind, hint = "an async generator function", "Write a plain def that returns a list of what it yields."
-    elif inspect.iscoroutinefunction(function):
-        kind, hint = "an async function", "Write a plain def that returns the value: asyncio.run can await it."
     else:
         return
     raise InvalidPipeline(f"{function.__qualname__} is {kind}: a step returns its outputs", hint=hint)

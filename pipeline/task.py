@@ -15,15 +15,18 @@ from typing import Any
 
 from ..cas import Batch, Blob, BlobReader, Digest
 from ..cas.blob import read_manifest
-from ..errors import InvalidPipeline, LinealError, UnsavableValue
+from ..errors import LinealError, UnsavableValue
 from ..events.catalogue import Failure, Output, Resources
 from ..events.ids import RunId
 from ..materializers import Previous, load, save
+from .awaiting import awaited
 from .capture import Log, captured
+from .checks import check, checks_of
 from .context import Point, Reports, StepContext, running
-from .graph import Template, fill, tracing
 from .outputs import Outputs, OutputSpec
 from .seeds import Entropy, seeded
+from .templates import Template, fill
+from .tracing import tracing
 
 _TRACEBACK_MAX_CHARACTERS = 64 * 1024
 _MESSAGE_MAX_CHARACTERS = 4 * 1024
@@ -48,6 +51,8 @@ class Task:
     entropy: Entropy
     attempt: int = 1
     """Which execution it is of those that the step may take."""
+    unchecked: tuple[str, ...] = ()
+    """Parameters whose arguments have not been held against their annotations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest, report
                 args, kwargs = _loaded(task, reader)
                 with seeded(task.entropy.seed):
                     is_users = True
-                    returned = task.function(*args, **kwargs)
+                    returned = awaited(task.function(*args, **kwargs))
                     is_users = False
             outputs = _save(task, returned, batch, reader, newest)
         except (Exception, SystemExit) as error:  # noqa: BLE001 — the user's own; the result carries it
@@ -158,6 +163,9 @@ def _loaded(task: Task, reader: BlobReader) -> tuple[Sequence[Any], dict[str, An
     """What to call the function with."""
     values = [load(read_manifest(reader, content), reader, allow_pickle=task.allow_pickle) for content in task.contents]
     arguments = {name: fill(template, values) for name, template in task.arguments.items()}
+    if task.unchecked:
+        checks = checks_of(task.function)
+        check(checks, {name: arguments[name] for name in task.unchecked}, f"step {task.step!r}")
     if _takes_all_by_name(task.function):
         return (), arguments
     return _as_call(task.function, arguments)
@@ -208,31 +216,16 @@ def _count_by_position(positional: Sequence[inspect.Parameter], given: Mapping[s
 
 
 def _save(task: Task, returned: Any, batch: Batch, reader: BlobReader, newest: Newest) -> tuple[Output, ...]:
-    specs = task.outputs.specs
-    if not specs:
-        if returned is not None:
-            raise InvalidPipeline(
-                f"step {task.step!r} is declared to return None but returned a {type(returned).__name__}",
-                hint="Correct its return annotation.",
-            )
-        return ()
-    values: Sequence[Any] = (returned,)
-    if task.outputs.is_tuple:
-        if not isinstance(returned, tuple | list) or len(returned) != len(specs):
-            found = f"{len(returned)}" if isinstance(returned, tuple | list) else f"a {type(returned).__name__}"
-            raise InvalidPipeline(
-                f"step {task.step!r} declares {len(specs)} outputs but returned {found}",
-                hint="Return one value for each output that it declares.",
-            )
-        values = returned
-    pairs = zip(specs, values, strict=True)
+    values = task.outputs.apart(returned, task.step)
+    pairs = zip(task.outputs.specs, values, strict=True)
     return tuple(_save_one(task, spec, value, batch, reader, newest) for spec, value in pairs)
 
 
 def _save_one(task: Task, spec: OutputSpec, value: Any, batch: Batch, reader: BlobReader, newest: Newest) -> Output:
     artifact = spec.artifact or f"{task.pipeline}.{task.step}.{spec.name}"
     try:
-        saved = save(value, batch, previous=Previous(partial(newest, artifact), reader))
+        previous = Previous(partial(newest, artifact), reader)
+        saved = save(value, batch, previous=previous, materializer=spec.materializer)
     except UnsavableValue as error:
         raise error.about(f"output {spec.name!r} of step {task.step!r} can't be saved") from error
     manifest = saved.manifest

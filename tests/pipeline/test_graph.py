@@ -14,7 +14,8 @@ import pytest
 
 from lineal import pipeline, step
 from lineal.errors import InvalidPipeline
-from lineal.pipeline.graph import OutputRef, Trace
+from lineal.pipeline.references import OutputRef
+from lineal.pipeline.tracing import Trace
 
 
 @step
@@ -28,7 +29,7 @@ def pair(x: int) -> tuple[int, int]:
 
 
 @step
-def total(values: list[int]) -> int:
+def total(values: Any) -> int:
     return sum(values)
 
 
@@ -62,6 +63,45 @@ def test_structure_is_steps_and_edges_without_literals() -> None:
     assert steps[2]["inputs"] == {"values[0]": ["pair", "output_0"], "values[1]": ["pair", "output_1"]}
 
 
+@step
+def report(x: int = 0) -> None:
+    print(x)
+
+
+def test_a_step_can_come_after_calls_that_it_takes_nothing_of() -> None:
+    @pipeline
+    def ordered(n: int) -> None:
+        told = report(n)
+        left, right = pair(1)
+        source.after(told, (left, right))(n)
+        source.after(told)(n)
+
+    graph = ordered.graph(1)
+    assert [node.parents for node in graph.nodes[2:]] == [{"report", "pair"}, {"report"}]
+    assert [node.sources[0].value for node in graph.nodes[2:]] == [1, 1]
+    steps = msgpack.unpackb(graph.structure())["steps"]
+    assert [one.get("after") for one in steps] == [None, None, ["report", "pair"], ["report"]]
+
+
+def test_after_wants_calls_of_the_same_pipeline_and_a_call_that_gives_nothing_is_not_passed_on() -> None:
+    @pipeline
+    def passing() -> None:
+        source(report())
+
+    @pipeline
+    def leaking() -> None:
+        leaked.append(report())
+
+    leaked: list[Any] = []
+    leaking.graph()
+    with pytest.raises(InvalidPipeline, match="'report' gives nothing"):
+        passing.graph()
+    with pytest.raises(InvalidPipeline, match="run after 'report', which is no call"):
+        source.after("report")
+    with pytest.raises(InvalidPipeline, match="another run"):
+        pipeline(lambda: source.after(leaked[0])()).graph()
+
+
 def test_a_step_called_outside_a_pipeline_is_the_plain_function() -> None:
     assert pair(3) == (3, 3)
 
@@ -71,7 +111,13 @@ def test_a_pipeline_called_in_a_pipeline_adds_its_steps() -> None:
     def outer() -> None:
         total([diamond(3), 1])
 
-    assert [node.name for node in outer.graph().nodes] == ["source", "pair", "total", "total_2"]
+        total([diamond(4), 1])
+
+    inner, again = ("diamond.source", "diamond.pair", "diamond.total"), ("diamond_2.source", "diamond_2.pair")
+    names = [node.name for node in outer.graph().nodes]
+    assert names == [*inner, "total", *again, "diamond_2.total", "total_2"]
+    steps = msgpack.unpackb(outer.graph().structure())["steps"]
+    assert [one.get("pipeline") for one in steps] == [*["diamond"] * 3, None, *["diamond_2"] * 3, None]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +126,9 @@ def test_a_pipeline_called_in_a_pipeline_adds_its_steps() -> None:
         lambda ref: bool(ref),
         lambda ref: len(ref),
         lambda ref: list(ref),
-        lambda ref: ref[0],
+        lambda ref: ref[0.5],
+        lambda ref: ref[1:2],
+        lambda ref: ref[ref],
         lambda ref: ref.shape,
         lambda ref: str(ref),
         lambda ref: f"{ref}",

@@ -48,7 +48,7 @@ def test_outputs_are_read_from_the_return_annotation(
     outputs = declared_outputs(function)
     assert list(outputs.names) == names
     assert [spec.artifact for spec in outputs.specs] == artifacts
-    assert outputs.is_tuple == is_tuple
+    assert (outputs.form is not None) == is_tuple
 
 
 def test_a_tuple_that_can_not_be_evaluated_is_refused_rather_than_miscounted() -> None:

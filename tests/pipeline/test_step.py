@@ -52,6 +52,26 @@ def test_a_pipeline_keeps_its_options_and_runs_under_its_name(client: Client) ->
     ]
 
 
+def test_pipelines_inside_run_under_their_own_policy_and_options(client: Client) -> None:
+    @pipeline
+    def inner(n: int):
+        return plain(plain.with_options(name="renamed", cache=True)(n))
+
+    @pipeline
+    def outer(n: int):
+        first = inner.with_options(cache="refresh")(n)
+        return inner.with_options(steps={"plain": {"cache": False}})(first)
+
+    run = outer(1)
+    assert list(run.steps) == ["inner.renamed", "inner.plain", "inner_2.renamed", "inner_2.plain"]
+    assert run.steps["inner_2.plain"].output.load() == 5
+    assert run.steps["inner_2.plain"].output.name == "outer.inner_2.plain.output"
+    again = {name: view.is_cached for name, view in outer(1).steps.items()}
+    assert again == {"inner.renamed": True, "inner.plain": False, "inner_2.renamed": True, "inner_2.plain": False}
+    with pytest.raises(InvalidPipeline, match="options are given for 'nobody'"):
+        pipeline(lambda: inner.with_options(steps={"nobody": {}})(1)).graph()
+
+
 def test_what_can_not_be_a_step_or_a_pipeline_is_refused() -> None:
     for declare in (step, pipeline):
         with pytest.raises(InvalidPipeline, match="not a plain function"):
@@ -82,16 +102,13 @@ def test_the_content_of_a_declared_file_counts_as_code(client: Client) -> None:
 
 
 def test_functions_whose_call_only_begins_the_work_are_refused() -> None:
-    async def coroutine() -> int:
-        return 1
-
     def generator():
         yield 1
 
     async def async_generator():
         yield 1
 
-    for function, kind in ((coroutine, "an async f"), (generator, "a generator"), (async_generator, "an async gen")):
+    for function, kind in ((generator, "a generator"), (async_generator, "an async gen")):
         with pytest.raises(InvalidPipeline, match=f"{function.__name__} is {kind}") as caught:
             step(function)
         assert "return" in str(caught.value.hint).lower()

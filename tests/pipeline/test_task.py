@@ -17,11 +17,11 @@ from lineal.cas import Batch, BlobFiles, MemoryBlobs
 from lineal.errors import LinealError
 from lineal.events.ids import Fingerprint, RunId
 from lineal.materializers import save
-from lineal.pipeline.graph import Leaf
 from lineal.pipeline.outputs import declared_outputs
 from lineal.pipeline.reports import GatheredReports
 from lineal.pipeline.seeds import Entropy
 from lineal.pipeline.task import Result, Task, execute
+from lineal.pipeline.templates import Leaf
 
 PROCESSES = """
     import os, sys

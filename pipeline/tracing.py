@@ -1,0 +1,200 @@
+"""Tracing: a pipeline's function is called once, with references for what steps will give, and its calls are kept."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from ..errors import InvalidPipeline
+from .checks import check
+from .graph import Graph, Node, TracedStep, node_of
+from .policy import UNSAID, Policy
+from .references import NothingRef, OutputRef, Reference
+from .templates import references_in
+
+_PLAIN_TYPES = (type(None), bool, int, float, str, bytes)
+
+Overrides = Mapping[str, Mapping[str, Any]]
+"""Options of single steps, by their names."""
+
+
+class Scope:
+    """The call of one pipeline: the outermost one, or one inside another."""
+
+    def __init__(self, pipeline: str, call: str | None, overrides: Overrides, policy: Policy) -> None:
+        self.pipeline = pipeline
+        self.call = call
+        """What it is called in the run, before the names of its steps; None of the outermost one."""
+        self._overrides = overrides
+        self._policy = policy
+        self._known: dict[TracedStep, TracedStep] = {}
+        self._met: dict[str, None] = {}
+
+    def applied(self, step: TracedStep) -> TracedStep:
+        """The step under what the pipeline and its caller say of it; the same object for the same step."""
+        self._met[step.name] = None
+        if step not in self._known:
+            self._known[step] = self._changed(step)
+        return self._known[step]
+
+    def check_overrides(self) -> None:
+        """Raise `InvalidPipeline` if options were given for a step that was not called."""
+        for name in self._overrides:
+            if name not in self._met:
+                close = difflib.get_close_matches(name, self._met, n=1)
+                hint = f"Did you mean {close[0]!r}?" if close else f"Its steps are {', '.join(self._met)}."
+                raise InvalidPipeline(
+                    f"options are given for {name!r}, which is no step", where=self.pipeline, hint=hint
+                )
+
+    def _changed(self, step: TracedStep) -> TracedStep:
+        overrides = self._overrides.get(step.name)
+        changed = step if overrides is None else step.with_options(**overrides)
+        if self.call is None or self._policy == UNSAID:
+            return changed  # Of the outermost pipeline, the plan says the policy.
+        return changed.under(self._policy)
+
+
+class Trace:
+    """Collects the calls of steps while a pipeline's function runs."""
+
+    def __init__(self, pipeline: str, overrides: Overrides | None = None) -> None:
+        """Trace a pipeline; ``overrides`` has options of single steps by their names."""
+        self._scopes = [Scope(pipeline, None, overrides or {}, UNSAID)]
+        self._nodes: dict[str, Node] = {}
+        self._calls: dict[str, int] = {}
+
+    def add(self, step: TracedStep, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Add a call of a step; give what stands for its result."""
+        step = self._applied(step)
+        bound = bind(step.signature, args, kwargs, f"step {step.name!r} in pipeline {self._pipeline!r}")
+        name = self._free_name(step.name)
+        node = node_of(name, step, bound, self._pipeline, after=self._after(step, name), within=self._scopes[-1].call)
+        self._keep(node)
+        if bound:
+            known = bound if not node.unchecked else {k: v for k, v in bound.items() if k not in node.unchecked}
+            check(step.checks, known, f"step {name!r} in pipeline {self._pipeline!r}")
+        if not step.outputs.specs:
+            return NothingRef(name, self)
+        return step.outputs.together(
+            [OutputRef(name, spec.name, self, length=spec.length) for spec in step.outputs.specs]
+        )
+
+    @contextmanager
+    def inside(self, pipeline: str, overrides: Overrides, policy: Policy) -> Iterator[None]:
+        """Trace the call of another pipeline in this one: its steps go by ``pipeline.step``."""
+        scope = Scope(pipeline, self._free_name(pipeline), overrides, policy)
+        self._scopes.append(scope)
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+        scope.check_overrides()
+
+    def check_overrides(self) -> None:
+        """Raise `InvalidPipeline` if options were given for a step that was not called."""
+        self._scopes[0].check_overrides()
+
+    def graph(self) -> Graph:
+        """What was collected."""
+        return Graph(tuple(self._nodes.values()))
+
+    @property
+    def _pipeline(self) -> str:
+        return self._scopes[0].pipeline
+
+    def _applied(self, step: TracedStep) -> TracedStep:
+        """The step under what all pipelines say that it is called in: the outer one is called later, and wins."""
+        for scope in reversed(self._scopes):
+            step = scope.applied(step)
+        return step
+
+    def _free_name(self, wanted: str) -> str:
+        call = self._scopes[-1].call
+        wanted = wanted if call is None else f"{call}.{wanted}"
+        number = self._calls.get(wanted, 0) + 1
+        name = wanted if number == 1 else f"{wanted}_{number}"
+        while name in self._nodes:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._calls[wanted] = number
+        return name
+
+    def _keep(self, node: Node) -> None:
+        for source in node.sources:
+            if isinstance(source.value, Reference):
+                self._require_own(source.value, node.name)
+        self._nodes[node.name] = node
+
+    def _after(self, step: TracedStep, name: str) -> tuple[str, ...]:
+        after: Sequence[Reference] = step.options.after
+        for ref in after:
+            self._require_own(ref, name)
+        return tuple(dict.fromkeys([ref.node for ref in after]))
+
+    def _require_own(self, ref: Reference, name: str) -> None:
+        if ref.traced_by is not self:
+            raise InvalidPipeline(
+                f"step {name!r} takes an output of {ref.node!r}, which belongs to another run of the pipeline",
+                where=self._pipeline,
+                hint="Pass values between runs as artifacts.",
+            )
+
+
+_trace: ContextVar[Trace | None] = ContextVar("lineal_trace", default=None)
+
+
+def current_trace() -> Trace | None:
+    """The trace under way, if a pipeline's function is being called to be traced."""
+    return _trace.get()
+
+
+@contextmanager
+def tracing(trace: Trace | None) -> Iterator[None]:
+    """Trace what is called inside; with None, call it plainly."""
+    token = _trace.set(trace)
+    try:
+        yield
+    finally:
+        _trace.reset(token)
+
+
+def calls_in(calls: Sequence[Any], step: str) -> tuple[Reference, ...]:
+    """The references in what calls of steps gave. Raises `InvalidPipeline` where something else was given."""
+    found: list[Reference] = []
+    for call in calls:
+        references = references_in(call)
+        if not references:
+            raise InvalidPipeline(
+                f"step {step!r} is to run after {call!r}, which is no call of a step",
+                hint="Pass what calling a step gave in the pipeline's body.",
+            )
+        found += references
+    return tuple(found)
+
+
+def bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Bind arguments to parameters, simple defaults included.
+
+    Only defaults that are plain scalars are bound: any other stays the function's own, so that one that is compared
+    by identity still works; a change to it counts as a change of code.
+
+    Raises:
+        InvalidPipeline: One is missing, unknown, or given twice.
+    """
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        unknown = [name for name in kwargs if name not in signature.parameters]
+        close = difflib.get_close_matches(unknown[0], signature.parameters, n=1) if unknown else []
+        hint = f"Did you mean {close[0]!r}?" if close else f"Its signature is {signature}."
+        raise InvalidPipeline(str(error), where=where, hint=hint) from error
+    arguments = dict(bound.arguments)
+    for name, parameter in signature.parameters.items():
+        if name not in arguments and type(parameter.default) in _PLAIN_TYPES:
+            arguments[name] = parameter.default
+    return {name: arguments[name] for name in signature.parameters if name in arguments}
