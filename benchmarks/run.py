@@ -13,6 +13,7 @@ import bench_proof
 import bench_start
 import bench_steps
 import bench_streams
+import bench_sweep
 import bench_tables
 import bench_values
 import bench_versions
@@ -21,6 +22,7 @@ from measure import machine
 BENCHMARKS = (
     bench_steps,
     bench_peers,
+    bench_sweep,
     bench_events,
     bench_growth,
     bench_values,
