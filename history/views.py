@@ -28,6 +28,7 @@ from ..events.ids import RunId, StepRunId
 from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
+from .explaining import explain
 from .labels import Labelled, aliases_of
 from .lineage import Lineage, execution, upstream
 from .literals import literal_values
@@ -37,6 +38,7 @@ from .replay import Scene, scenes
 from .selection import Selection, selected
 from .step_record import StepRecord
 from .stored import StoredVersion
+from .why import Why
 
 
 class ArtifactVersionView(StoredVersion):
@@ -170,6 +172,10 @@ class StepRunView(StepRecord):
                 f"step {self.name!r} has {len(outputs)} outputs, not one", hint=near("", outputs), where=self.run.name
             )
         return next(iter(outputs.values()))
+
+    def why(self) -> Why:
+        """Why it was served from the cache, or had to execute: `str` tells it, and its fields are for programs."""
+        return explain(self._reader, self.id)
 
     @property
     def divergence(self) -> Divergence | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+import sys
 import tarfile
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import numpy as np
@@ -109,3 +113,29 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def furnished_copy(furnished: Path, tmp_path: Path) -> Path:
     """A copy of it, to be damaged."""
     return Path(shutil.copytree(furnished, tmp_path / "furnished"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, str]], ModuleType]]:
+    """Writes files of a project by their paths, and imports its module ``flow`` anew, with all others of them."""
+    folder = tmp_path / "project"
+    mine: set[str] = set()
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def forget() -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] in mine]:
+            del sys.modules[name]
+
+    def written(texts: dict[str, str]) -> ModuleType:
+        for name, text in texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        mine.update(name.partition("/")[0].removesuffix(".py") for name in texts)
+        forget()
+        importlib.invalidate_caches()
+        return importlib.import_module("flow")
+
+    yield written
+    forget()

@@ -1,7 +1,9 @@
-"""Lineage: who made a content and who used it.
+"""Lineage: who made a content and who used it, and which step runs a function had.
 
 Tables: ``p content`` → productions ``[run, step, output, whether it was executed]``, or ``[]`` for a save by hand;
-``c content`` → uses ``[run, step, input, artifact]``, the last being None where it was a literal.
+``c content`` → uses ``[run, step, input, artifact]``, the last being None where it was a literal;
+``f function`` → step runs that ended ``[run, step, duration in µs, bytes of what it gave]``, the duration None where
+nothing executed to an end.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any
 
 from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepFailed, StepReused
 from ..codec import Recorded
-from ..rows import RowWriter
+from ..rows import RowWriter, framed
 from .artifacts import BY_HAND, outputs_of
 from .base import Projection
 
@@ -19,7 +21,7 @@ class Lineage(Projection):
     """The fold."""
 
     name = "lineage"
-    version = 2
+    version = 3
     lag_max = 10_000
     events = (StepCompleted, StepReused, StepFailed, ArtifactSaved, ArtifactNamed)
 
@@ -33,5 +35,7 @@ class Lineage(Projection):
             rows.mark(b"c" + content, [run, step, name, artifact])
         outputs: Any = () if recorded.type == StepFailed.TYPE else outputs_of(recorded)
         is_executed = recorded.type != StepReused.TYPE
+        duration_us = fields.duration_us if recorded.type == StepCompleted.TYPE else None
+        rows.mark(b"f" + framed(fields.function), [run, step, duration_us, sum([output[5] for output in outputs])])
         for name, _, content, *_ in outputs:
             rows.mark(b"p" + content, [run, step, name, is_executed])

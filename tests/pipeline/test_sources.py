@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import linecache
-import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,32 +63,13 @@ Write = Callable[..., ModuleType]
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
-    """Writes files of a project, and imports its flow anew."""
-    folder = tmp_path / "project"
-    known = set(sys.modules)
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-    def forget() -> None:
-        for name in [*sys.modules.keys() - known]:
-            if name.partition(".")[0] in ("flow", "parts"):
-                del sys.modules[name]
+def write(project: Callable[..., ModuleType]) -> Write:
+    """Writes the files of the project, some of them edited, and imports its flow anew."""
 
     def written(**texts: str) -> ModuleType:
-        for name, text in {
-            **PROJECT,
-            **{name.replace("__", "/") + ".py": text for name, text in texts.items()},
-        }.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(textwrap.dedent(text))
-        forget()
-        importlib.invalidate_caches()
-        return importlib.import_module("flow")
+        return project(PROJECT | {name.replace("__", "/") + ".py": text for name, text in texts.items()})
 
-    yield written
-    forget()
+    return written
 
 
 def captured(client: Client) -> list[facts.CodeCaptured]:

@@ -1,0 +1,73 @@
+"""What changed in a step's inputs: which, and at which leaf, as far as digests tell it without loading anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from ..errors import LinealError
+from ..events.catalogue import Input
+from ..events.projections import Artifacts
+from ..events.projections.artifacts import version_in
+from ..materializers.comparing import Leaf, Stored, leaves
+from .ingredients import Ingredients
+from .lineage import made_as
+from .reader import Reader
+from .reasons import Reason, ReasonKind, change
+
+LEAVES_MAX = 20
+"""How many places inside one input are told."""
+
+
+def input_changes(reader: Reader, old: Ingredients, new: Ingredients) -> Iterator[Reason]:
+    """Each input that differs, in the order of the new one's parameters; those that are gone come last."""
+    before = {taken.name: taken for taken in old.inputs}
+    after = {taken.name: taken for taken in new.inputs}
+    for name, taken in after.items():
+        if name not in before:
+            yield Reason(_kind(taken), f"{_kind(taken)} {name} added: {_shown(reader, taken)}", name, None)
+        elif before[name].content != taken.content:
+            yield _changed(reader, before[name], taken)
+    for name, taken in before.items():
+        if name not in after:
+            yield Reason(_kind(taken), f"{_kind(taken)} {name} removed: {_shown(reader, taken)}", name, None)
+
+
+def _changed(reader: Reader, old: Input, new: Input) -> Reason:
+    shown = _shown(reader, old), _shown(reader, new)
+    source = "" if new.source is None else f", of step {new.source}"
+    found, note = _leaves(reader, old, new)
+    if len(found) == 1 and found[0].path == "" and (new.artifact is None or found[0].new is None):
+        found = ()  # It says of the whole what the texts say already.
+    text = f"{_kind(new)} {new.name}: {change(*shown)}{source}{note}"
+    return Reason(_kind(new), text, new.name, *shown, leaves=found)
+
+
+def _kind(taken: Input) -> ReasonKind:
+    return "parameter" if taken.artifact is None else "input"
+
+
+def _shown(reader: Reader, taken: Input) -> str:
+    if taken.artifact is None:
+        return taken.literal or "?"
+    found = version_in(reader.rows(Artifacts.name), taken.artifact, taken.content)
+    number = str(taken.content)[:8] if found is None else found.row[1]
+    return f"{taken.artifact}@{number}"
+
+
+def _leaves(reader: Reader, old: Input, new: Input) -> tuple[tuple[Leaf, ...], str]:
+    try:
+        stored = [_stored(reader, taken) for taken in (old, new)]
+        found = tuple(islice(leaves(stored[0], stored[1], reader.store.blobs), LEAVES_MAX + 1))
+    except LinealError:
+        return (), "; in what can't be told: bytes of one are gone"
+    more = "; the first differences inside are" if len(found) > LEAVES_MAX else ""
+    return found[:LEAVES_MAX], more
+
+
+def _stored(reader: Reader, taken: Input) -> Stored:
+    manifest = reader.manifest(taken.content)
+    made = None if taken.artifact is None else version_in(reader.rows(Artifacts.name), taken.artifact, taken.content)
+    if made is None or taken.artifact is None:
+        return Stored(manifest, {})
+    return Stored(manifest, made_as(reader.event(made.seq).event, taken.artifact, taken.content).metadata)
