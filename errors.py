@@ -114,6 +114,10 @@ class LabelNotFound(NotFound):
     """There is no tag, alias or annotation of this name."""
 
 
+class CodeMissing(NotFound):
+    """The code that ran can't be found: it can't be imported, or was not recorded."""
+
+
 class StoreNotFound(NotFound):
     """There is no store at this place."""
 
@@ -140,6 +144,10 @@ class InvalidPipeline(Invalid):
 
 class NoStepRunning(Invalid):
     """Something was asked of the running step where none is running."""
+
+
+class NothingToResume(Invalid):
+    """The run completed: there is nothing of it left to do."""
 
 
 class UnsavableValue(Invalid):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from ..errors import StoreBroken, StoreFull
 from .digest import Buffer
@@ -24,21 +23,35 @@ NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK,
 _PREALLOCATE_FROM_BYTES = 1024 * 1024
 
 
-@contextmanager
-def disk_errors(where: Path | str, needed_bytes: int = NAME_BYTES) -> Iterator[None]:
-    """Turn a full or failing disk into `StoreFull` or `StoreBroken`; other errors pass, and so do these, if nested."""
-    try:
-        yield
-    except OSError as error:
+class DiskErrors:
+    """Turns a full or failing disk into `StoreFull` or `StoreBroken`; other errors pass, and so do these, if nested."""
+
+    __slots__ = ("_needed_bytes", "_where")
+
+    def __init__(self, where: Path | str, needed_bytes: int) -> None:
+        self._where = where
+        self._needed_bytes = needed_bytes
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError):
+            return
         if error.errno in _FULL:
-            raise full(where, needed_bytes) from error
+            raise full(self._where, self._needed_bytes) from error
         if error.errno == errno.EIO:
             raise StoreBroken(
                 "the disk failed",
-                where=error.filename or where,
+                where=error.filename or self._where,
                 hint="Check the disk, then open the store again; nothing acknowledged was lost.",
             ) from error
-        raise
+
+
+def disk_errors(where: Path | str, needed_bytes: int = NAME_BYTES) -> DiskErrors:
+    """Raise what is ours for a full or failing disk inside the block."""
+    return DiskErrors(where, needed_bytes)
 
 
 def full(where: Path | str, needed_bytes: int) -> StoreFull:

@@ -71,6 +71,15 @@ class Metric(TypedDict):
     """How many the metric has."""
 
 
+class DoesAgain(TypedDict):
+    """Which earlier run a run does again."""
+
+    how: str
+    """``resume``, ``rerun`` or ``reproduce``."""
+    run: str
+    run_name: str
+
+
 class RunDetail(TypedDict):
     """A run in full."""
 
@@ -78,6 +87,7 @@ class RunDetail(TypedDict):
     v: Literal[1]
     run: Run
     pipeline_version: int
+    does_again: DoesAgain | None
     parameters: dict[str, Any]
     environment: dict[str, Any]
     steps: list[Step]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-from ..pipeline.script import load_script
+from .importing import add_script, make_importable
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
@@ -28,15 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "gone, too. This imports and runs the code of those steps, from the working directory and what is installed."
     )
     parser.add_argument("reference", metavar="REF", help="name, name@3, name@latest or name@{digest prefix}")
-    parser.add_argument("--script", metavar="FILE", type=Path, help="the script that the step ran from, if it was one")
+    add_script(parser)
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Make an artifact version again."""
-    sys.path.insert(0, os.getcwd())
-    if options.script is not None:
-        sys.path.insert(0, str(options.script.resolve().parent))
-        load_script(options.script.resolve())
+    make_importable(options)
     with opened_to_write(options) as client:
         head = client.head.seq
         with shown_progress():

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ArtifactVersion,
         ArtifactVersionDetail,
         Difference,
+        DoesAgain,
         Event,
         Eviction,
         Failure,
@@ -87,12 +88,20 @@ def run_detail(run: RunView) -> RunDetail:
         "v": 1,
         "run": run_record(run),
         "pipeline_version": run.pipeline_version.version,
+        "does_again": _does_again(run),
         "parameters": json_value(run.shown_parameters),
         "environment": json_value(run.environment),
         "steps": [step_record(step) for step in run.steps.values()],
         "annotations": json_value(run.annotations),
         "metrics": metric_records(run),
     }
+
+
+def _does_again(run: RunView) -> DoesAgain | None:
+    if run.again is None:
+        return None
+    how, earlier = run.again
+    return {"how": how, "run": str(earlier.id), "run_name": earlier.name}
 
 
 def step_record(step: StepRunView) -> Step:

@@ -38,6 +38,7 @@ def of_run(detail: RunDetail) -> Iterator[Section]:
             ("id", run["id"]),
             ("status", _status(run["status"], run["message"])),
             ("pipeline", f"{run['pipeline']}, version {detail['pipeline_version']}"),
+            *_again(detail),
             ("started", time_text(run["started"])),
             ("duration", duration_text(run["duration_s"])),
             ("environment", _environment(detail["environment"])),
@@ -48,6 +49,11 @@ def of_run(detail: RunDetail) -> Iterator[Section]:
     yield _values("annotations", detail["annotations"])
     yield _metrics(detail["metrics"])
     yield Table("steps", _STEP_COLUMNS, map(_step_row, detail["steps"]))
+
+
+def _again(detail: RunDetail) -> list[tuple[str, str]]:
+    again = detail["does_again"]
+    return [] if again is None else [(f"{again['how']} of", f"{again['run_name']}, {again['run']}")]
 
 
 def of_step(detail: StepDetail) -> Iterator[Section]:

@@ -29,7 +29,18 @@ from .facts.labels import (
     Tagged,
     Untagged,
 )
-from .facts.records import Difference, Failure, Input, MetricColumn, MetricPoint, Output, Process, Resources, Subject
+from .facts.records import (
+    Again,
+    Difference,
+    Failure,
+    Input,
+    MetricColumn,
+    MetricPoint,
+    Output,
+    Process,
+    Resources,
+    Subject,
+)
 from .facts.runs import RunCancelled, RunCompleted, RunFailed, RunInterrupted, RunRenewed, RunStarted
 from .facts.steps import (
     DivergenceSeen,
@@ -86,6 +97,7 @@ CATALOGUE: dict[str, type[Event]] = {
 
 __all__ = [
     "CATALOGUE",
+    "Again",
     "AliasRemoved",
     "AliasSet",
     "Annotated",

@@ -128,6 +128,8 @@ class _Names:
         name = self._runs[event.run] = event.name or f"{event.pipeline}-{self._pipelines[event.pipeline]}"
         yield Named(event.structure, BlobKind.BYTES, Use(f"structure of {name}", _RERUN))
         yield Named(event.environment, BlobKind.BYTES, Use(f"environment of {name}", _RERUN))
+        if event.code is not None:
+            yield Named(event.code, BlobKind.BYTES, Use(f"code of {name}", _RERUN))
         yield from _literals(event.parameters, name)
 
     def _step(self, run: RunId, step: str) -> str:

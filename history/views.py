@@ -225,7 +225,8 @@ class RunView(Labelled):
         return RunRow.of(found.row)
 
     @cached_property
-    def _started(self) -> RunStarted:
+    def beginning(self) -> RunStarted:
+        """The fact that it began."""
         event = self._reader.event(self._row.started_seq).event
         if not isinstance(event, RunStarted):
             raise LogCorrupt("the run's row names an event of another kind", hint="Run `lineal rebuild`.")
@@ -267,24 +268,30 @@ class RunView(Labelled):
         return PipelineView(self._reader, self._row.pipeline)
 
     @property
+    def again(self) -> tuple[str, RunView] | None:
+        """How, ``resume``, ``rerun`` or ``reproduce``, and which earlier run it does again; None if it does not."""
+        again = self.beginning.again
+        return None if again is None else (again.how, RunView(self._reader, again.run))
+
+    @property
     def pipeline_version(self) -> PipelineVersionView:
         """Its pipeline as it was structured then."""
-        return PipelineVersionView(self._reader, self._row.pipeline, self._started.structure)
+        return PipelineVersionView(self._reader, self._row.pipeline, self.beginning.structure)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What the pipeline was called with."""
-        return literal_values(self._reader, self._started.parameters)
+        return literal_values(self._reader, self.beginning.parameters)
 
     @property
     def shown_parameters(self) -> dict[str, Any]:
         """The same to be shown: values that are not plain as a short text, so that nothing is imported or run."""
-        return literal_values(self._reader, self._started.parameters, only_plain=True)
+        return literal_values(self._reader, self.beginning.parameters, only_plain=True)
 
     @property
     def environment(self) -> dict[str, Any]:
         """Python, platform and packages it ran with."""
-        found: dict[str, Any] = msgpack.unpackb(self._reader.store.blobs.read(self._started.environment))
+        found: dict[str, Any] = msgpack.unpackb(self._reader.store.blobs.read(self.beginning.environment))
         return found
 
     @property

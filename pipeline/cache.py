@@ -62,14 +62,18 @@ class StepCache:
             newest: What `newest` gives for it.
             outputs: What the step declares to give: what is called equivalent must have outputs of the same names.
         """
-        if newest is not None and self._holds(newest):
+        if newest is not None and self.holds(newest):
             return newest
         if self._has_equivalences:
             for other in self._equivalent(fingerprint):
                 found = self.newest(other)
-                if found is not None and [one.name for one in found.outputs] == [*outputs.names] and self._holds(found):
+                if found is not None and [one.name for one in found.outputs] == [*outputs.names] and self.holds(found):
                     return found
         return None
+
+    def holds(self, found: Reusable) -> bool:
+        """Whether all bytes are there of what a step run gave."""
+        return all(self._store.blobs.holds(output.content) for output in found.outputs)
 
     def is_slow(self, function: str) -> bool:
         """Whether an execution of this function has taken `SLOW_US` or more."""
@@ -96,6 +100,3 @@ class StepCache:
                 self._executions.clear()
             known = self._executions[found.seq] = Reusable.of(execution_at(self._store.log, found.seq))
         return known
-
-    def _holds(self, found: Reusable) -> bool:
-        return all(self._store.blobs.holds(output.content) for output in found.outputs)

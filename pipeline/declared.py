@@ -1,38 +1,50 @@
-"""What steps declare of the artifacts they give: tags and metadata, recorded in the commit that makes a version."""
+"""Declared steps and pipelines by the names that the log knows: module and qualified name of their functions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+from typing import Any, TypeVar
 
-from ..events.catalogue import Annotated, Event, Output, Subject, Tagged
-from ..events.projections import Metadata, Names
-from ..events.projections.metadata import note_key
-from ..events.projections.names import tags_key
-from ..store import Store
-from .outputs import Outputs
+D = TypeVar("D")
 
 
-def declared_labels(store: Store, declared: Outputs, outputs: Sequence[Output]) -> Iterator[Event]:
-    """What is declared of these outputs and not known to be so already.
+def declared(function: str, kind: type[D], made_of: Callable[[Any], D]) -> D | None:
+    """The step or pipeline whose function is called so; None if it can't be imported.
 
-    A version that another process labels meanwhile may be said to have a label twice, which is as good as once.
+    A name may lead to the declared thing itself, or to the plain function of one that is bound to another name, or to
+    none. Raises whatever importing the module raises.
+
+    Args:
+        function: Module and qualified name.
+        kind: What to look for.
+        made_of: Makes one of a plain function.
     """
-    for spec, output in zip(declared.specs, outputs, strict=False):
-        if spec.declared is None or not (spec.declared.tags or spec.declared.metadata):
+    names = function.split(".")
+    for count in range(len(names) - 1, 0, -1):
+        module = _module(".".join(names[:count]))
+        if module is None:
             continue
-        subject = Subject("version", output.artifact, output.content)
-        found = store.committed_rows(Names.name).latest(tags_key(subject))
-        had = () if found is None else found.row
-        tags = tuple([tag for tag in spec.declared.tags if tag not in had])
-        if tags:
-            yield Tagged(subject, tags)
-        notes = dict(
-            one.row for one in store.committed_rows(Metadata.name).newest(note_key(subject)) if len(one.row) > 1
-        )
-        values = {name: value for name, value in spec.declared.metadata.items() if _differs(notes, name, value)}
-        if values:
-            yield Annotated(subject, values)
+        found: Any = module
+        for name in names[count:]:
+            found = getattr(found, name, None)
+        for candidate in (found, *vars(module).values()):
+            if isinstance(candidate, kind) and _name_of(candidate) == function:
+                return candidate
+        return made_of(found) if callable(found) and hasattr(found, "__code__") else None
+    return None
 
 
-def _differs(notes: dict[str, object], name: str, value: object) -> bool:
-    return name not in notes or (type(notes[name]), notes[name]) != (type(value), value)
+def _module(name: str) -> ModuleType | None:
+    try:
+        return sys.modules.get(name) or import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            return None
+        raise
+
+
+def _name_of(declared: Any) -> str:
+    return f"{declared.function.__module__}.{declared.function.__qualname__}"

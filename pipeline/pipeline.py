@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from ..errors import InvalidPipeline
+from ..events.catalogue import Again
 from ..history import Reader, RunView, check_name
 from ..in_force import current_store
 from .checks import check, checks_of
+from .earlier import Done, RunReference, called_with, unfinished
 from .executors import ExecutorChoice, opened
 from .graph import Graph
 from .literals import fixed
@@ -104,7 +106,44 @@ class Pipeline(Generic[P, R]):
             with outer.inside(self.name, self.options.steps, self.options.policy):
                 inlined: Any = self._called(self._bind(args, kwargs))
                 return inlined  # type: ignore[no-any-return]
-        plan = self._planned(self._bind(args, kwargs))
+        return self.execute(self._bind(args, kwargs))
+
+    def resume(self, run: RunReference) -> RunView:
+        """Run it again as it was called for a run that did not complete, and skip what was done there.
+
+        A step is skipped if it was executed or reused there, its code and inputs are the same and its outputs are still
+        there, whatever its cache policy says.
+
+        Args:
+            run: A run of this pipeline that failed, was cancelled or was interrupted: a view of it, its id, its name,
+                or the beginning of its id.
+
+        Raises:
+            RunNotFound: There is no such run in the store in force.
+            NothingToResume: It completed.
+            Conflict: It still goes on.
+            InvalidPipeline: It is a run of another pipeline, or was called with what this one does not take any more.
+            StepFailed: A step raised; the new run is recorded as failed, and can be resumed, too.
+        """
+        in_force = current_store()
+        reader = Reader(in_force.store, allow_pickle=in_force.allow_pickle)
+        left = unfinished(reader, run, self.name)
+        return self.execute(self.bind_again(left.arguments), again=left.again, done=left.done)
+
+    def bind_again(self, recorded: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The arguments of a call, from those that were recorded of an earlier one and what is to be different.
+
+        Raises:
+            InvalidPipeline: It has no such parameter.
+        """
+        args, kwargs = called_with(self._signature, recorded, overrides or {}, self.name)
+        return self._bind(args, kwargs)
+
+    def execute(
+        self, arguments: dict[str, Any], *, again: Again | None = None, done: Mapping[str, Done] | None = None
+    ) -> RunView:
+        """Run it with these arguments, by parameter; see `Plan` for the others. Raises as calling it does."""
+        plan = replace(self._planned(arguments), again=again, done=done or {})
         in_force = current_store()
         with opened(self.options.executor) as executor:
             run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()
@@ -147,6 +186,7 @@ class Pipeline(Generic[P, R]):
             None if self.options.run_name is None else check_name(self.options.run_name, "run"),
             self.options.policy,
             self.options.seed,
+            self.function,
         )
 
     @cached_property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from ..events.catalogue import Again
+from .earlier import Done
 from .graph import Graph
 from .policy import UNSAID, Policy
 
@@ -24,3 +26,9 @@ class Plan:
     """What holds for steps that don't say so themselves."""
     seed: int | None = None
     """Of steps that have none themselves."""
+    function: Callable[..., Any] | None = None
+    """The pipeline's function, whose code is recorded; None where there is none."""
+    again: Again | None = None
+    """The earlier run that this one does again."""
+    done: Mapping[str, Done] = field(default_factory=dict)
+    """What is not to be done again, by step, whatever its policy."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..cas import Blob, Digest
 from ..events.catalogue import Event, Input, Output
 from ..events.ids import Fingerprint, RunId
 from ..events.projections.cache import Reusable
 from ..store import Store
-from .captures import new_code
+from .captures import has_code, known_pipeline, new_code, qualified_name, remember_pipeline
 from .fingerprint import CodeManifest, CodeWalker, FingerprintForm
 from .graph import Node
 from .literals import Literals
+from .plan import Plan
 from .policy import UNSAID, Policy
 from .references import OutputRef
 from .seeds import SEED
@@ -74,6 +75,15 @@ class _Known:
     seed: int | None
 
 
+class PipelineCode(NamedTuple):
+    """What a run says of the code of its pipeline's function."""
+
+    function: str | None = None
+    digest: Digest | None = None
+    captured: Sequence[Event] = ()
+    blobs: Sequence[Blob] = ()
+
+
 class Preparer:
     """Prepares the steps of one plan, or of several that see the same code; not for several threads at once.
 
@@ -94,6 +104,23 @@ class Preparer:
         """A parameter of the pipeline, saved, with the receipts of its blobs; raises as `Literals.save` says."""
         saved = self._literals.save(name, value)
         return Input(name, saved.content, None, saved.text, None), saved.blobs
+
+    def pipeline_code(self, plan: Plan) -> PipelineCode:
+        """The code of the pipeline's function, so that it can be run again. It is walked where it may have changed."""
+        function = plan.function
+        if function is None:
+            return PipelineCode()
+        name = qualified_name(function)
+        known = known_pipeline(self._store, function, plan.graph)
+        if known is not None and (known in self._recorded_code or has_code(self._store, known, name)):
+            return PipelineCode(name, known)
+        code = self._walker.manifest(function)
+        self._recorded_code.add(code.digest)
+        remember_pipeline(self._store, function, plan.graph, code.digest)
+        with self._store.blobs.batch() as batch:
+            batch.put(code.encoded)
+            captured = new_code(self._store, code.digest, name, batch, partial(self._walker.reached, function))
+            return PipelineCode(name, code.digest, captured, batch.publish())
 
     def prepare(self, node: Node, given: Given) -> Ready:
         """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""

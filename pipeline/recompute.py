@@ -9,10 +9,8 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any
 
 from ..cas.digest import Digest
@@ -24,6 +22,7 @@ from ..events.projections.artifacts import version_in
 from ..history import ArtifactVersionView, Reader, RunView
 from ..history.lineage import VersionKey, execution
 from ..store import Store
+from .declared import declared
 from .executors import InlineExecutor
 from .fingerprint import CodeManifest, CodeWalker, fingerprint
 from .graph import Graph, Node
@@ -138,34 +137,16 @@ def _difference(reader: Reader, code: CodeManifest, recorded: Digest) -> str:
 
 
 def _found(function: str, version: ArtifactVersionView) -> Step[..., Any]:
-    """The step whose function has this module and qualified name.
-
-    Raises:
-        RecomputeFailed: It can't be imported.
-    """
-    names = function.split(".")
-    for count in range(len(names) - 1, 0, -1):
-        module_name = ".".join(names[:count])
-        try:
-            module = sys.modules.get(module_name) or import_module(module_name)
-        except ModuleNotFoundError as error:
-            if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-                continue
-            raise
-        found: Any = module
-        for name in names[count:]:
-            found = getattr(found, name, None)
-        for candidate in (found, *vars(module).values()):
-            if isinstance(candidate, Step) and candidate.qualified_name == function:
-                return candidate
-        if callable(found) and hasattr(found, "__code__"):
-            return Step(found, StepOptions())
-    raise RecomputeFailed(
-        f"{version} can't be made again: its step's function {function} can't be imported",
-        hint=f"Give the script that ran: `lineal recompute {version} --script FILE`."
-        if names[0] == MAIN
-        else "Run it where that module can be imported; a function inside another one never can.",
-    )
+    """The step whose function has this module and qualified name. Raises `RecomputeFailed` if it can't be imported."""
+    step: Step[..., Any] | None = declared(function, Step, lambda plain: Step(plain, StepOptions()))
+    if step is None:
+        raise RecomputeFailed(
+            f"{version} can't be made again: its step's function {function} can't be imported",
+            hint=f"Give the script that ran: `lineal recompute {version} --script FILE`."
+            if function.startswith(f"{MAIN}.")
+            else "Run it where that module can be imported; a function inside another one never can.",
+        )
+    return step
 
 
 def _arguments(step: Step[..., Any], executed: StepCompleted, version: ArtifactVersionView) -> dict[str, Template]:

@@ -81,6 +81,7 @@ class Recorder:
             taken, saved = preparer.literal(name, value)
             parameters.append(taken)
             blobs += saved
+        code = preparer.pipeline_code(plan)
         event = facts.RunStarted(
             self._run,
             plan.pipeline,
@@ -91,8 +92,11 @@ class Recorder:
             environment,
             plan.docstring,
             lease_until_us(),
+            code.function,
+            code.digest,
+            plan.again,
         )
-        self._gather([event, *new_environment(self._store, environment)], blobs)
+        self._gather([event, *new_environment(self._store, environment), *code.captured], [*blobs, *code.blobs])
 
     def renewed(self) -> None:
         """Say that the run goes on; durable on return."""

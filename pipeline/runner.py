@@ -18,10 +18,10 @@ from ..history import newest_content
 from ..store import Store
 from .agenda import Agenda
 from .claims import Claims
-from .declared import declared_labels
 from .executors import shares_memory
 from .graph import Node
 from .leases import renewals
+from .output_labels import declared_labels
 from .parcel import Parcel, execute_parcel
 from .plan import Plan
 from .preparing import Ready
@@ -138,6 +138,10 @@ class Runner:
         if not ready.begun_us:
             ready.begun_us, ready.begun_ns = time.time_ns() // 1000, time.perf_counter_ns()
         ready.newest = self._cache.newest(ready.fingerprint)
+        done = self._plan.done.get(node.name)
+        if done is not None and done.fingerprint == ready.fingerprint and self._cache.holds(done.result):
+            self._reuse(ready, done.result)
+            return
         if ready.policy.takes:
             reusable = self._cache.served(ready.fingerprint, ready.newest, node.step.outputs)
             if reusable is not None and not _is_expired(reusable, ready):
@@ -193,7 +197,9 @@ class Runner:
 
     def _reuse(self, ready: Ready, reusable: Reusable) -> None:
         node = ready.node
-        outputs = tuple(given._replace(artifact=self._artifact(node, given.name)) for given in reusable.outputs)
+        outputs = tuple(
+            [Output(given.name, self._artifact(node, given.name), *given[2:]) for given in reusable.outputs]
+        )
         self._give(node, outputs)
         event = facts.StepReused(
             *ready.causes(self.run_id),

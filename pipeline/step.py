@@ -56,7 +56,7 @@ class Step(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.function = function
         self.options = options
-        checked_seed(options.seed, self.qualified_name)
+        checked_seed(options.seed, function.__qualname__)
         unknown = options.ignore_inputs - set(self.signature.parameters)
         if unknown:
             raise InvalidPipeline(

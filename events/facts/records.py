@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...cas.digest import Digest
+from ..ids import RunId
 
 
 class Input(NamedTuple):
@@ -51,6 +52,14 @@ class Process(NamedTuple):
     boot: str
     pid: int
     start_ticks: int
+
+
+class Again(NamedTuple):
+    """Which earlier run a run does again, and how."""
+
+    how: str
+    """``resume``, ``rerun`` or ``reproduce``."""
+    run: RunId
 
 
 class Resources(NamedTuple):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...cas.digest import Digest
 from ..ids import RunId
 from .base import Event, literals
-from .records import Input, Process
+from .records import Again, Input, Process
 
 
 class RunStarted(Event):
@@ -27,10 +27,17 @@ class RunStarted(Event):
     docstring: str | None = None
     lease_until_us: int | None = None
     """Until when other hosts take the run for alive, unless it is renewed; None where an older version wrote it."""
+    function: str | None = None
+    """Module and qualified name of the pipeline's function; None of a run that has none, or of an older version."""
+    code: Digest | None = None
+    """Blob of the code manifest of that function."""
+    again: Again | None = None
+    """The earlier run that it does again."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:
-        return self.structure, self.environment, *literals(self.parameters)
+        code = () if self.code is None else (self.code,)
+        return (self.structure, self.environment, *code, *literals(self.parameters))
 
 
 class RunRenewed(Event):

@@ -193,9 +193,9 @@ def test_the_log_has_all_fields_with_digests_in_hex(command: Command, trained: A
         assert event["refs"] == [ref.hex() for ref in one.refs]
         assert event["chain"] == one.chain.hex()
         assert set(event["payload"]) == set(one.event.FIELDS)
-    completed = events[5]["payload"]
-    assert completed["outputs"][0]["content"] == recorded[5].event.outputs[0].content.hex()
-    assert completed["run"] == events[5]["stream"]
+    completed = events[6]["payload"]
+    assert completed["outputs"][0]["content"] == recorded[6].event.outputs[0].content.hex()
+    assert completed["run"] == events[6]["stream"]
     reused = next(event["payload"] for event in events if event["type"] == "step.reused/1")
     assert reused["reuses"] == {"run": completed["run"], "step": "load"}
 

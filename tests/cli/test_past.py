@@ -101,7 +101,7 @@ def test_a_replay_tells_what_happened_and_what_was_printed_in_order(command: Com
     assert text[0].split() == ["AT", "TYPE", "WHAT"]
     assert [line.split()[2] for line in text[1:]] == ["run.started", *["step.reused"] * 3, "run.completed"]
     assert command("replay", "training-1", "--speed", "1000").out.split() == command("replay", "training-1").out.split()
-    assert command("replay", "training-1", "--as-of", "6", "--json").out.splitlines()[-1].count("step.completed/1") == 1
+    assert command("replay", "training-1", "--as-of", "7", "--json").out.splitlines()[-1].count("step.completed/1") == 1
     assert command("replay", "nothing").code == 3
 
 

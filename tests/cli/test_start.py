@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 import lineal
+from lineal import pipeline, step
 from lineal.cli.parser import VERBS
+from lineal.errors import StepFailed
 
 Command = Callable[..., Any]
 HEAVY = {"cloudpickle", "numpy", "pandas", "pyarrow", "rich", "sklearn"}
@@ -88,6 +90,20 @@ def test_help_lists_the_verbs_and_exit_codes(command: Command) -> None:
     assert all(f"\n  {code} " in ended.out for code in ("0", "1", "2", "3", "5", "130"))
 
 
+@step
+def pass_the_second_time() -> int:
+    marker = Path("was here")
+    if not marker.exists():
+        marker.touch()
+        raise OSError("not yet")
+    return 1
+
+
+@pipeline
+def stumbling() -> None:
+    pass_the_second_time()
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, verb: str) -> None:
     example = command(verb, "--help").out.splitlines()[-1].removeprefix("Example: ")
@@ -98,6 +114,9 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
         with lineal.open(copied) as store:
             store.tag("digits-model@1", "candidate")
             store.alias("digits-model@1", "champion")
+    if verb == "resume":
+        with lineal.open(copied), pytest.raises(StepFailed):
+            stumbling.with_options(run_name="training-5")()
     ended = command(*argv, "--store", str(copied))
     assert (program, argv[0], ended.code, ended.err) == ("lineal", verb, 0, "")
     assert ended.out != ""

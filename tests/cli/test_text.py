@@ -204,24 +204,25 @@ def test_lineage_is_drawn_as_a_tree(command: Command, reference: str) -> None:
 
 def test_the_log_is_listed_oldest_first(command: Command) -> None:
     listed = settled(command("log").out)
-    listed = [re.sub(r"of \S+\.(load|train|check)$", r"of \1", line) for line in listed]
-    assert listed[:14] == lines("""
+    listed = [re.sub(r"of \S+\.(load|train|check|training)$", r"of \1", line) for line in listed]
+    assert listed[:15] == lines("""
         SEQ  TIME                  TYPE                  WHAT
         1    YYYY-MM-DDThh:mm:ssZ  store.created         <id>
         2    YYYY-MM-DDThh:mm:ssZ  run.started           xxxxxxxx of training
         3    YYYY-MM-DDThh:mm:ssZ  environment.captured  xxxxxxxx
-        4    YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/load
-        5    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of load
-        6    YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/load gave rows, count
-        7    YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/train
-        8    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of train
-        9    YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/train gave digits-model
-        10   YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/check
-        11   YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of check
-        12   YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/check gave ok
-        13   YYYY-MM-DDThh:mm:ssZ  run.completed         xxxxxxxx
+        4    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of training
+        5    YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/load
+        6    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of load
+        7    YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/load gave rows, count
+        8    YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/train
+        9    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of train
+        10   YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/train gave digits-model
+        11   YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/check
+        12   YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of check
+        13   YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/check gave ok
+        14   YYYY-MM-DDThh:mm:ssZ  run.completed         xxxxxxxx
         """)
-    assert listed[15].endswith("step.reused           xxxxxxxx/load gave rows, count as in xxxxxxxx/load")
+    assert listed[16].endswith("step.reused           xxxxxxxx/load gave rows, count as in xxxxxxxx/load")
     assert listed[-2].endswith("artifact.saved        raw")
     assert listed[-1].endswith("pin.added             champion on xxxxxxxx")
 
@@ -236,9 +237,9 @@ def test_the_log_is_cut_at_its_end_or_after_an_event(command: Command) -> None:
     assert seqs(command("log", "--limit", "3").out) == everything[-3:]
     assert seqs(command("log", "--since", "3", "--limit", "2").out) == [4, 5]
     assert seqs(command("log", "--since", "0", "--limit", "2").out) == [1, 2]
-    assert seqs(command("log", "--run", "training-2").out) == [14, 15, 16, 17, 18]
-    assert seqs(command("log", "--run", "training-2", "--limit", "2").out) == [17, 18]
-    assert seqs(command("log", "--run", "training-2", "--since", "15").out) == [16, 17, 18]
+    assert seqs(command("log", "--run", "training-2").out) == [15, 16, 17, 18, 19]
+    assert seqs(command("log", "--run", "training-2", "--limit", "2").out) == [18, 19]
+    assert seqs(command("log", "--run", "training-2", "--since", "16").out) == [17, 18, 19]
     assert command("log", "--since", str(everything[-1])) == (0, "", "")
     assert command("log", "--since", "10000").code == 1
 

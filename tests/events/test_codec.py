@@ -51,6 +51,7 @@ for record in (
     facts.Failure,
     facts.Process,
     facts.Resources,
+    facts.Again,
     facts.Subject,
     facts.MetricColumn,
     facts.MetricPoint,
@@ -58,6 +59,7 @@ for record in (
     StepRunId,
 ):
     values[record] = st.builds(record, *of_fields(get_type_hints(record), list(record._fields)))
+values[facts.Again | None] = st.none() | values[facts.Again]
 values[facts.Resources | None] = st.none() | values[facts.Resources]
 values[tuple[facts.MetricColumn, ...]] = st.lists(values[facts.MetricColumn], max_size=2).map(tuple)
 values[tuple[facts.MetricPoint, ...]] = st.lists(values[facts.MetricPoint], max_size=2).map(tuple)

@@ -42,7 +42,7 @@ def giving(value: int) -> None:
 
 @pytest.fixture
 def filled(client: Client) -> Client:
-    """Two runs with a save between them: events 2 to 7, 8, and 9 to 12; 3 and 5 are of no run."""
+    """Two runs with a save between them: events 2 to 8, 9, and 10 to 13; 3, 4 and 6 are of no run."""
     giving(1)
     client.save(b"run.started/1 step.completed/1", "named like types")
     giving(2)
@@ -54,21 +54,21 @@ def seqs(events: Iterator[facts.Recorded] | Iterator[object]) -> list[int]:
 
 
 def test_events_are_chosen_by_place(filled: Client) -> None:
-    assert seqs(filled.events()) == list(range(1, 13))
-    assert seqs(filled.events(9)) == [10, 11, 12]
-    assert seqs(filled.events(since=filled.run("giving-1"), upto=10)) == [8, 9, 10]
-    assert seqs(filled.events(upto="giving-1")) == [1, 2, 3, 4, 5, 6, 7]
-    assert seqs(filled.events(since=12)) == []
+    assert seqs(filled.events()) == list(range(1, 14))
+    assert seqs(filled.events(10)) == [11, 12, 13]
+    assert seqs(filled.events(since=filled.run("giving-1"), upto=11)) == [9, 10, 11]
+    assert seqs(filled.events(upto="giving-1")) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert seqs(filled.events(since=13)) == []
     assert seqs(filled.as_of(5).events(since=3)) == [4, 5]
-    for wrong in ({"since": 13}, {"upto": 13}):
+    for wrong in ({"since": 14}, {"upto": 14}):
         with pytest.raises(InvalidReference):
             filled.events(**wrong)
 
 
 def test_events_are_chosen_by_type_in_all_its_versions_or_one(filled: Client) -> None:
-    assert seqs(filled.events(types="run.started")) == [2, 9]
-    assert seqs(filled.events(types=facts.StepCompleted)) == [6, 11]
-    assert seqs(filled.events(types=[facts.RunStarted, "run.completed/1"])) == [2, 7, 9, 12]
+    assert seqs(filled.events(types="run.started")) == [2, 10]
+    assert seqs(filled.events(types=facts.StepCompleted)) == [7, 12]
+    assert seqs(filled.events(types=[facts.RunStarted, "run.completed/1"])) == [2, 8, 10, 13]
     assert seqs(filled.events(types="run.completed/9")) == []
     assert seqs(filled.events(types=[])) == []
     with pytest.raises(InvalidReference, match=r"no event is called 'step.complete'") as caught:
@@ -89,10 +89,10 @@ def test_events_are_chosen_by_run_with_an_index_and_without(
     monkeypatch.setattr(selection, "_FEW_EVENTS", few)
     filled.store.rows("streams")
     run = filled.run("giving-1")
-    assert seqs(filled.events(run=run)) == seqs(run.events()) == [2, 4, 6, 7]
-    assert seqs(filled.events(run="giving-2", types=[facts.StepCompleted], since=3)) == [11]
-    assert seqs(filled.events(run=run.id, upto=6)) == [2, 4, 6]
-    assert seqs(filled.as_of(4).run("giving-1").events()) == [2, 4]
+    assert seqs(filled.events(run=run)) == seqs(run.events()) == [2, 5, 7, 8]
+    assert seqs(filled.events(run="giving-2", types=[facts.StepCompleted], since=3)) == [12]
+    assert seqs(filled.events(run=run.id, upto=7)) == [2, 5, 7]
+    assert seqs(filled.as_of(5).run("giving-1").events()) == [2, 5]
     with pytest.raises(RunNotFound):
         filled.events(run="giving-3")
 
@@ -115,7 +115,7 @@ def test_a_slow_reader_pins_no_pages_and_ends_where_the_log_ended(filled: Client
         time.sleep(0.01)  # The thread that commits looks at the log for a moment, too.
     assert readers(environment) <= {"-"}
     assert environment.info()["last_pgno"] < used + 200
-    assert seqs(reading) == list(range(2, 13))
+    assert seqs(reading) == list(range(2, 14))
 
 
 def test_what_comes_is_followed_from_another_process_and_read_only(store_path: Path) -> None:
@@ -141,12 +141,12 @@ def test_following_begins_with_what_comes_or_where_it_is_told_and_ends_on_reques
     ended = threading.Event()
     ended.set()
     assert seqs(filled.follow(until=ended.is_set)) == []
-    assert seqs(filled.follow(since="giving-1", run="giving-2", until=ended.is_set)) == [9, 10, 11, 12]
+    assert seqs(filled.follow(since="giving-1", run="giving-2", until=ended.is_set)) == [10, 11, 12, 13]
     ended.clear()
-    following = filled.follow(since=11, until=ended.is_set)
-    assert next(following).seq == 12
-    threading.Timer(0.02, filled.save, (1, "x")).start()
+    following = filled.follow(since=12, until=ended.is_set)
     assert next(following).seq == 13
+    threading.Timer(0.02, filled.save, (1, "x")).start()
+    assert next(following).seq == 14
     threading.Timer(0.02, ended.set).start()
     assert seqs(following) == []
 

@@ -89,6 +89,11 @@ def broken():
     old(failing())
 
 
+def codes_of(client: Client, *functions: str) -> list[facts.CodeCaptured]:
+    captured = events_of(client, facts.CodeCaptured)
+    return [code for code in captured if code.function.rpartition(".")[2] in functions]
+
+
 def events_of(client: Client, *kinds: type[Event]) -> list[Any]:
     return [recorded.event for recorded in client.events() if isinstance(recorded.event, kinds)]
 
@@ -100,10 +105,12 @@ def test_an_environment_is_captured_once_and_code_once_for_each_function(client:
     (environment,) = events_of(client, facts.EnvironmentCaptured)
     started = events_of(client, facts.RunStarted)
     assert {run.environment for run in started} == {environment.environment}
-    codes = events_of(client, facts.CodeCaptured)
+    codes = codes_of(client, "old", "new")
     assert [code.function.rpartition(".")[2] for code in codes] == ["old", "new"]
     completed = events_of(client, facts.StepCompleted)
     assert [code.code for code in codes] == list(dict.fromkeys(step.code for step in completed))
+    pipelines = codes_of(client, "with_old", "with_new")
+    assert [code.code for code in pipelines] == list(dict.fromkeys(run.code for run in started))
 
 
 def test_what_was_captured_by_another_process_is_not_captured_again(client: Client) -> None:
@@ -111,7 +118,7 @@ def test_what_was_captured_by_another_process_is_not_captured_again(client: Clie
     client.flush()
     captures._recorded.clear()
     with_old(2)
-    assert len(events_of(client, facts.EnvironmentCaptured, facts.CodeCaptured)) == 2
+    assert len(events_of(client, facts.EnvironmentCaptured, facts.CodeCaptured)) == 3
 
 
 def test_a_result_that_differs_from_the_one_before_is_said_to_diverge(client: Client) -> None:

@@ -1,0 +1,122 @@
+"""Earlier runs as what is run again needs them: which one is meant, its parameters, and what its steps gave."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..errors import Conflict, InvalidPipeline, NothingToResume
+from ..events.catalogue import Again, RunStarted, StepCompleted, StepReused
+from ..events.ids import Fingerprint, RunId
+from ..events.projections import Steps
+from ..events.projections.cache import Reusable
+from ..events.projections.runs import COMPLETED, RUNNING
+from ..events.rows import key
+from ..history import ArtifactVersionView, History, Reader, RunView
+from ..materializers import load
+
+RunReference = RunView | RunId | str
+"""A run: a view of it, its id, its name, or the beginning of its id."""
+
+
+class Done(NamedTuple):
+    """A step run that gave something, by executing or by reuse."""
+
+    fingerprint: Fingerprint
+    result: Reusable
+    """The step run that executed, and what it gave."""
+
+
+class Unfinished(NamedTuple):
+    """What is known of a run that did not complete."""
+
+    again: Again
+    arguments: dict[str, Any]
+    """What its pipeline was called with."""
+    done: Mapping[str, Done]
+
+
+def run_of(reader: Reader, reference: RunReference) -> RunView:
+    """The run that is meant, in this store. Raises as `History.run` says."""
+    history = History(reader.store, allow_pickle=reader.allow_pickle)
+    return history.run(reference.id if isinstance(reference, RunView) else reference)
+
+
+def recorded_arguments(reader: Reader, started: RunStarted) -> dict[str, Any]:
+    """What a pipeline was called with, loaded again; artifacts as the versions that they were then.
+
+    Raises:
+        LoadRefused: Loading a value would execute code, and the store was opened not to allow that.
+        BlobMissing, Corrupt: Its bytes are gone, or damaged.
+    """
+    return {
+        taken.name: load(reader.manifest(taken.content), reader.store.blobs, allow_pickle=reader.allow_pickle)
+        if taken.artifact is None
+        else ArtifactVersionView(reader, taken.artifact, taken.content)
+        for taken in started.parameters
+    }
+
+
+def done_in(reader: Reader, run: RunId) -> Mapping[str, Done]:
+    """What each step of a run gave that gave something, by its name."""
+    rows = reader.rows(Steps.name)
+    found: dict[str, Done] = {}
+    for row in rows.newest(key("s", run)):
+        event = reader.event(row.seq).event
+        if isinstance(event, StepCompleted):
+            found[event.step] = Done(event.fingerprint, Reusable.of(event))
+        elif isinstance(event, StepReused):
+            ended_us = event.started_us + event.duration_us
+            found[event.step] = Done(event.fingerprint, Reusable(event.reuses, event.outputs, ended_us))
+    return found
+
+
+def unfinished(reader: Reader, reference: RunReference, pipeline: str) -> Unfinished:
+    """A run of this pipeline that is to be resumed. Raises as `Pipeline.resume` says."""
+    run = run_of(reader, reference)
+    if run.pipeline.name != pipeline:
+        raise InvalidPipeline(
+            f"{run.name} is a run of {run.pipeline.name!r}, not of {pipeline!r}",
+            hint="Resume it with its own pipeline.",
+        )
+    if run.status == COMPLETED:
+        raise NothingToResume(
+            f"{run.name} completed: there is nothing left to do",
+            hint=f"To run it once more: `lineal rerun {run.name}`.",
+        )
+    if run.status == RUNNING:
+        raise Conflict(
+            f"{run.name} still goes on", hint=f"Wait for its end, or stop its process, {run.beginning.process}."
+        )
+    arguments = recorded_arguments(reader, run.beginning)
+    return Unfinished(Again("resume", run.id), arguments, done_in(reader, run.id))
+
+
+def called_with(
+    signature: inspect.Signature, recorded: Mapping[str, Any], overrides: Mapping[str, Any], pipeline: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and named arguments of a call, from recorded ones by parameter and what is to be different.
+
+    Raises:
+        InvalidPipeline: There is no such parameter.
+    """
+    parameters = signature.parameters
+    arguments = dict(recorded)
+    rest = next((name for name, one in parameters.items() if one.kind is one.VAR_KEYWORD), None)
+    for name, value in overrides.items():
+        if name in parameters or rest is None:
+            arguments[name] = value
+        else:
+            arguments[rest] = {**arguments.get(rest, {}), name: value}
+    unknown = [name for name in arguments if name not in parameters]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], parameters, n=1)
+        raise InvalidPipeline(
+            f"pipeline {pipeline!r} has no parameter {unknown[0]!r}",
+            hint=f"Did you mean {close[0]!r}?" if close else f"Its signature is {signature}.",
+        )
+    bound = signature.bind_partial()
+    bound.arguments.update({name: arguments[name] for name in parameters if name in arguments})
+    return bound.args, bound.kwargs
