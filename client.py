@@ -31,7 +31,6 @@ from .history import (
     ArtifactVersionView,
     ArtifactView,
     History,
-    Retention,
     RunView,
     StepRunView,
     View,
@@ -46,6 +45,7 @@ from .store import Store, open_store
 if TYPE_CHECKING:
     from .collection import Collection
     from .directory import OldLog
+    from .history import Retention
     from .migration import Foreseen
     from .repair import Repair
     from .verification import Verification

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -157,6 +156,8 @@ def _clear_unfinished_log(log: Path) -> None:
             where=log.parent,
             hint="Put FORMAT back: it is the text that another store has, with this store's id.",
         )
+    import shutil  # Imported on use: it brings every kind of compression.
+
     shutil.rmtree(log)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .batch import Batch
 from .blob import Blob, BlobReader, BlobWriter, read_manifest, walk
 from .content import Content
 from .digest import Buffer, Digest, digest_of
@@ -21,6 +20,7 @@ from .store import CATALOG, DATABASES, VOLUMES, BlobStore
 from .tree import FileEntry, LinkEntry, Tree
 
 if TYPE_CHECKING:
+    from .batch import Batch
     from .standalone import ContentStore
 
 __all__ = [
@@ -68,7 +68,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import on use what brings the whole of upkeep with it, so that looking at a store need not."""
+    """Import on use what brings the whole of writing or of upkeep with it, so that looking at a store need not."""
+    if name == "Batch":
+        from .batch import Batch
+
+        return Batch
     if name == "ContentStore":
         from .standalone import ContentStore
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import struct
 import threading
 import weakref
@@ -286,6 +285,8 @@ class Environment:
         return StoreBroken(f"the log could not be used: {error}", where=self._directory, hint=_REOPEN_HINT)
 
     def _is_low_on_space(self) -> bool:
+        import shutil  # Imported on use: it brings every kind of compression.
+
         return shutil.disk_usage(self._directory).free < _LOW_SPACE_BYTES
 
     def close(self) -> None:

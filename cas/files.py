@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -372,6 +371,8 @@ class BlobFiles:
         removed = 0
         for path in self._leftovers():
             if path.is_dir():
+                import shutil  # Imported on use: it brings every kind of compression.
+
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -108,6 +107,8 @@ class _Restoring:
             self._stage.advance(self._size_bytes - self._done_bytes)
         except BaseException:
             # What can't be removed must not hide why.
+            import shutil  # Imported on use: it brings every kind of compression.
+
             shutil.rmtree(self._beside, ignore_errors=True, dir_fd=self._parent)
             raise
 

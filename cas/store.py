@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
-from .batch import Batch
 from .blob import Blob, BlobReader, read_manifest, walk
 from .digest import DIGEST_BYTES, Digest
 from .environment import Changes, Environment
@@ -38,6 +37,8 @@ from .reader import PlacedBlobs
 
 if TYPE_CHECKING:
     import lmdb
+
+    from .batch import Batch
 
 CATALOG = "blobs"
 """The catalog's database inside the environment: a row a blob, under its digest."""
@@ -97,6 +98,8 @@ class BlobStore:
 
     def batch(self) -> Batch:
         """Start to put blobs."""
+        from .batch import Batch  # Imported on use: who only looks at a store puts none.
+
         return Batch(self._files, self.find)
 
     def read(self, digest: Digest) -> bytes:

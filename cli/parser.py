@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
@@ -43,6 +45,8 @@ VERBS = {
     "rebuild": ("replay the log into new indexes", ".rebuild"),
 }
 """Each verb's help and module. The module has ``EXAMPLE``, ``add_arguments`` and ``execute``."""
+_COLUMNS = 80
+"""How wide help is where nothing tells."""
 
 
 class Command(NamedTuple):
@@ -56,6 +60,24 @@ class Command(NamedTuple):
         """Do it, writing to stdout; give the exit code."""
         code: int = self.verb.execute(self.options, output_for(is_json=self.options.json))
         return code
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As its base, which imports `shutil` for the width even where nothing is shown: it brings every compression."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """As `shutil.get_terminal_size`."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else _COLUMNS
+    except (OSError, ValueError):
+        return _COLUMNS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,18 +111,19 @@ def _parser(chosen: str | None, verb: Any) -> argparse.ArgumentParser:
         prog="lineal",
         description="Look into a lineage store: what ran, what it made, and from what.",
         epilog=f"exit codes:\n{codes}\n\nExample: lineal runs --limit 5",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for name, (summary, _) in VERBS.items():
+    for name in VERBS if chosen is None else (chosen,):
+        summary, _ = VERBS[name]
         description = f"{summary[0].upper()}{summary[1:]}."
         subparser = verbs.add_parser(
             name,
             help=summary,
             description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
             allow_abbrev=False,
         )
         if name == chosen:

@@ -1,11 +1,14 @@
 """The read side: views of what happened, lineage, and any past moment. Reading can't run anything."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ..events.liveness import Pin
 from .eviction import Eviction, Release
 from .finding import KINDS as FOUND_KINDS
 from .finding import ORDER as FOUND_ORDER
 from .history import History, When
-from .holding import Hold, Holding, HoldingEvent
 from .labels import SUBJECT_KINDS
 from .lineage import Lineage, Node, Production
 from .logs import LogLine, level_name
@@ -13,7 +16,6 @@ from .metrics import MetricView, Point, Series
 from .reader import Reader, newest_content
 from .references import check_alias, check_name
 from .replay import Printed, Scene
-from .retention import Plan, Retention, Verdict
 from .reuse import execution_at
 from .views import (
     ArtifactVersionView,
@@ -25,6 +27,10 @@ from .views import (
     StepRunView,
     View,
 )
+
+if TYPE_CHECKING:
+    from .holding import Hold, Holding, HoldingEvent
+    from .retention import Plan, Retention, Verdict
 
 __all__ = [
     "FOUND_KINDS",
@@ -65,3 +71,16 @@ __all__ = [
     "level_name",
     "newest_content",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on use what few ask for, so that the command line starts sooner."""
+    if name in {"Hold", "Holding", "HoldingEvent"}:
+        from . import holding
+
+        return getattr(holding, name)
+    if name in {"Plan", "Retention", "Verdict"}:
+        from . import retention
+
+        return getattr(retention, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

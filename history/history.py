@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cas.digest import DIGEST_BYTES, Digest
 from ..errors import ArtifactNotFound, InvalidReference, NotFound, PipelineNotFound, RunNotFound
@@ -24,7 +24,6 @@ from ..tables import Tables
 from .eviction import evictions
 from .finding import Found, find
 from .following import followed
-from .holding import Holding, find_blob, versions_of, why_kept
 from .labels import SUBJECT_KINDS, aliased, aliases_of, annotated, has_labels, tagged, tags_of
 from .places import Place, at_position, at_time, before_later
 from .projected import projected
@@ -34,6 +33,9 @@ from .references import is_hex, near, parse_artifact
 from .reuse import reusable
 from .selection import EventType, Selection, selected, selection
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView, View, view_of
+
+if TYPE_CHECKING:
+    from .holding import Holding
 
 When = int | datetime | RunView | RunId | str
 """A position in the log, a time with a zone, or a run, its name, its id or the beginning of its id."""
@@ -345,6 +347,8 @@ class History:
 
     def versions_of(self, content: Digest) -> list[str]:
         """The artifact versions that have a content, as ``name@3``, the first to have it first."""
+        from .holding import versions_of  # Imported on use, as below: few ask.
+
         return list(versions_of(self._reader, content))
 
     def why_kept(self, which: str) -> Holding:
@@ -357,6 +361,8 @@ class History:
             NotFound: Nothing is called so; or it was collected.
             InvalidReference: Several blobs' digests begin so.
         """
+        from .holding import find_blob, why_kept
+
         try:
             digest = self.artifact(which).content
         except (NotFound, InvalidReference):

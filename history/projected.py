@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 import threading
 import weakref
 from pathlib import Path
@@ -135,6 +133,8 @@ class _Shelf:
 
     def remove_older(self, projection: Projection) -> None:
         """Remove what older versions left. A process that has one open reads on in it."""
+        import shutil  # Imported on use: it brings every kind of compression.
+
         for directory in list((self._home / projection.name).iterdir()):
             if directory.name.isdigit() and int(directory.name) < projection.version:
                 shutil.rmtree(directory, ignore_errors=True)
@@ -156,6 +156,8 @@ def _shelf_of(store: Store) -> _Shelf:
         if shelf is None:
             home = store.path / DIRECTORY
             if store.read_only:
+                import tempfile  # Imported on use, as most stores can be written to.
+
                 scratch = store.until_closed.enter_context(tempfile.TemporaryDirectory(prefix="lineal-"))
                 home = Path(scratch)
             shelf = _shelves[store] = _Shelf(home)
