@@ -230,5 +230,15 @@ class RecomputeFailed(LinealError, RuntimeError):
     """An evicted artifact version can't be made again as it was."""
 
 
+class StepTimeout(LinealError, TimeoutError):
+    """An execution of a step took longer than it may, and was stopped."""
+
+    __str__ = LinealError.__str__
+
+
+class WorkerDied(LinealError, RuntimeError):
+    """The process that executed a step ended: by a signal, as for want of memory, or by its own doing."""
+
+
 class StepFailed(LinealError, RuntimeError):
     """A step raised; ``__cause__`` is what it raised, where that could be carried over."""

@@ -96,6 +96,8 @@ class Log:
         """Keep nothing more: a thread may go on that its step has left behind."""
         with self._lock:
             self._is_closed = True
+            for key in list(self._begun):
+                self._end_line(key)
 
     def encoded(self) -> bytes | None:
         """The frames in msgpack; None if there is none."""

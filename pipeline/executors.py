@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from ..errors import InvalidPipeline
+from .pool import Processes, usable_cores
+from .warm import warm_pools
 
-ExecutorChoice = Literal["inline", "processes"] | Executor
+ExecutorName = Literal["inline", "threads", "processes"]
+ExecutorChoice = ExecutorName | tuple[ExecutorName, int] | Processes | Executor
+"""By name, also with the number of workers, which is that of the cores otherwise; or any executor."""
 
 
 class InlineExecutor(Executor):
@@ -32,39 +34,40 @@ def shares_memory(executor: Executor) -> bool:
     return isinstance(executor, InlineExecutor | ThreadPoolExecutor)
 
 
-class LazyProcesses(Executor):
-    """A pool of spawned processes, started when the first task is submitted: a run that is all hits starts none."""
-
-    def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Submit to the pool."""
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
-        return self._pool.submit(fn, *args, **kwargs)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(wait, cancel_futures=cancel_futures)
-
-
 @contextmanager
 def opened(choice: ExecutorChoice) -> Iterator[Executor]:
-    """The executor chosen; one that is ours is shut down afterwards, one that was passed in stays the caller's."""
+    """The executor chosen; what is ours is let go of afterwards, one that was passed in stays the caller's.
+
+    Raises:
+        InvalidPipeline: There is no such executor.
+    """
     if isinstance(choice, Executor):
         yield choice
-    elif choice == "inline":
+        return
+    kind, workers = _described(choice)
+    if kind == "inline":
         yield InlineExecutor()
-    elif choice == "processes":
-        pool = LazyProcesses()
+    elif kind == "threads":
+        threads = ThreadPoolExecutor(workers or usable_cores(), thread_name_prefix="lineal-step")
         try:
-            yield pool
+            yield threads
         finally:
-            pool.shutdown(cancel_futures=True)
+            threads.shutdown(cancel_futures=True)
     else:
+        processes = choice if isinstance(choice, Processes) else Processes(workers)
+        with warm_pools.leased(processes) as pool:
+            yield pool
+
+
+def _described(choice: object) -> tuple[ExecutorName, int | None]:
+    if isinstance(choice, Processes):
+        return "processes", choice.workers
+    kind, workers = choice if isinstance(choice, tuple) and len(choice) == 2 else (choice, None)
+    if kind not in ("inline", "threads", "processes"):
         raise InvalidPipeline(
             f"there is no executor {choice!r}",
-            hint="Say 'inline' or 'processes', or pass a concurrent.futures.Executor.",
+            hint="Say 'inline', 'threads' or 'processes', or ('processes', 4), or pass a concurrent.futures.Executor.",
         )
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise InvalidPipeline(f"{workers!r} is no number of workers", hint="Say one or more.")
+    return kind, workers

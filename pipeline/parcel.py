@@ -5,22 +5,78 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, Self
 
-from ..cas import Batch, BlobFiles, Digest, PlacedBlobs, Row
+from ..cas import Batch, BlobFiles, Digest, PlacedBlobs, Row, digest_of
+from ..cas.durable import write_all
+from ..cas.files import Scratch
 from ..errors import Conflict
 from .fingerprint import CodeManifest, code_manifest
+from .graph import TracedStep
+from .outputs import Outputs
+from .pool import Processes
 from .reports import GatheredReports
+from .spill import of_this_process
 from .task import Task, execute
+from .templates import Leaf
+from .warm import warm_pools
 
 _SOURCES = ("def:", "class:", "module:")
 """Symbols whose digest is that of source text; the values of globals may differ between processes, as ever."""
+
+_SENT_MAX_BYTES = 64 * 1024
+"""A function that takes more, packed, does not travel with each task."""
+_APART = Processes(workers=1024)
+"""A worker for each step with a time limit that runs at the same time."""
+_NO_OUTPUTS = Outputs(())
+_UNPACKED_MAX = 256
+_unpacked: dict[Digest, tuple[Callable[..., Any], Outputs]] = {}
+"""What this process has unpacked and checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeParcel:
+    """A step's function on its way to other processes, packed once; each unpacks and checks it once."""
+
+    key: Digest
+    """Digest of ``data``."""
+    data: bytes | None
+    """The function, its outputs, and the code manifest of its fingerprint; None where that is in a file."""
+    path: str | None
+
+    @classmethod
+    def of(cls, step: TracedStep, code: CodeManifest, scratch: Callable[[], Scratch]) -> Self:
+        """Pack a step's function; one that is large, as with data that it refers to, goes to a scratch file."""
+        data = _packed((step.function, step.outputs, code.encoded))
+        if len(data) <= _SENT_MAX_BYTES:
+            return cls(digest_of(data), data, None)
+        file = scratch()
+        write_all(file.fd, data)
+        return cls(digest_of(data), None, str(file.path))
+
+    def unpacked(self, step: str) -> tuple[Callable[..., Any], Outputs]:
+        """The function and its outputs, the same objects for each task of this process.
+
+        Raises:
+            Conflict: The source that this process has is not what was digested: a worker imports modules from disk,
+                where they may have changed since, and a result of other code must not enter the cache.
+        """
+        found = _unpacked.get(self.key)
+        if found is None:
+            data = Path(self.path).read_bytes() if self.data is None and self.path is not None else self.data
+            assert data is not None
+            function, outputs, encoded = pickle.loads(data)
+            _check_code(function, encoded, step)
+            if len(_unpacked) >= _UNPACKED_MAX:
+                _unpacked.clear()
+            found = _unpacked[self.key] = function, outputs
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +85,8 @@ class Parcel:
 
     root: Path
     task: Task
-    code: bytes
-    """The code manifest that the fingerprint was made with, encoded."""
+    """Its function and outputs are in the code parcel."""
+    code: CodeParcel
     rows: Mapping[Digest, Row]
     """Where the inputs' blobs are, and those that outputs may succeed."""
     succeeded: Mapping[str, Digest | None]
@@ -38,44 +94,74 @@ class Parcel:
     run_name: str
 
     def packed(self) -> bytes:
-        """The parcel in bytes: functions that can't be imported elsewhere, as those of the main program, go along."""
-        import cloudpickle
-
-        class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-            """Sends the function of a declared step by the step's name, as a plain function would be."""
-
-            def reducer_override(self, value: Any) -> Any:
-                if type(value) is FunctionType and _is_declared(value):
-                    return _declared, (value.__module__, value.__qualname__)
-                return super().reducer_override(value)
-
-        buffer = io.BytesIO()
-        Pickler(buffer).dump(self)
-        return buffer.getvalue()
+        """The parcel in bytes."""
+        bare = replace(self, task=replace(self.task, function=_travels, outputs=_NO_OUTPUTS))
+        # Keys of dicts may be anything; all else is ours, which plain pickling takes in a fraction of the time.
+        has_only_ours = all(type(template) is Leaf for template in self.task.arguments.values())
+        return pickle.dumps(bare, pickle.HIGHEST_PROTOCOL) if has_only_ours else _packed(bare)
 
 
-def execute_parcel(data: bytes) -> bytes:
+def execute_parcel(data: bytes, timeout_s: float | None = None) -> bytes:
     """Execute a packed `Parcel` in this process; give the packed `Result`.
 
-    The step's code is digested here too: a worker imports modules from disk, where they may have changed since
-    the driver loaded them, and a result of other code must not enter the cache.
+    Where it has a time limit, it is executed in a worker of this process instead, which can be stopped.
     """
+    if timeout_s is not None:
+        return _executed_apart(data, timeout_s)
     parcel: Parcel = pickle.loads(data)
-    _check_code(parcel)
+    function, outputs = parcel.code.unpacked(parcel.task.step)
+    task = replace(parcel.task, function=function, outputs=outputs)
     files = BlobFiles(parcel.root)
     placed = PlacedBlobs(files, parcel.rows.get)
+    spill = of_this_process()
+    if spill is not None:
+        spill.clear()
+    hear = None if spill is None else spill.add
     reports = GatheredReports(parcel.run_name, files)
-    return execute(parcel.task, Batch(files, placed.find), placed, parcel.succeeded.get, reports).packed()
+    return execute(task, Batch(files, placed.find), placed, parcel.succeeded.get, reports, hear).packed()
 
 
-def _check_code(parcel: Parcel) -> None:
-    diff = CodeManifest.decode(parcel.code).diff(code_manifest(parcel.task.function))
+def _executed_apart(data: bytes, timeout_s: float) -> bytes:
+    with warm_pools.leased(_APART) as pool:
+        future = pool.submit_for(timeout_s, execute_parcel, data)
+        try:
+            result: bytes = future.result()
+        except BaseException:
+            pool.stop(future)
+            raise
+    return result
+
+
+def _travels(*args: Any, **kwargs: Any) -> Any:
+    """Stands for a function that travels beside its task."""
+    raise AssertionError("the function is in the code parcel")
+
+
+def _packed(value: Any) -> bytes:
+    """A value in bytes: functions that can't be imported elsewhere, as those of the main program, go along."""
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        """Sends the function of a declared step by the step's name, as a plain function would be."""
+
+        def reducer_override(self, value: Any) -> Any:
+            if type(value) is FunctionType and _is_declared(value):
+                return _declared, (value.__module__, value.__qualname__)
+            return super().reducer_override(value)
+
+    buffer = io.BytesIO()
+    Pickler(buffer).dump(value)
+    return buffer.getvalue()
+
+
+def _check_code(function: Callable[..., Any], encoded: bytes, step: str) -> None:
+    diff = CodeManifest.decode(encoded).diff(code_manifest(function))
     changed = [symbol for symbol in diff.changed if symbol.startswith(_SOURCES) and not _travelled(symbol)]
     if changed:
         raise Conflict(
-            f"the source of step {parcel.task.step!r} changed while the pipeline ran: {changed[0]}",
+            f"the source of step {step!r} changed while the pipeline ran: {changed[0]}",
             hint="Start the program again.",
-            step=parcel.task.step,
+            step=step,
         )
 
 

@@ -45,6 +45,8 @@ class Ready:
     begun_us: int = 0
     begun_ns: int = 0
     """When it was first looked for in the cache, on the clock of `time.perf_counter_ns`."""
+    tried_us: int = 0
+    """When its latest attempt was submitted."""
 
     @property
     def contents(self) -> tuple[Digest, ...]:

@@ -5,31 +5,27 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextvars import copy_context
-from functools import cached_property, partial
 from typing import Any
 
-from ..errors import LinealError, StepFailed
+from ..cas import Blob, Digest
+from ..errors import LinealError, StepFailed, StepTimeout, WorkerDied
 from ..events import catalogue as facts
 from ..events.catalogue import Difference, Event, Output
 from ..events.ids import RunId, StepRunId
 from ..events.projections.cache import SLOW_US, Reusable
-from ..history import newest_content
 from ..store import Store
 from .agenda import Agenda
 from .claims import Claims
-from .executors import shares_memory
 from .graph import Node
 from .leases import renewals
 from .output_labels import declared_labels
-from .parcel import Parcel, execute_parcel
 from .plan import Plan
 from .preparing import Ready
 from .recording import Recorder
-from .reports import StoreReports, run_name, take_points, told
-from .seeds import Entropy
+from .reports import take_points, told
 from .session import Session
-from .task import Result, Task, execute, failure_of, text_of
+from .submitting import Submitter
+from .task import Result, failure_of, text_of
 
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.002, 0.1
 """How long a run that waits for another's result lets pass until it looks again, at first and at most."""
@@ -43,14 +39,13 @@ class Runner:
     ) -> None:
         """Prepare a run; in a session with others, or for itself."""
         self.run_id = RunId.new()
-        self._allow_pickle = allow_pickle
         self._store = store
         self._plan = plan
-        self._executor = executor
         session = session or Session(store, plan.policy, plan.seed)
         self._preparer = session.preparer
         self._cache = session.cache
         self._record = Recorder(store, self.run_id)
+        self._submitter = Submitter(store, plan, self.run_id, executor, allow_pickle=allow_pickle)
         self._claims = Claims(store, self.run_id)
         self._agenda = Agenda(plan.graph.nodes)
         self._given: dict[tuple[str, str], Output] = {}
@@ -173,7 +168,8 @@ class Runner:
         captured, blobs = self._preparer.captured(ready)
         self._record.step(node, [started, *captured], blobs)
         self._executing[node.name] = ready
-        future = self._submit(ready)
+        ready.tried_us = time.time_ns() // 1000
+        future = self._submitter.submit(ready, 1)
         if future.done():
             self._finish(ready, future)
         else:
@@ -226,34 +222,9 @@ class Runner:
             self._given[node.name, output.name] = output
         self._agenda.done(node.name)
 
-    def _submit(self, ready: Ready) -> Future[Any]:
-        node = ready.node
-        task = Task(
-            self._plan.pipeline,
-            node.name,
-            node.step.function,
-            node.arguments,
-            ready.contents,
-            node.step.outputs,
-            self._allow_pickle,
-            self.run_id,
-            Entropy(ready.fingerprint, ready.seed),
-            unchecked=node.unchecked,
-        )
-        blobs = self._store.blobs
-        if shares_memory(self._executor):
-            newest = partial(newest_content, self._store)
-            reports = StoreReports(self._store, StepRunId(self.run_id, node.name))
-            return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest, reports)
-        artifacts = [self._artifact(node, output) for output in node.step.outputs.names]
-        succeeded = {name: newest_content(self._store, name) for name in artifacts}
-        rows = blobs.rows_under([*task.contents, *filter(None, succeeded.values())])
-        parcel = Parcel(blobs.files.root, task, ready.code.encoded, rows, succeeded, self._name)
-        return self._executor.submit(execute_parcel, parcel.packed())
-
     def _finish(self, ready: Ready, future: Future[Any]) -> None:
         """Record what a step came to. Raises what the step raised."""
-        result = self._result(future)
+        result = self._result(ready, future)
         del self._executing[ready.node.name]
         if result.failure is not None:
             self._fail(ready, result, result.failure)
@@ -285,10 +256,6 @@ class Runner:
         take_points(self._store, step_run, result.points)
         return told(step_run, result.metadata, result.outputs)
 
-    @cached_property
-    def _name(self) -> str:
-        return run_name(self._store, self.run_id)
-
     def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:
         """What is true with the completion of a step, in the same commit."""
         events = [*self._ended_claim(ready), *declared_labels(self._store, ready.node.step.outputs, outputs)]
@@ -298,14 +265,26 @@ class Runner:
             events.append(facts.DivergenceSeen(self.run_id, name, ready.fingerprint, first, differences))
         return events
 
-    def _result(self, future: Future[Any]) -> Result:
+    def _result(self, ready: Ready, future: Future[Any]) -> Result:
         """What an executor gave; where it failed itself, as a pool does whose process died, a result that says so."""
         try:
             answer = future.result()
         except Exception as error:  # noqa: BLE001 — an executor may be anybody's
-            is_ours = isinstance(error, LinealError)
-            return Result((), (), None, time.time_ns() // 1000, 0, None, failure_of(error), error, is_ours)
+            return self._failed_outside(ready, error)
         return answer if isinstance(answer, Result) else Result.unpacked(answer)
+
+    def _failed_outside(self, ready: Ready, error: Exception) -> Result:
+        is_cut_off = isinstance(error, StepTimeout | WorkerDied)
+        printed = error.details.pop("log", None) if isinstance(error, StepTimeout | WorkerDied) else None
+        log: Digest | None = None
+        blobs: tuple[Blob, ...] = ()
+        if printed is not None:
+            with self._store.blobs.batch() as batch:
+                log, blobs = batch.put(printed), batch.publish()
+        now_us = time.time_ns() // 1000
+        is_ours = isinstance(error, LinealError) and not is_cut_off
+        began_us = ready.tried_us
+        return Result((), blobs, log, began_us, now_us - began_us, None, failure_of(error), error, is_ours)
 
     def _fail(self, ready: Ready, result: Result, failure: facts.Failure) -> None:
         node = ready.node

@@ -7,10 +7,11 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import InvalidPipeline
 from ..history import check_name
+from .attempts import ONCE, AttemptOptions, Attempts
 from .checks import Check, checks_of
 from .outputs import Outputs, declared_outputs
 from .policy import UNSAID, CacheChoice, Expiry, Policy
@@ -39,6 +40,8 @@ class StepOptions:
     once: bool | None = None
     """Whether of processes that need the same result at once one computes it and the others wait for it, which costs a
     commit before each execution; None: if an execution of its function has taken 0.2 s or more before."""
+    attempts: Attempts = ONCE
+    """How often and how long it is tried."""
     seed: int | None = None
     """What the global random generators are seeded from before each execution; it counts in the fingerprint. None
     leaves it to the pipeline."""
@@ -99,10 +102,12 @@ class Step(Generic[P, R]):
         version: str | None = None,
         once: bool | None = None,
         seed: int | None = None,
+        **attempts: Unpack[AttemptOptions],
     ) -> Step[P, R]:
         """The same step with some options changed."""
         policy = Policy.of(cache, expires_after).under(self.options.policy)
         changes: dict[str, Any] = {"name": name, "policy": policy, "version": version, "once": once, "seed": seed}
+        changes["attempts"] = self.options.attempts.but(attempts)
         return Step(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
 
     def after(self, *calls: Any) -> Step[P, R]:
@@ -157,6 +162,7 @@ def step(
     ignore_inputs: Iterable[str] = (),
     once: bool | None = None,
     seed: int | None = None,
+    **attempts: Unpack[AttemptOptions],
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 
 
@@ -172,6 +178,7 @@ def step(
     ignore_inputs: Iterable[str] = (),
     once: bool | None = None,
     seed: int | None = None,
+    **attempts: Unpack[AttemptOptions],
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step; with or without options, as `StepOptions` describes them.
 
@@ -188,13 +195,22 @@ def step(
         once: Whether of processes that need the same one computes it.
         seed: What the global generators of `random`, NumPy and, where it is imported, torch are seeded from, together
             with the fingerprint: a step gives the same on whatever executor and in whatever order.
+        attempts: ``retries``, ``retry_delay_s``, ``retry_backoff``, ``retry_jitter``, ``retry_on``, ``retry_if``,
+            ``timeout_s``: how often and how long it is tried, as `Attempts` describes them.
 
     Its inputs and outputs are stored, and it is not executed again while its code, all code it reaches,
     and its inputs are the same. In a pipeline, lists, dicts and other plain values are taken as they are when the
     step is called; arrays, tables and other objects must not be changed before the run has ended.
     """
     options = StepOptions(
-        name, Policy.of(cache, expires_after), version, tuple(depends_on), frozenset(ignore_inputs), once, seed
+        name,
+        Policy.of(cache, expires_after),
+        version,
+        tuple(depends_on),
+        frozenset(ignore_inputs),
+        once,
+        ONCE.but(attempts),
+        seed,
     )
     if function is not None:
         return Step(function, options)

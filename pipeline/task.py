@@ -19,8 +19,9 @@ from ..errors import LinealError, UnsavableValue
 from ..events.catalogue import Failure, Output, Resources
 from ..events.ids import RunId
 from ..materializers import Previous, load, save
+from .attempts import name_of
 from .awaiting import awaited
-from .capture import Log, captured
+from .capture import Frame, Log, captured
 from .checks import check, checks_of
 from .context import Point, Reports, StepContext, running
 from .outputs import Outputs, OutputSpec
@@ -76,14 +77,19 @@ class Result:
     """What the step told of itself and its outputs."""
     points: Sequence[Point] = ()
     """Metrics that it logged and that are in no store yet."""
+    kinds: tuple[str, ...] = ()
+    """Names of the kinds of what the step raised, where that can't be carried over."""
 
     def packed(self) -> bytes:
         """The result in bytes, less an exception that does not survive it."""
+        if self.exception is None:
+            return pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
         try:
             data = pickle.dumps(self)
             pickle.loads(data)
         except Exception:  # noqa: BLE001 — the user's need not pickle; its traceback is in the failure
-            return pickle.dumps(replace(self, exception=None))
+            kinds = tuple(name_of(kind) for kind in type(self.exception).__mro__)
+            return pickle.dumps(replace(self, exception=None, kinds=kinds))
         return data
 
     @staticmethod
@@ -97,13 +103,23 @@ Newest = Callable[[str], Digest | None]
 """Gives the content of an artifact's newest version, which a new one succeeds."""
 
 
-def execute(task: Task, batch: Batch, reader: BlobReader, newest: Newest, reports: Reports) -> Result:
-    """Execute a step. What it raises is in the result; only an interrupt, or a broken store, raises here."""
+def execute(
+    task: Task,
+    batch: Batch,
+    reader: BlobReader,
+    newest: Newest,
+    reports: Reports,
+    hear: Callable[[Frame], object] | None = None,
+) -> Result:
+    """Execute a step; ``hear`` is told what it prints.
+
+    What it raises is in the result; only an interrupt, or a broken store, raises here.
+    """
     context = _context(task, reports)
     started_us = time.time_ns() // 1000
     start_ns = time.perf_counter_ns()
     before = getrusage(RUSAGE_THREAD)
-    log = Log()
+    log = Log(hear)
     with batch:
         failure: Failure | None = None
         exception: BaseException | None = None

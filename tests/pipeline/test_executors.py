@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lineal.errors import InvalidPipeline
-from lineal.pipeline.executors import InlineExecutor, LazyProcesses, opened, shares_memory
+from lineal.pipeline.executors import InlineExecutor, opened, shares_memory
 
 
 def test_inline_calls_at_once_and_the_future_carries_what_was_raised() -> None:
@@ -28,14 +28,6 @@ def test_an_interrupt_passes_through_inline() -> None:
         InlineExecutor().submit(interrupted)
 
 
-def test_no_process_is_started_before_the_first_task() -> None:
-    pool = LazyProcesses()
-    assert pool._pool is None
-    pool.shutdown()
-    with opened("processes") as chosen:
-        assert chosen.submit(len, "abc").result(timeout=60) == 3
-
-
 @pytest.mark.parametrize(("choice", "expected"), [("inline", True), ("processes", False)])
 def test_only_executors_of_this_process_share_memory(choice: Any, expected: bool) -> None:
     with opened(choice) as executor:
@@ -45,5 +37,5 @@ def test_only_executors_of_this_process_share_memory(choice: Any, expected: bool
 
 
 def test_an_unknown_executor_is_refused_with_what_there_is() -> None:
-    with pytest.raises(InvalidPipeline, match="Say 'inline' or 'processes'"), opened("cluster"):  # type: ignore[arg-type]
+    with pytest.raises(InvalidPipeline, match="Say 'inline', 'threads'"), opened("cluster"):  # type: ignore[arg-type]
         raise AssertionError("unreachable")

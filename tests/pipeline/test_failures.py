@@ -198,7 +198,7 @@ def test_a_worker_that_dies_is_a_failure_of_its_step(tmp_path: Path) -> None:
                 print(run.status, run.steps["die"].status, run.steps["die"].failure.type.rpartition(".")[2])
         """,
     )
-    assert done.stdout.splitlines() == ["StepFailed", "failed failed BrokenProcessPool"], done.stderr
+    assert done.stdout.splitlines() == ["StepFailed", "failed failed WorkerDied"], done.stderr
 
 
 def test_steps_of_imported_modules_execute_in_other_processes(tmp_path: Path) -> None:

@@ -1,0 +1,364 @@
+"""A pool of worker processes, in which a call can be stopped and a worker can die without harm to the others.
+
+`concurrent.futures.ProcessPoolExecutor` breaks with all that it holds when one process dies, and can stop none. Here
+each worker has a socket of its own and one call at a time, so it is known which call a death ends; the next call gets a
+new worker.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import selectors
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .nursery import GRACE_S, STARTED
+from .worker import READY, RETURNED, STALE
+from .workforce import Job, NurseryProcess, Worker
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """Worker processes as an executor, kept warm between runs while environment, directory and path stay the same."""
+
+    workers: int | None = None
+    """How many at once; None: one for each core."""
+    start: Literal["forkserver", "spawn"] = "forkserver"
+    """``forkserver``: forked from a clean process, in milliseconds. ``spawn``: each a fresh interpreter."""
+    preload: tuple[str, ...] = ()
+    """Modules that the clean process imports, so that workers need not; only such as stand a fork once imported."""
+    idle_s: float = 60.0
+    """How long they are kept after the last run."""
+
+
+class WorkerPool(Executor):
+    """The pool. Threads may share it; a forked child can't use its parent's."""
+
+    def __init__(self, processes: Processes) -> None:
+        """Describe the pool; the first call starts its processes and a thread that watches over them."""
+        self._processes = processes
+        self._max = processes.workers or usable_cores()
+        self._lock = threading.RLock()
+        self._queue: deque[Job] = deque()
+        self._workers: list[Worker] = []
+        self._unnamed: deque[Worker] = deque()
+        """Workers whose pids the nursery has not told yet, in the order in which they were asked for."""
+        self._settled: list[tuple[Future[Any], bool, Any]] = []
+        """Futures, and what they are to be told once the lock is free: whether it went well, and what it came to."""
+        self._nursery: NurseryProcess | None = None
+        self._selector: selectors.BaseSelector | None = None
+        self._thread: threading.Thread | None = None
+        self._wake_reading = self._wake_writing = -1
+        self._users = 0
+        self._idle_s = processes.idle_s
+        self._ends_at: float | None = None
+        self._is_closing = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Have a worker call this; arguments and result are pickled."""
+        return self.submit_for(None, fn, *args, **kwargs)
+
+    def submit_for(self, timeout_s: float | None, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The same for so many seconds at most from its beginning: then its worker is stopped.
+
+        The future raises `StepTimeout` in that case, and `WorkerDied` where the worker ended otherwise.
+        """
+        job = Job(Future(), pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL), timeout_s)
+        with self._lock:
+            if self._is_closing:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            if self._thread is None:
+                self._start()
+            self._queue.append(job)
+            self._assign()
+            if timeout_s is not None:
+                self._wake()
+        return job.future
+
+    def stop(self, future: Future[Any]) -> None:
+        """Stop a call, begun or not: its worker is told to, then killed; the future raises `CancelledError`."""
+        if future.cancel():
+            return
+        with self._lock:
+            for worker in self._workers:
+                if worker.job is not None and worker.job.future is future:
+                    worker.job.is_stopped = True
+                    self._end(worker)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls, and end the processes when those taken are done."""
+        with self._lock:
+            self._is_closing = True
+            if cancel_futures:
+                for job in self._queue:
+                    job.future.cancel()
+                self._queue.clear()
+            thread = self._thread
+            if thread is not None:
+                self._wake()
+        if wait and thread is not None:
+            thread.join()
+
+    def kill(self) -> None:
+        """End the processes at once, whatever they do."""
+        with self._lock:
+            for worker in self._workers:
+                if worker.job is not None and self._nursery is not None:
+                    worker.job.is_stopped = True
+                    self._nursery.signal(worker, signal.SIGKILL)
+        self.shutdown(cancel_futures=True)
+
+    def lease(self) -> bool:
+        """Keep it for a user until `release`; False if it has ended."""
+        with self._lock:
+            if not self._is_closing:
+                self._users += 1
+                self._ends_at = None
+            return not self._is_closing
+
+    def release(self) -> None:
+        """One user less: after the last, the processes end in a while."""
+        with self._lock:
+            self._users -= 1
+            self._consider_ending()
+
+    def retire(self) -> None:
+        """End the processes as soon as nobody uses them any more."""
+        with self._lock:
+            self._idle_s = 0
+            self._consider_ending()
+
+    def _consider_ending(self) -> None:
+        if not self._users:
+            self._ends_at = time.monotonic() + self._idle_s
+            self._is_closing = self._is_closing or self._thread is None
+            if not self._is_closing:
+                self._wake()
+
+    def abandon(self) -> None:
+        """Let go of what a forked child has inherited, so that the processes end with their parent."""
+        self._is_closing = True
+        for worker in self._workers:
+            worker.close()
+        if self._nursery is not None:
+            self._nursery.abandon()
+            os.close(self._wake_reading)
+            os.close(self._wake_writing)
+
+    def _start(self) -> None:
+        self._nursery = self._new_nursery()
+        self._wake_reading, self._wake_writing = os.pipe()
+        os.set_blocking(self._wake_reading, False)
+        os.set_blocking(self._wake_writing, False)
+        self._thread = threading.Thread(target=self._watch, name="lineal-pool", daemon=True)
+        self._thread.start()
+
+    def _new_nursery(self) -> NurseryProcess:
+        processes = self._processes
+        return NurseryProcess(is_forking=processes.start == "forkserver", preload=processes.preload)
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._wake_writing, b"w")
+
+    def _assign(self) -> None:
+        """Give waiting jobs to workers that are idle, and start workers while there are too few."""
+        assert self._nursery is not None
+        while self._queue:
+            worker = next((one for one in self._workers if one.is_idle), None)
+            if worker is None:
+                if sum(not one.is_retiring for one in self._workers) >= self._max:
+                    return
+                worker = self._nursery.new_worker()
+                self._workers.append(worker)
+                self._unnamed.append(worker)
+                self._wake()
+            job = self._queue.popleft()
+            if job.has_been_stale or job.future.set_running_or_notify_cancel():
+                worker.take(job)
+
+    def _end(self, worker: Worker) -> None:
+        """Tell a worker to stop; it is killed if it has not after a while."""
+        if worker.kill_at is None and self._nursery is not None:
+            worker.kill_at = time.monotonic() + GRACE_S
+            self._nursery.signal(worker, signal.SIGTERM)
+            self._wake()
+
+    def _watch(self) -> None:
+        """Take replies, ends and timeouts, until the pool is closed and nothing is left to do."""
+        try:
+            self._watch_on()
+        except BaseException as error:
+            with self._lock:
+                self._is_closing = True
+                waiting = [*(one.job for one in self._workers if one.job is not None), *self._queue]
+            for job in waiting:
+                job.future.set_exception(error)
+            raise
+
+    def _watch_on(self) -> None:
+        assert self._nursery is not None
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_reading, selectors.EVENT_READ)
+        self._selector.register(self._nursery.control, selectors.EVENT_READ, self._nursery)
+        watched: set[Worker] = set()
+        while True:
+            with self._lock:
+                pause_s = self._keep_time()
+                if self._is_closing and not self._queue and not any(one.job for one in self._workers):
+                    break
+                for worker in self._workers:
+                    if worker not in watched and not worker.is_gone:
+                        self._selector.register(worker.connection, selectors.EVENT_READ, worker)
+                        watched.add(worker)
+            for found, _ in self._selector.select(pause_s):
+                with self._lock:
+                    if isinstance(found.data, Worker):
+                        self._take(found.data)
+                    elif found.data is not None:
+                        self._hear(found.data)
+                    else:
+                        os.read(self._wake_reading, 4096)
+                    watched.intersection_update(self._workers)
+                self._settle()
+        self._close()
+
+    def _close(self) -> None:
+        with self._lock:
+            for worker in self._workers:
+                worker.close()
+            self._workers.clear()
+            assert self._selector is not None
+            self._selector.close()
+            os.close(self._wake_reading)
+            os.close(self._wake_writing)
+        assert self._nursery is not None
+        self._nursery.close()
+
+    def _keep_time(self) -> float | None:
+        """Stop what is due; tell when to look again."""
+        assert self._nursery is not None
+        now = time.monotonic()
+        when: list[float] = []
+        for worker in self._workers:
+            job = worker.job
+            if job is not None and job.due is not None and worker.kill_at is None and now >= job.due:
+                job.is_timed_out = True
+                self._end(worker)
+            if worker.kill_at is not None:
+                if now >= worker.kill_at:
+                    self._nursery.signal(worker, signal.SIGKILL)
+                    worker.kill_at = now + GRACE_S
+                when.append(worker.kill_at)
+            elif job is not None and job.due is not None:
+                when.append(job.due)
+        if self._ends_at is not None:
+            if now >= self._ends_at:
+                self._is_closing = True
+            when.append(self._ends_at)
+        return max(0.0, min(when) - now) if when else None
+
+    def _take(self, worker: Worker) -> None:
+        """Take a worker's reply, and give it the next job; or notice that there will be none."""
+        if worker.is_gone:
+            return
+        try:
+            reply = worker.connection.recv_bytes()
+        except (EOFError, OSError):
+            self._lose_sight(worker)
+            return
+        if reply == READY:
+            worker.is_ready = True
+            worker.begin()
+            return
+        job = worker.job
+        if job is None or job.is_timed_out or job.is_stopped:
+            return  # It is on its way out.
+        try:
+            word, value = pickle.loads(reply)
+        except Exception as error:  # noqa: BLE001 — what does not unpickle is the call's own, and so is what it raises
+            word, value = "", error
+        worker.job = None
+        if word == STALE and not job.has_been_stale:
+            self._renew(job)
+        else:
+            self._settled.append((job.future, word == RETURNED, value))
+        if worker.is_retiring:
+            self._end(worker)
+        self._assign()
+
+    def _lose_sight(self, worker: Worker) -> None:
+        worker.is_gone = True
+        assert self._selector is not None
+        self._selector.unregister(worker.connection)
+
+    def _renew(self, job: Job) -> None:
+        """Let no worker go on with modules that are not what they are on disk any more; the job gets a new one."""
+        job.has_been_stale = True
+        self._queue.appendleft(job)
+        for worker in self._workers:
+            worker.is_retiring = True
+            if worker.job is None:
+                self._end(worker)
+
+    def _hear(self, nursery: NurseryProcess) -> None:
+        try:
+            for word, pid, status in nursery.heard():
+                if word == STARTED:
+                    self._name(self._unnamed.popleft(), pid)
+                else:
+                    self._bury(next(one for one in self._workers if one.pid == pid), status)
+        except EOFError:
+            self._replace(nursery)
+        self._assign()
+
+    def _name(self, worker: Worker, pid: int) -> None:
+        worker.pid = pid
+        if worker.wanted_signal is not None and self._nursery is not None:
+            self._nursery.signal(worker, worker.wanted_signal)
+
+    def _bury(self, worker: Worker, status: int | None) -> None:
+        """Take the last reply of a worker that is dead, and tell its job's future otherwise."""
+        while not worker.is_gone and worker.connection.poll():
+            self._take(worker)
+        if not worker.is_gone:
+            self._lose_sight(worker)
+        self._workers.remove(worker)
+        if worker.job is not None:
+            self._settled.append((worker.job.future, False, worker.death(status)))
+        worker.close()
+
+    def _replace(self, nursery: NurseryProcess) -> None:
+        """Go on with another nursery: the workers of one that died are nobody's, and end."""
+        assert self._selector is not None
+        self._selector.unregister(nursery.control)
+        nursery.close()
+        for worker in list(self._workers):
+            if worker.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.killpg(worker.pid, signal.SIGKILL)
+            self._bury(worker, None)
+        self._unnamed.clear()
+        self._nursery = self._new_nursery()
+        self._selector.register(self._nursery.control, selectors.EVENT_READ, self._nursery)
+
+    def _settle(self) -> None:
+        settled, self._settled = self._settled, []
+        for future, is_well, value in settled:
+            if is_well:
+                future.set_result(value)
+            else:
+                future.set_exception(value)

@@ -1,0 +1,120 @@
+"""Submitting: how a step that is ready gets to the executor of its run."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack
+from contextvars import copy_context
+from functools import cached_property, partial
+from typing import Any
+
+from ..cas import Digest
+from ..cas.files import Scratch
+from ..events.ids import RunId, StepRunId
+from ..events.projections import Artifacts
+from ..events.rows import key
+from ..history import newest_content
+from ..store import Store
+from .executors import shares_memory
+from .graph import TracedStep
+from .parcel import CodeParcel, Parcel, execute_parcel
+from .plan import Plan
+from .pool import WorkerPool
+from .preparing import Ready
+from .reports import StoreReports, run_name
+from .seeds import Entropy
+from .task import Task, execute
+
+
+class Submitter:
+    """Submits the steps of one run. In this process they share its store; elsewhere they are sent what they need."""
+
+    def __init__(self, store: Store, plan: Plan, run: RunId, executor: Executor, *, allow_pickle: bool) -> None:
+        """Submit to this executor."""
+        self._store = store
+        self._plan = plan
+        self._run = run
+        self._executor = executor
+        self._allow_pickle = allow_pickle
+        self._artifacts = store.committed_rows(Artifacts.name)
+        self._parcels: dict[tuple[TracedStep, Digest], CodeParcel] = {}
+        self._scratches = ExitStack()
+
+    def submit(self, ready: Ready, attempt: int) -> Future[Any]:
+        """Have a step executed; the future gives a `Result`, or one packed.
+
+        Where the executor refuses it, the future tells.
+        """
+        try:
+            return self._submit(ready, self._task(ready, attempt))
+        except Exception as error:  # noqa: BLE001 — an executor may be anybody's
+            refused: Future[Any] = Future()
+            refused.set_exception(error)
+            return refused
+
+    def stop(self, future: Future[Any]) -> None:
+        """Stop what was submitted, as far as its executor can."""
+        if isinstance(self._executor, WorkerPool):
+            self._executor.stop(future)
+        else:
+            future.cancel()
+
+    def close(self) -> None:
+        """Remove what was laid out for workers."""
+        self._scratches.close()
+
+    def _task(self, ready: Ready, attempt: int) -> Task:
+        node = ready.node
+        return Task(
+            self._plan.pipeline,
+            node.name,
+            node.step.function,
+            node.arguments,
+            ready.contents,
+            node.step.outputs,
+            self._allow_pickle,
+            self._run,
+            Entropy(ready.fingerprint, ready.seed),
+            attempt,
+            node.unchecked,
+        )
+
+    def _submit(self, ready: Ready, task: Task) -> Future[Any]:
+        timeout_s = ready.node.step.options.attempts.timeout_s
+        blobs = self._store.blobs
+        if timeout_s is None and shares_memory(self._executor):
+            newest = partial(newest_content, self._store)
+            reports = StoreReports(self._store, StepRunId(self._run, task.step))
+            return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest, reports)
+        data = self._parcel(ready, task).packed()
+        if isinstance(self._executor, WorkerPool):
+            return self._executor.submit_for(timeout_s, execute_parcel, data)
+        return self._executor.submit(execute_parcel, data, timeout_s)
+
+    def _parcel(self, ready: Ready, task: Task) -> Parcel:
+        blobs = self._store.blobs
+        artifacts = [output.artifact or f"{task.pipeline}.{task.step}.{output.name}" for output in task.outputs.specs]
+        succeeded = {name: self._committed_content(name) for name in artifacts}
+        rows = blobs.rows_under([*task.contents, *filter(None, succeeded.values())])
+        return Parcel(blobs.files.root, task, self._code(ready), rows, succeeded, self._name)
+
+    def _committed_content(self, artifact: str) -> Digest | None:
+        """Content of an artifact's newest version; of what is on its way nothing, so that nothing is waited for."""
+        found = self._artifacts.latest(key("v", artifact))
+        return None if found is None else Digest(found.row[1])
+
+    def _code(self, ready: Ready) -> CodeParcel:
+        step = ready.node.step
+        known = self._parcels.get((step, ready.code.digest))
+        if known is None:
+            known = self._parcels[step, ready.code.digest] = CodeParcel.of(step, ready.code, self._scratch)
+        return known
+
+    def _scratch(self) -> Scratch:
+        scratch = self._store.blobs.files.scratch()
+        self._scratches.callback(scratch.discard)
+        return scratch
+
+    @cached_property
+    def _name(self) -> str:
+        return run_name(self._store, self._run)

@@ -1,0 +1,169 @@
+"""The pool's ends of its processes: the nursery, and each worker with the call that it works on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ..errors import StepTimeout, WorkerDied
+from .nursery import MESSAGE, SIGNAL, START, command_of
+from .spill import new_spill, spilled
+
+_OURS = ("lineal.pipeline.worker", "lineal.pipeline.parcel")
+_READY_MADE = ("numpy", "pyarrow", "pandas")
+"""Libraries that workers start with where this process has them: importing starts no thread that a fork could miss."""
+_OUT_OF_MEMORY = "The system kills what takes too much memory: see its log (dmesg)."
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A call on its way."""
+
+    future: Future[Any]
+    data: bytes
+    timeout_s: float | None
+    due: float | None = None
+    """When it times out, on the clock of `time.monotonic`."""
+    has_been_stale: bool = False
+    is_timed_out: bool = False
+    is_stopped: bool = False
+
+
+class Worker:
+    """One worker."""
+
+    def __init__(self, ours: socket.socket) -> None:
+        """Talk to it through this socket."""
+        self.connection = Connection(ours.detach())
+        self.log_fd = new_spill()
+        self.pid: int | None = None
+        """None until the nursery has told."""
+        self.job: Job | None = None
+        self.wanted_signal: int | None = None
+        """What it is to be sent once its pid is known."""
+        self.kill_at: float | None = None
+        """When it is killed, if it was told to stop, on the clock of `time.monotonic`."""
+        self.is_ready = False
+        """Whether its process has started."""
+        self.is_gone = False
+        """Whether its socket has come to its end."""
+        self.is_retiring = False
+        """Whether it gets no more jobs."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it can take a job."""
+        return self.job is None and not self.is_gone and not self.is_retiring and self.kill_at is None
+
+    def take(self, job: Job) -> None:
+        """Begin a job."""
+        self.job = job
+        self.begin()
+        with suppress(OSError):  # It died since: its job fails when the nursery tells of it.
+            self.connection.send_bytes(job.data)
+
+    def begin(self) -> None:
+        """Let the time of its job run, if it has both a job and a process that has started."""
+        job = self.job
+        if self.is_ready and job is not None and job.timeout_s is not None:
+            job.due = time.monotonic() + job.timeout_s
+
+    def close(self) -> None:
+        """Let go of the socket, which ends a worker that is idle, and of its log."""
+        self.connection.close()
+        os.close(self.log_fd)
+
+    def death(self, status: int | None) -> BaseException:
+        """What ended its job, given its exit code, negative for a signal; None where nobody knows it."""
+        assert self.job is not None
+        if self.job.is_stopped:
+            return CancelledError()
+        log = spilled(self.log_fd)
+        if self.job.is_timed_out:
+            limit_s = self.job.timeout_s
+            return StepTimeout(
+                f"it took longer than {limit_s:g} s", hint="Give it a longer timeout_s.", timeout_s=limit_s, log=log
+            )
+        hint = None
+        name: str | None = None
+        if status is None:
+            what = "its process ended"
+        elif status < 0:
+            name = _signal_name(-status)
+            what = f"its process was ended by {name}"
+            hint = _OUT_OF_MEMORY if name == "SIGKILL" else None
+        else:
+            what = f"its process ended with exit code {status}"
+        return WorkerDied(what, hint=hint, signal=name, exit_code=status, log=log)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+class NurseryProcess:
+    """The nursery's process, and the socket to it."""
+
+    def __init__(self, *, is_forking: bool, preload: Sequence[str]) -> None:
+        """Start it."""
+        self.control, theirs = socket.socketpair()
+        modules = [*_OURS, *(name for name in _READY_MADE if name in sys.modules), *preload]
+        command = command_of("lineal.pipeline.nursery", theirs.fileno(), is_forking, modules)
+        self._process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        theirs.close()
+        self._heard = b""
+
+    def new_worker(self) -> Worker:
+        """Ask for a worker; it can be given a job at once."""
+        ours, theirs = socket.socketpair()
+        worker = Worker(ours)
+        with suppress(OSError):  # Where the nursery died, what listens to it is about to notice.
+            socket.send_fds(self.control, [MESSAGE.pack(START, 0, 0)], [theirs.fileno(), worker.log_fd])
+        theirs.close()
+        return worker
+
+    def signal(self, worker: Worker, number: int) -> None:
+        """Send a signal to a worker and what it has started, as soon as its pid is known."""
+        if worker.pid is None:
+            worker.wanted_signal = number
+            return
+        with suppress(OSError):  # The nursery died: its workers are taken for dead with it.
+            self.control.sendall(MESSAGE.pack(SIGNAL, worker.pid, number))
+
+    def heard(self) -> Iterator[tuple[int, int, int]]:
+        """What it says, once its socket can be read. Raises `EOFError` if it is gone."""
+        try:
+            data = self.control.recv(MESSAGE.size * 64)
+        except OSError:
+            data = b""
+        if not data:
+            raise EOFError
+        self._heard += data
+        while len(self._heard) >= MESSAGE.size:
+            yield MESSAGE.unpack(self._heard[: MESSAGE.size])
+            self._heard = self._heard[MESSAGE.size :]
+
+    def close(self) -> None:
+        """End it, and with it all workers."""
+        self.control.close()
+        self._process.wait()
+
+    def abandon(self) -> None:
+        """Let go of it in a forked child, whose process it is not."""
+        self.control.close()
+        self._process.returncode = 0
