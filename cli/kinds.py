@@ -90,6 +90,8 @@ class RunDetail(TypedDict):
     does_again: DoesAgain | None
     parameters: dict[str, Any]
     environment: dict[str, Any]
+    checkout: dict[str, Any] | None
+    """The git checkout that its code came from: commit, branch, remote, is_dirty, changed, diff, untracked."""
     steps: list[Step]
     """In the order in which they began."""
     annotations: dict[str, Any]

@@ -17,7 +17,7 @@ from .records import log_record
 if TYPE_CHECKING:
     from . import kinds
 
-EXAMPLE = "lineal logs training-1/train --level warning"
+EXAMPLE = "lineal logs training-1/load"
 COLUMNS = ("time", "step", "from", "text")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 

@@ -91,6 +91,7 @@ def run_detail(run: RunView) -> RunDetail:
         "does_again": _does_again(run),
         "parameters": json_value(run.shown_parameters),
         "environment": json_value(run.environment),
+        "checkout": json_value(run.checkout),
         "steps": [step_record(step) for step in run.steps.values()],
         "annotations": json_value(run.annotations),
         "metrics": metric_records(run),

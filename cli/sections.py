@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StepDetail,
     )
 
+_COMMIT_DIGITS = 12
 _STEP_COLUMNS = ("step", "status", "duration", "outputs", "reused from")
 
 
@@ -42,6 +43,7 @@ def of_run(detail: RunDetail) -> Iterator[Section]:
             ("started", time_text(run["started"])),
             ("duration", duration_text(run["duration_s"])),
             ("environment", _environment(detail["environment"])),
+            *_checkout(detail["checkout"]),
             *labels_fields(run),
         ],
     )
@@ -153,6 +155,19 @@ def _environment(environment: Mapping[str, Any]) -> str:
     summary = " ".join(str(word) for word in words if word is not None)
     packages = len(environment.get("packages", ()))
     return f"{summary} on {environment.get('platform', 'an unknown platform')}, {packages} packages"
+
+
+def _checkout(checkout: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if checkout is None:
+        return
+    commit = (checkout["commit"] or "no commit")[:_COMMIT_DIGITS]
+    words = [commit if checkout["branch"] is None else f"{commit} on {checkout['branch']}"]
+    if checkout["is_dirty"]:
+        number = len(checkout["changed"])
+        words.append(f"{number} file{'' if number == 1 else 's'} changed")
+    if checkout["untracked_count"]:
+        words.append(f"{checkout['untracked_count']} untracked")
+    yield "git", ", ".join(words)
 
 
 def _values(title: str, values: Mapping[str, Any]) -> Fields:

@@ -17,6 +17,7 @@ from .reader import Reader, newest_content
 from .references import check_alias, check_name
 from .replay import Printed, Scene
 from .reuse import execution_at
+from .surroundings import Checkout
 from .views import (
     ArtifactVersionView,
     ArtifactView,
@@ -38,6 +39,7 @@ __all__ = [
     "SUBJECT_KINDS",
     "ArtifactVersionView",
     "ArtifactView",
+    "Checkout",
     "Divergence",
     "Eviction",
     "History",

@@ -130,6 +130,8 @@ class _Names:
         yield Named(event.environment, BlobKind.BYTES, Use(f"environment of {name}", _RERUN))
         if event.code is not None:
             yield Named(event.code, BlobKind.BYTES, Use(f"code of {name}", _RERUN))
+        if event.checkout is not None:
+            yield Named(event.checkout, BlobKind.BYTES, Use(f"checkout of {name}", _RERUN))
         yield from _literals(event.parameters, name)
 
     def _step(self, run: RunId, step: str) -> str:

@@ -38,6 +38,7 @@ from .replay import Scene, scenes
 from .selection import Selection, selected
 from .step_record import StepRecord
 from .stored import StoredVersion
+from .surroundings import Checkout, checkout_in, environment_in
 from .why import Why
 
 
@@ -290,9 +291,14 @@ class RunView(Labelled):
 
     @property
     def environment(self) -> dict[str, Any]:
-        """Python, platform and packages it ran with."""
-        found: dict[str, Any] = msgpack.unpackb(self._reader.store.blobs.read(self.beginning.environment))
-        return found
+        """Python, machine, packages and variables it ran with."""
+        return environment_in(self._reader, self.beginning.environment)
+
+    @property
+    def checkout(self) -> Checkout | None:
+        """The git checkout that its code came from; None if it came from none."""
+        blob = self.beginning.checkout
+        return None if blob is None else checkout_in(self._reader, blob)
 
     @property
     def started(self) -> datetime:

@@ -9,7 +9,6 @@ which other steps and threads write at the same time. A step keeps it by printin
 from __future__ import annotations
 
 import io
-import re
 import sys
 import threading
 import time
@@ -29,26 +28,26 @@ LOG_MAX_CHARACTERS = 16 * 1024 * 1024
 """What a step prints beyond this is shown but not kept, and a last frame says so."""
 
 _CUT = "[output cut here]\n"
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\r\n])")
-"""The part of a line that a carriage return has let be written over, as by a progress bar."""
 
 
 class _Begun:
     """The frame of a line that does not end yet."""
 
-    __slots__ = ("at_us", "is_overwritten", "pieces")
+    __slots__ = ("at_us", "is_overwritten", "is_returned", "pieces")
 
     def __init__(self, at_us: int) -> None:
         self.at_us = at_us
         self.pieces: list[str] = []
         self.is_overwritten = False
+        self.is_returned = False
+        """Whether what comes next is written over it, as by a progress bar, unless that ends the line."""
 
 
 class Log:
     """The frames of one step run; threads may share it.
 
-    A frame goes on until its text ends a line, or its thread writes to the other stream. Of a line that is written over
-    again and again the last state is kept, and writing to the other stream does not end it.
+    A frame goes on until its text ends a line, or its thread writes to the other stream. Of a line that one write after
+    the other goes over, the last state is kept, and writing to the other stream does not end it.
     """
 
     def __init__(self, hear: Callable[[Frame], object] | None = None) -> None:
@@ -77,11 +76,13 @@ class Log:
                 if self._begun:
                     self._end_other_streams(key)
                 begun = self._begun[key] = _Begun(self._now_us())
-            begun.pieces.append(text)
-            if begun.is_overwritten or "\r" in text:
-                self._overwrite(begun)
-            if text[-1] == "\n":
-                self._end_line(key)
+            if begun.is_returned or text[0] == "\r":
+                text = self._overwritten(begun, text)
+            if text:
+                begun.pieces.append(text)
+                begun.is_returned = text[-1] == "\r"
+                if text[-1] == "\n":
+                    self._end_line(key)
 
     def add_record(self, level: int, logger: str, text: str) -> None:
         """Keep a logging record."""
@@ -120,18 +121,26 @@ class Log:
             if not self._begun[other].is_overwritten:
                 self._end_line(other)
 
-    def _overwrite(self, begun: _Begun) -> None:
-        whole = "".join(begun.pieces)
-        left = _OVERWRITTEN.sub("", whole)
-        self._left += len(whole) - len(left)
-        begun.pieces = [left]
-        begun.is_overwritten = True
-        begun.at_us = self._now_us()
+    def _overwritten(self, begun: _Begun, text: str) -> str:
+        """Drop what the line was, if a carriage return is followed by something else than the line's end."""
+        if text.startswith("\r\n") or text[0] == "\n":
+            return text
+        new = text.lstrip("\r")
+        self._left += len(text) - len(new)
+        begun.is_returned = not new
+        if new:
+            whole = "".join(begun.pieces)
+            left = whole[: whole.rfind("\n") + 1]
+            self._left += len(whole) - len(left)
+            begun.pieces = [left]
+            begun.is_overwritten = True
+            begun.at_us = self._now_us()
+        return new
 
     def _end_line(self, key: tuple[int, str]) -> None:
         begun = self._begun.pop(key)
         text = "".join(begun.pieces)
-        self._end_frame((begun.at_us, key[1], text.rstrip("\r") if begun.is_overwritten else text))
+        self._end_frame((begun.at_us, key[1], text))
 
     def _end_frame(self, frame: Frame) -> None:
         self._frames.append(frame)

@@ -15,6 +15,7 @@ from ..events.committer import Ticket
 from ..events.ids import RunId
 from ..store import Store
 from .captures import new_environment
+from .checkout import captured_checkout
 from .environment import captured_environment
 from .graph import Node
 from .leases import lease_until_us
@@ -72,9 +73,11 @@ class Recorder:
     def started(self, plan: Plan, preparer: Preparer) -> None:
         """Say that the run began, with its structure, environment and parameters; gathered, as `reused` says."""
         stamp = ProcessStamp.current()
+        found = captured_checkout(plan.function)
         with self._store.blobs.batch() as batch:
             structure = batch.put(plan.graph.structure())
             environment = batch.put(captured_environment())
+            checkout = None if found is None else batch.put(found)
             blobs = list(batch.publish())
         parameters = []
         for name, value in plan.parameters.items():
@@ -95,6 +98,7 @@ class Recorder:
             code.function,
             code.digest,
             plan.again,
+            checkout,
         )
         self._gather([event, *new_environment(self._store, environment), *code.captured], [*blobs, *code.blobs])
 

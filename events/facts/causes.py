@@ -14,7 +14,7 @@ class EnvironmentCaptured(Event):
 
     TYPE: ClassVar[str] = "environment.captured/1"
     environment: Digest
-    """Blob that describes Python, platform and packages."""
+    """Blob that describes Python, machine, packages and variables."""
     python: str
     platform: str
 

@@ -23,7 +23,7 @@ class RunStarted(Event):
     """None where the run is to be named after its pipeline and number."""
     process: Process
     environment: Digest
-    """Blob that describes Python, platform and packages."""
+    """Blob that describes Python, machine, packages and variables."""
     docstring: str | None = None
     lease_until_us: int | None = None
     """Until when other hosts take the run for alive, unless it is renewed; None where an older version wrote it."""
@@ -33,11 +33,13 @@ class RunStarted(Event):
     """Blob of the code manifest of that function."""
     again: Again | None = None
     """The earlier run that it does again."""
+    checkout: Digest | None = None
+    """Blob that describes the git checkout that the code came from; None if it came from none."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:
-        code = () if self.code is None else (self.code,)
-        return (self.structure, self.environment, *code, *literals(self.parameters))
+        more = [blob for blob in (self.code, self.checkout) if blob is not None]
+        return (self.structure, self.environment, *more, *literals(self.parameters))
 
 
 class RunRenewed(Event):

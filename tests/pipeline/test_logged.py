@@ -239,11 +239,14 @@ def test_of_a_line_that_is_written_over_the_last_state_is_kept() -> None:
             if percent == 50:
                 print("half")
         sys.stderr.write("\n")
-        sys.stdout.write("a\rb\r\n")
+        for text in ("a\rb\r\n", "10%\r", "20%", "\r", "30%\r", "\n", "one\n\rtwo", "\rthree\n"):
+            sys.stdout.write(text)
     assert frames(log) == [
         ["stdout", "half\n"],
         ["stderr", "100%|##########|\n"],
-        ["stdout", "b\r\n"],
+        ["stdout", "a\rb\r\n"],
+        ["stdout", "30%\r\n"],
+        ["stdout", "one\nthree\n"],
     ]
 
 
