@@ -35,7 +35,14 @@ class Block(NamedTuple):
     text: str
 
 
-Section = Fields | Table | Block
+class Diff(NamedTuple):
+    """A unified diff; what comes and goes has its colours."""
+
+    title: str
+    text: str
+
+
+Section = Fields | Table | Block | Diff
 
 
 class Screen(ABC):
@@ -50,6 +57,8 @@ class Screen(ABC):
                 self._table(section)
             case Block():
                 self._block(section)
+            case Diff():
+                self._diff(section)
 
     @abstractmethod
     def _fields(self, fields: Fields) -> None: ...
@@ -59,6 +68,9 @@ class Screen(ABC):
 
     @abstractmethod
     def _block(self, block: Block) -> None: ...
+
+    @abstractmethod
+    def _diff(self, diff: Diff) -> None: ...
 
 
 def pages(rows: Iterable[Row]) -> Iterator[list[Row]]:

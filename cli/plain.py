@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .escape import visible, visible_lines
-from .layout import Block, Fields, Row, Screen, Table, pages
+from .layout import Block, Diff, Fields, Row, Screen, Table, pages
 
 
 class PlainScreen(Screen):
@@ -36,6 +36,9 @@ class PlainScreen(Screen):
         if block.text:
             self._begin(block.title)
             print(visible_lines(block.text.rstrip("\n")))
+
+    def _diff(self, diff: Diff) -> None:
+        self._block(Block(*diff))
 
 
 def print_columns(rows: list[Row], widths: list[int]) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from .escape import visible, visible_lines
-from .layout import Block, Fields, Row, Screen, Table, pages
+from .layout import Block, Diff, Fields, Row, Screen, Table, pages
 
 _GAP, _SHORT, _NAME = 2, 10, 24
 """In columns: the space between two, what is short, and how long a name may be that is never folded."""
@@ -67,6 +67,11 @@ class TerminalScreen(Screen):
             self._begin(block.title)
             self._console.print(Text(visible_lines(block.text.rstrip("\n"))), soft_wrap=True)
 
+    def _diff(self, diff: Diff) -> None:
+        self._begin(diff.title)
+        for line in visible_lines(diff.text).split("\n"):
+            self._console.print(Text(line, style=_diff_style(line)), soft_wrap=True)
+
 
 def _rich_table(columns: Row, rows: list[list[str]]) -> RichTable:
     table = RichTable(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
@@ -90,6 +95,12 @@ def _least_width(columns: Row, rows: list[list[str]]) -> int:
         longest = max(cell_len(column), *(cell_len(row[place]) for row in rows))
         least += _GAP + (longest if _stays(place, rows) else min(longest, _SHORT))
     return least
+
+
+def _diff_style(line: str) -> str:
+    if line.startswith(("+++", "---")):
+        return "bold"
+    return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
 
 
 def _cell(column: str, text: str) -> Text:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ..materializers.comparing import Leaf
+if TYPE_CHECKING:
+    from ..materializers.comparing import Leaf
 
 ReasonKind = Literal[
     "first-run",

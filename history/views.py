@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
 
@@ -28,7 +28,6 @@ from ..events.ids import RunId, StepRunId
 from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
-from .explaining import explain
 from .labels import Labelled, aliases_of
 from .lineage import Lineage, execution, upstream
 from .literals import literal_values
@@ -39,7 +38,9 @@ from .selection import Selection, selected
 from .step_record import StepRecord
 from .stored import StoredVersion
 from .surroundings import Checkout, checkout_in, environment_in
-from .why import Why
+
+if TYPE_CHECKING:
+    from .why import Why
 
 
 class ArtifactVersionView(StoredVersion):
@@ -176,6 +177,8 @@ class StepRunView(StepRecord):
 
     def why(self) -> Why:
         """Why it was served from the cache, or had to execute: `str` tells it, and its fields are for programs."""
+        from .explaining import explain
+
         return explain(self._reader, self.id)
 
     @property

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineal.cli.escape import visible, visible_lines
-from lineal.cli.layout import Block, Fields, Table
+from lineal.cli.layout import Block, Diff, Fields, Table
 from lineal.cli.plain import PlainScreen
 
 Command = Callable[..., Any]
@@ -55,7 +55,7 @@ def test_an_escape_names_the_character(text: str, shown: str) -> None:
 @given(text=texts)
 def test_whatever_is_put_on_a_screen_is_safe(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     screen = PlainScreen()
-    for section in (Fields(text, [(text, text)]), Table(text, [text], [[text]]), Block(text, text)):
+    for section in (Fields(text, [(text, text)]), Table(text, [text], [[text]]), Block(text, text), Diff(text, text)):
         screen.show(section)
     assert harmful(capsys.readouterr().out) == set()
 
@@ -70,6 +70,9 @@ VERBS = [
     ["log"],
     ["log", "--run", "RUN"],
     ["lineage", "digits-model@2"],
+    ["why", "RUN"],
+    ["why", "RUN/check"],
+    ["why", "RUN/\x1b[2J"],
     ["runs", "--pipeline", "\x1b[2J"],
     ["show", "\x1b[2J"],
     ["show", "RUN/\x1b[2J"],

@@ -13,7 +13,7 @@ import msgpack
 import pytest
 
 import lineal
-from lineal.cli import kinds, upkeep_kinds
+from lineal.cli import kinds, upkeep_kinds, why_kinds
 from lineal.cli.log import event_row
 from lineal.cli.records import event_record, json_value
 from lineal.events.codec import decode
@@ -22,7 +22,7 @@ Command = Callable[..., Any]
 
 KINDS = {
     get_args(get_type_hints(kind)["kind"])[0]: kind
-    for kind in (*vars(kinds).values(), *vars(upkeep_kinds).values())
+    for kind in (*vars(kinds).values(), *vars(upkeep_kinds).values(), *vars(why_kinds).values())
     if is_typeddict(kind) and "kind" in kind.__annotations__
 }
 
@@ -35,6 +35,7 @@ LISTS = [
     (["pins"], "pin", 1),
     (["replay", "training-1"], "scene", 9),
     (["logs", "training-1"], "log-line", 1),
+    (["why", "training-3"], "explanation", 3),
 ]
 DOCUMENTS = [
     (["show", "training-1"], "run-detail"),
@@ -43,6 +44,8 @@ DOCUMENTS = [
     (["show", "digits-model@1"], "artifact-version-detail"),
     (["show", "training"], "pipeline-detail"),
     (["lineage", "digits-model@1"], "lineage"),
+    (["why", "training-2/train"], "explanation"),
+    (["why", "training-3/train"], "explanation"),
     (["info"], "store"),
     (["verify"], "verification"),
     (["head"], "head"),

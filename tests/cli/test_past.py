@@ -71,9 +71,10 @@ def test_as_of_takes_an_age_and_a_run_and_says_what_it_does_not_know(command: Co
     assert "no run is called 'training-17'" in missed.err
 
 
-@pytest.mark.parametrize(
-    "verb", [["artifacts"], ["lineage", "digits-model"], ["log"], ["pins"], ["show", "digits-model"]]
-)
+READING = ["artifacts", "lineage digits-model", "log", "pins", "show digits-model", "why training-1"]
+
+
+@pytest.mark.parametrize("verb", [one.split() for one in READING])
 def test_every_reading_verb_looks_at_the_past_by_run(command: Command, verb: list[str]) -> None:
     assert command(*verb, "--as-of", "training-1").code == 0
 

@@ -51,6 +51,7 @@ def imported(*argv: str, store: Path) -> set[str]:
         ["show", "digits-model"],
         ["artifacts"],
         ["lineage", "digits-model"],
+        ["why", "training-3/train"],
         ["log"],
         ["info"],
         ["verify"],

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -116,6 +118,17 @@ def test_one_thing_in_full_has_its_sections(trained: Path) -> None:
         "printed",
     ]
     assert "loading 4 rows" in lines
+
+
+def test_a_diff_is_in_colour(project: Callable[[dict[str, str]], ModuleType], store_path: Path) -> None:
+    flow = "from lineal import step, pipeline\n@step\ndef f() -> int:\n    return 1\n@pipeline\ndef p():\n    f()\n"
+    with lineal.open(store_path):
+        project({"flow.py": flow}).p()
+        project({"flow.py": flow.replace("return 1", "return 2")}).p()
+    written = on_terminal("why", "p-2/f", store=store_path)
+    assert "\x1b[32m+    return 2\x1b[0m" in written
+    assert "\x1b[31m-    return 1\x1b[0m" in written
+    assert "\x1b" not in on_terminal("why", "p-2/f", store=store_path, NO_COLOR="1")
 
 
 def test_names_in_brackets_are_not_markup(trained: Path, tmp_path: Path) -> None:

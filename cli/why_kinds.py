@@ -1,0 +1,65 @@
+"""The kinds of JSON objects in which ``why`` and ``plan`` explain; see `kinds` for what holds of all."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class Leaf(TypedDict):
+    """A place inside an input where two values differ."""
+
+    path: str
+    old: str | None
+    new: str | None
+
+
+class Cause(TypedDict):
+    """One of the causes of a hit or a miss."""
+
+    cause: str
+    """first-run, code, input, parameter, outputs, evicted, expired, off, refresh, unfinished, not-offered, skipped,
+    divergence, equivalence or untold."""
+    text: str
+    what: str
+    """A symbol of the code, a parameter, or an output."""
+    old: str | None
+    new: str | None
+    diff: str
+    """Of code: the change of its source, as a unified diff."""
+    leaves: list[Leaf]
+
+
+class Mention(TypedDict):
+    """A step run that an explanation speaks of."""
+
+    id: str
+    """Id of the run, a slash, and the step's name."""
+    reference: str
+    began: str
+
+
+class EnvironmentDifference(TypedDict):
+    """Something of the environment that differs; null where it was not there."""
+
+    what: str
+    old: str | None
+    new: str | None
+
+
+class Explanation(TypedDict):
+    """Why a step run was served from the cache, or executed."""
+
+    kind: Literal["explanation"]
+    v: Literal[1]
+    step: str
+    """Name of the run, a slash, and the step's name."""
+    verdict: str
+    """hit, miss or skipped."""
+    summary: str
+    reuses: Mention | None
+    """Of a hit: the step run that executed."""
+    compared_with: Mention | None
+    """Of a miss: the earlier step run that the changes are told against."""
+    reasons: list[Cause]
+    environment: list[EnvironmentDifference]
+    """Of a hit: what differs from the environment in which it executed."""
