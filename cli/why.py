@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound
-from ..history import FOUND_KINDS, FOUND_ORDER, ArtifactVersionView, RunView, StepRunView
-from ..history.reasons import Reason
-from ..history.why import Why
+from ..history import FOUND_KINDS, FOUND_ORDER, ArtifactVersionView, Reason, RunView, StepRunView, Why
 from .layout import Block, Diff, Fields, Row, Section
 from .outcome import ExitCode
 from .output import Output

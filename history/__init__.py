@@ -31,7 +31,9 @@ from .views import (
 
 if TYPE_CHECKING:
     from .holding import Hold, Holding, HoldingEvent
+    from .reasons import Reason
     from .retention import Plan, Retention, Verdict
+    from .why import Why
 
 __all__ = [
     "FOUND_KINDS",
@@ -58,6 +60,7 @@ __all__ = [
     "Printed",
     "Production",
     "Reader",
+    "Reason",
     "Release",
     "Retention",
     "RunView",
@@ -67,6 +70,7 @@ __all__ = [
     "Verdict",
     "View",
     "When",
+    "Why",
     "check_alias",
     "check_name",
     "execution_at",
@@ -85,4 +89,8 @@ def __getattr__(name: str) -> Any:
         from . import retention
 
         return getattr(retention, name)
+    if name in {"Reason", "Why"}:
+        from . import why
+
+        return getattr(why, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

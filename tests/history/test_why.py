@@ -18,8 +18,7 @@ from lineal import Client, pipeline, step
 from lineal.errors import StepFailed
 from lineal.events import catalogue as facts
 from lineal.events.ids import Fingerprint, RunId
-from lineal.history.reasons import Reason
-from lineal.history.why import Why
+from lineal.history import Reason, Why
 from lineal.pipeline import environment
 
 PROJECT = {
