@@ -105,23 +105,23 @@ class _Repository:
     def __init__(self, top: Path) -> None:
         self._top = top
         self._folder = _pointed_to(top / ".git", "gitdir:", top)
-        self._common = _pointed_to(self._folder / "commondir", "", self._folder)
+        self._shared = _pointed_to(self._folder / "commondir", "", self._folder)
         head = _text(self._folder / "HEAD").strip()
         self._ref = head.removeprefix("ref: ") if head.startswith("ref: ") else None
         self._head = head
 
     def signature(self) -> _Signature:
         """What changes when something is committed, added or checked out."""
-        names = [self._folder / "HEAD", self._folder / "index", self._common / "packed-refs", self._common / "config"]
+        names = [self._folder / "HEAD", self._folder / "index", self._shared / "packed-refs", self._shared / "config"]
         if self._ref is not None:
-            names.append(self._common / self._ref)
+            names.append(self._shared / self._ref)
         return tuple(map(_identity, names))
 
     def described(self) -> tuple[bytes, _Tracked]:
         """The description, and the look of each tracked file."""
         changed, tracked = self._changed()
         others = git.untracked(self._top)
-        remote = _REMOTE.search(_text(self._common / "config"))
+        remote = _REMOTE.search(_text(self._shared / "config"))
         described: dict[str, Any] = {
             "commit": self._commit(),
             "branch": None if self._ref is None else self._ref.removeprefix("refs/heads/"),
@@ -137,11 +137,11 @@ class _Repository:
     def _commit(self) -> str | None:
         found = self._head
         if self._ref is not None:
-            found = _text(self._common / self._ref).strip() or self._packed_ref()
+            found = _text(self._shared / self._ref).strip() or self._packed_ref()
         return found if re.fullmatch(r"[0-9a-f]{40,64}", found) else git.head_commit(self._top)
 
     def _packed_ref(self) -> str:
-        for line in _text(self._common / "packed-refs").splitlines():
+        for line in _text(self._shared / "packed-refs").splitlines():
             if line.endswith(f" {self._ref}"):
                 return line.partition(" ")[0]
         return ""
