@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgpack
-
 from ..errors import LinealError, StepNotFound
 from ..events.catalogue import RunStarted, StepCompleted, StepFailed, StepReused, StepSkipped
 from ..events.ids import RunId, StepRunId
@@ -20,6 +18,7 @@ from .nearest import Begun, beginning, nearest
 from .reader import Reader, moment
 from .reasons import Reason, ReasonKind, time_text
 from .reuse import newest_execution
+from .surroundings import environment_in
 from .why import Difference, Mention, Why, environment_differences
 
 FORCED: dict[str | None, ReasonKind] = {"off": "off", "refresh": "refresh"}
@@ -195,7 +194,6 @@ def _environment(reader: Reader, run: RunId) -> dict[str, Any] | None:
     if not isinstance(started, RunStarted):
         return None
     try:
-        found: dict[str, Any] = msgpack.unpackb(reader.store.blobs.read(started.environment))
+        return environment_in(reader, started.environment)
     except (LinealError, ValueError):
         return None
-    return found

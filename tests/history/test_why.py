@@ -19,7 +19,6 @@ from lineal.errors import StepFailed
 from lineal.events import catalogue as facts
 from lineal.events.ids import Fingerprint, RunId
 from lineal.history import Reason, Why
-from lineal.pipeline import environment
 
 PROJECT = {
     "flow.py": """
@@ -89,17 +88,15 @@ def test_a_hit_tells_what_it_reuses(client: Client, project: Project) -> None:
 
 
 def test_a_hit_tells_what_differs_in_the_environment(
-    client: Client, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("TZ", raising=False)
     flow = project(PROJECT)
     flow.training()
-    (tmp_path / "lib" / "aaa_new-1.5.dist-info").mkdir(parents=True)
-    monkeypatch.syspath_prepend(tmp_path / "lib")
-    environment.captured_environment.cache_clear()
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
     told = why(flow.training())
-    assert told.environment == (("aaa_new", None, "1.5"),)
-    assert "environment: aaa_new nothing → 1.5" in str(told)
-    environment.captured_environment.cache_clear()
+    assert told.environment == (("variables.TZ", None, "Asia/Tokyo"),)
+    assert "environment: variables.TZ nothing → Asia/Tokyo" in str(told)
 
 
 def test_an_edit_three_modules_away_is_named_and_shown(client: Client, project: Project) -> None:
