@@ -14,12 +14,15 @@ from ..errors import BlobMissing, Corrupt
 from ..events.catalogue import (
     ArtifactNamed,
     ArtifactSaved,
+    CodeCaptured,
+    EnvironmentCaptured,
     Event,
     Input,
     MetricsLogged,
     RunStarted,
     StepCompleted,
     StepFailed,
+    StepRetried,
     StepReused,
     StepStarted,
     Subject,
@@ -39,6 +42,7 @@ class Use(NamedTuple):
 
 _RERUN = "Run it again with caching off."
 _GONE = "What it printed is lost."
+_UNREAD = "It is lost for diffs, and for running that code again; what came of it is not."
 _UNLOGGED = "These points are lost; the last value of each metric is not."
 
 
@@ -106,6 +110,13 @@ class _Names:
                 title = self._step(event.run, event.step)
                 yield from _literals(event.inputs, title)
                 yield Named(event.code, BlobKind.BYTES, Use(f"code of {title}", _RERUN))
+            case StepRetried(log=Digest() as log):
+                yield Named(log, BlobKind.BYTES, Use(f"log of {self._step(event.run, event.step)}", _GONE))
+            case CodeCaptured():
+                use = Use(f"source of {event.function}", _UNREAD)
+                yield from (Named(digest, BlobKind.BYTES, use) for digest in event.refs)
+            case EnvironmentCaptured():
+                yield Named(event.environment, BlobKind.BYTES, Use(f"environment of Python {event.python}", _RERUN))
             case MetricsLogged(points=Digest() as points):
                 yield Named(points, BlobKind.BYTES, Use(f"metrics of {self._subject(event.subject)}", _UNLOGGED))
 
