@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .materializers.files import Directory, File
     from .pipeline import Artifact, Pipeline, Step, pipeline, step
     from .pipeline.context import context, log_metadata, log_metric
+    from .pipeline.rerun import rerun
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ _HOMES = {
     "open": "client",
     "pipeline": "pipeline",
     "reporting": "cas.progress",
+    "rerun": "pipeline.rerun",
     "runs": "client",
     "save": "client",
     "step": "pipeline",
@@ -60,6 +62,7 @@ __all__ = [
     "open",
     "pipeline",
     "reporting",
+    "rerun",
     "runs",
     "save",
     "step",

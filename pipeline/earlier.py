@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from ..events.projections.runs import COMPLETED, RUNNING
 from ..events.rows import key
 from ..history import ArtifactVersionView, History, Reader, RunView
 from ..materializers import load
+from .script import MAIN
 
 RunReference = RunView | RunId | str
 """A run: a view of it, its id, its name, or the beginning of its id."""
@@ -52,11 +54,20 @@ def recorded_arguments(reader: Reader, started: RunStarted) -> dict[str, Any]:
         BlobMissing, Corrupt: Its bytes are gone, or damaged.
     """
     return {
-        taken.name: load(reader.manifest(taken.content), reader.store.blobs, allow_pickle=reader.allow_pickle)
+        taken.name: _of_here(load(reader.manifest(taken.content), reader.store.blobs, allow_pickle=reader.allow_pickle))
         if taken.artifact is None
         else ArtifactVersionView(reader, taken.artifact, taken.content)
         for taken in started.parameters
     }
+
+
+def _of_here(value: Any) -> Any:
+    """A value whose class is one of the main program as an instance of that class: it was stored with a copy of it."""
+    kind = type(value)
+    here = getattr(sys.modules[MAIN], kind.__qualname__, None) if kind.__module__ == MAIN else None
+    if isinstance(here, type) and here is not kind:
+        value.__class__ = here
+    return value
 
 
 def done_in(reader: Reader, run: RunId) -> Mapping[str, Done]:

@@ -21,6 +21,7 @@ from .literals import fixed
 from .plan import Plan
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .runner import Runner
+from .script import leave_out_of_loading
 from .seeds import checked_seed
 from .sweep import Sweep, parameter_sets, run_all
 from .templates import holds_input
@@ -143,7 +144,7 @@ class Pipeline(Generic[P, R]):
         self, arguments: dict[str, Any], *, again: Again | None = None, done: Mapping[str, Done] | None = None
     ) -> RunView:
         """Run it with these arguments, by parameter; see `Plan` for the others. Raises as calling it does."""
-        plan = replace(self._planned(arguments), again=again, done=done or {})
+        plan = replace(self.planned(arguments), again=again, done=done or {})
         in_force = current_store()
         with opened(self.options.executor) as executor:
             run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()
@@ -172,11 +173,13 @@ class Pipeline(Generic[P, R]):
             StepFailed: A step raised, and the sweep is to stop then.
         """
         wheres = parameter_sets(sets, axes, self.name)
-        planned = ((one, self._planned(self._bind((), one))) for one in wheres)
+        planned = ((one, self.planned(self._bind((), one))) for one in wheres)
         with opened(self.options.executor) as executor:
             return run_all(current_store(), planned, executor, stops=failure == "stop")
 
-    def _planned(self, arguments: dict[str, Any]) -> Plan:
+    def planned(self, arguments: dict[str, Any]) -> Plan:
+        """What calling it with these arguments, by parameter, would run."""
+        leave_out_of_loading()
         parameters = {name: fixed(value) for name, value in arguments.items()}  # The function may change them.
         return Plan(
             self.name,

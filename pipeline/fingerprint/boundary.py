@@ -90,6 +90,12 @@ class Origins:
         return self.of(module, path).party is Party.FIRST
 
 
+def is_outside_project(directory: str) -> bool:
+    """Whether a directory on the import path has others' code: that of distributions, or the standard library's."""
+    below = os.path.join(directory, "")
+    return _site_directory(below) is not None or below.startswith(_STDLIB_DIRECTORIES) or directory.endswith(".zip")
+
+
 def module_name_of(namespace: dict[str, Any]) -> str:
     """The name under which a module's code is known, the same in a spawned worker as in the script itself."""
     name = namespace.get("__name__")
