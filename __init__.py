@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .cas.progress import reporting
     from .client import Client, artifact, load, open, runs, save
     from .errors import LinealError
     from .history import Retention
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .materializers.files import Directory, File
     from .pipeline import Artifact, Pipeline, Step, pipeline, step
     from .pipeline.context import context, log_metadata, log_metric
+    from .pipeline.progress import reporting
     from .pipeline.rerun import rerun
 
 __version__ = "0.1.0"
@@ -37,7 +38,7 @@ _HOMES = {
     "log_metric": "pipeline.context",
     "open": "client",
     "pipeline": "pipeline",
-    "reporting": "cas.progress",
+    "reporting": "pipeline.progress",
     "rerun": "pipeline.rerun",
     "runs": "client",
     "save": "client",
@@ -72,13 +73,25 @@ __all__ = [
 class _Package(ModuleType):
     """Keeps the name ``pipeline`` for the decorator: the import system would bind the room of that name to it."""
 
+    def __reduce__(self) -> Any:
+        return import_module, (self.__name__,)  # A step of the main program that names us travels to other processes.
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "pipeline" and isinstance(value, ModuleType):
+            import_module(".pipeline.progress", __name__).show_runs_with(_shown)
             value = value.pipeline
         super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package
+
+
+def _shown(beginning: Any) -> Any:
+    """What shows a run; a run that surely nobody sees costs no import."""
+    is_asked = beginning.mode is not None or "LINEAL_PROGRESS" in os.environ
+    if not is_asked and (sys.stderr is None or not sys.stderr.isatty()):
+        return None
+    return import_module(".cli.live", __name__).show(beginning)
 
 
 def __getattr__(name: str) -> Any:

@@ -160,7 +160,7 @@ class _Routed(io.TextIOBase):
 
     def write(self, text: str) -> int:
         # First the stream, which refuses what is no text.
-        written = self.stream.write(text)
+        written = self.stream.write(text) if _write is None else _write(self.stream, text)
         log = log_in_force.get()
         if log is not None and isinstance(text, str):
             log.add(self._name, text)
@@ -193,8 +193,20 @@ class _Routed(io.TextIOBase):
         return getattr(self.stream, name)
 
 
+_write: Callable[[TextIO, str], int] | None = None
 _captures = 0
 _captures_lock = threading.Lock()
+
+
+def write_with(write: Callable[[TextIO, str], int] | None) -> None:
+    """Let this do what writes to the streams while steps run: who draws on a terminal has to make room for it."""
+    global _write
+    _write = write
+
+
+def unrouted(stream: TextIO) -> TextIO:
+    """The stream itself, which no step's output is kept of."""
+    return stream.stream if isinstance(stream, _Routed) else stream
 
 
 @contextmanager

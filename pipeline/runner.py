@@ -16,11 +16,13 @@ from ..events.projections.cache import SLOW_US, Reusable
 from ..store import Store
 from .agenda import Agenda
 from .claims import Claims
+from .executors import shares_memory
 from .graph import Node
 from .leases import renewals
 from .output_labels import declared_labels
 from .plan import Plan
 from .preparing import Ready
+from .progress import listener_of
 from .recording import Recorder
 from .reports import take_points, told
 from .session import Session
@@ -45,7 +47,16 @@ class Runner:
         self._preparer = session.preparer
         self._cache = session.cache
         self._record = Recorder(store, self.run_id)
-        self._submitter = Submitter(store, plan, self.run_id, executor, allow_pickle=allow_pickle)
+        self._heard_by = listener_of(
+            pipeline=plan.pipeline,
+            run=str(self.run_id),
+            name=plan.run_name,
+            steps=len(plan.graph.nodes),
+            prints_here=shares_memory(executor),
+        )
+        self._submitter = Submitter(
+            store, plan, self.run_id, executor, allow_pickle=allow_pickle, hear=self._heard_by.progress
+        )
         self._claims = Claims(store, self.run_id)
         self._agenda = Agenda(plan.graph.nodes)
         self._given: dict[tuple[str, str], Output] = {}
@@ -75,10 +86,13 @@ class Runner:
             completed = self._record.completed()
             if waits:
                 completed.wait()
+            self._heard_by.ended("completed")
         except (KeyboardInterrupt, SystemExit) as stop:
+            self._heard_by.ended("cancelled")
             self._record.cancelled(f"stopped by {type(stop).__name__}")
             raise
         except BaseException as error:
+            self._heard_by.ended("failed")
             self._record.failed(self._failed_step, _first_line(error))
             raise
         return self.run_id
@@ -168,6 +182,7 @@ class Runner:
         captured, blobs = self._preparer.captured(ready)
         self._record.step(node, [started, *captured], blobs)
         self._executing[node.name] = ready
+        self._heard_by.step(node.name, "running", None)
         ready.tried_us = time.time_ns() // 1000
         future = self._submitter.submit(ready, 1)
         if future.done():
@@ -208,6 +223,7 @@ class Runner:
         captured, blobs = self._preparer.captured(ready)
         executed = self._cache.submission(reusable.step)
         labels = declared_labels(self._store, node.step.outputs, outputs)
+        self._heard_by.step(node.name, "cached", event.duration_us / 1_000_000)
         self._record.reused(node, [event, *captured, *labels, *self._ended_claim(ready)], blobs, executed)
 
     def _artifact(self, node: Node, output: str) -> str:
@@ -243,6 +259,7 @@ class Runner:
             result.resources,
             ready.policy.offers,
         )
+        self._heard_by.step(node.name, "completed", result.duration_us / 1_000_000)
         consequences = [*self._consequences(ready, result.outputs), *self._told(node, result)]
         ticket = self._record.step(node, [event, *consequences], result.blobs)
         if ready.policy.offers:
@@ -299,6 +316,7 @@ class Runner:
         )
         self._record.step(node, [event, *self._ended_claim(ready), *self._told(node, result)], result.blobs)
         self._failed_step = self._failed_step or node.name
+        self._heard_by.step(node.name, "failed", result.duration_us / 1_000_000)
         if result.is_ours and isinstance(result.exception, LinealError):
             raise result.exception
         raise StepFailed(
@@ -322,6 +340,8 @@ class Runner:
                 self._finish(ready, future)
             except Exception as another:  # noqa: BLE001 — recorded by _finish; the first failure is what is raised
                 error.add_note(f"step {ready.node.name!r} failed too: {_first_line(another)}")
+        for node in skipped:
+            self._heard_by.step(node.name, "skipped", None)
         self._record.skipped(skipped, _first_line(error))
 
 

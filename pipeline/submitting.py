@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from contextvars import copy_context
@@ -29,8 +30,18 @@ from .task import Task, execute
 class Submitter:
     """Submits the steps of one run. In this process they share its store; elsewhere they are sent what they need."""
 
-    def __init__(self, store: Store, plan: Plan, run: RunId, executor: Executor, *, allow_pickle: bool) -> None:
-        """Submit to this executor."""
+    def __init__(
+        self,
+        store: Store,
+        plan: Plan,
+        run: RunId,
+        executor: Executor,
+        *,
+        allow_pickle: bool,
+        hear: Callable[[str, float, float | None, str], object],
+    ) -> None:
+        """Submit to this executor; ``hear`` is told of steps of this process how far they are."""
+        self._hear = hear
         self._store = store
         self._plan = plan
         self._run = run
@@ -84,7 +95,7 @@ class Submitter:
         blobs = self._store.blobs
         if timeout_s is None and shares_memory(self._executor):
             newest = partial(newest_content, self._store)
-            reports = StoreReports(self._store, StepRunId(self._run, task.step))
+            reports = StoreReports(self._store, StepRunId(self._run, task.step), partial(self._hear, task.step))
             return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest, reports)
         data = self._parcel(ready, task).packed()
         if isinstance(self._executor, WorkerPool):

@@ -67,7 +67,7 @@ ROOMS = {
     "cli": Room("errors client history verification repair pipeline", never="blake3 cloudpickle lmdb msgpack pickle"),
     "__main__": Room("cli", never="argparse rich"),
     "dashboard": Room("errors history", never="blake3 cloudpickle lmdb msgpack pickle"),
-    PACKAGE: Room("errors cas.progress materializers history pipeline client", never="argparse html http rich"),
+    PACKAGE: Room("errors materializers history pipeline client cli.live", never="argparse html http rich"),
 }
 
 # Heavy: imported on use, except at the top of modules that are imported on use themselves.
