@@ -22,6 +22,11 @@ _SITE_DIRECTORIES = ("site-packages", "dist-packages")
 _COMPILED = (".so", ".pyd", ".dll", ".dylib")
 
 
+MAKERS_OF_CLASSES = frozenset({"types", "dataclasses", "collections", "enum", "typing", "abc", "attr._make"})
+"""Modules that classes made by a call may name as their own."""
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+
+
 class Party(Enum):
     """Whose code a module is."""
 
@@ -84,6 +89,15 @@ class Origins:
         if origin is None:
             origin = self._known[module] = origin_of_module(module, path)
         return origin
+
+    def of_class(self, kind: type) -> Origin:
+        """The origin of a class; one that a call made counts as the project's, whatever module it names."""
+        module: object = kind.__module__
+        if not isinstance(module, str):
+            return _FIRST
+        if module in MAKERS_OF_CLASSES and getattr(sys.modules.get(module), kind.__qualname__, None) is not kind:
+            return _FIRST if kind.__flags__ & _HEAP_TYPE else _STDLIB
+        return self.of(module)
 
     def is_followed(self, module: str, path: str | None = None) -> bool:
         """Whether the module's source is the project's."""

@@ -18,7 +18,7 @@ from .framing import (
     frame_int,
     frame_str,
 )
-from .reads import IMPORT, Read
+from .reads import Read
 
 _COMPREHENSION = re.compile(r"<(?:listcomp|setcomp|dictcomp|genexpr)>(?:\.<locals>)?\.")
 # Varargs, keywords, generator, coroutine, iterable coroutine, async generator: what changes a call.
@@ -78,7 +78,8 @@ def _constant(value: object) -> bytes:
 
 def _collect_reads(code: CodeType, found: set[Read]) -> None:
     chain: list[str] = []
-    for instruction in dis.get_instructions(code):
+    instructions = list(dis.get_instructions(code))
+    for place, instruction in enumerate(instructions):
         if instruction.opname in _CHAIN_LINKS and chain:
             chain.append(str(instruction.argval))
             continue
@@ -87,8 +88,9 @@ def _collect_reads(code: CodeType, found: set[Read]) -> None:
             chain = []
         if instruction.opname in _CHAIN_STARTS:
             chain = [str(instruction.argval)]
-        elif instruction.opname == "IMPORT_NAME" and instruction.argval:
-            found.add(Read((), str(instruction.argval), computed=IMPORT))
+        elif instruction.opname == "IMPORT_NAME":
+            level = instructions[place - 2].argval  # below it lie the level, and the names that are wanted
+            found.add(Read((), str(instruction.argval), level if isinstance(level, int) else 0))
     if chain:
         found.add(Read(tuple(chain)))
     for constant in code.co_consts:

@@ -100,7 +100,9 @@ class SourceText:
             nodes = [node for node in nodes if any(_encloses(node, place) for place in places)]
         if not self.is_settled:
             nodes = [node for node in nodes if len(places) == len(codes) and _could_have_made(node, live)]
-        return self._definition(nodes[-1]) if nodes else None
+        if len(nodes) > 1:  # nothing tells which of them is live, so that each counts
+            return _joined([self._definition(node) for node in nodes])
+        return self._definition(nodes[0]) if nodes else None
 
     def has_class(self, qualname: str) -> bool:
         """Whether a class statement of this name is in the text."""
@@ -122,7 +124,7 @@ class SourceText:
     @cached_property
     def module_digest(self) -> Digest:
         """Of the whole module's canonical syntax; of the bytes, if they are no Python."""
-        return digest_of(canonical_module(self._tree)) if self._tree else self.digest
+        return digest_of(canonical_module(self.tree)) if self.tree else self.digest
 
     @cached_property
     def _text(self) -> str:
@@ -132,7 +134,7 @@ class SourceText:
             return ""
 
     @cached_property
-    def _tree(self) -> ast.Module | None:
+    def tree(self) -> ast.Module | None:
         """The syntax, None where the text is not Python: a file may be half edited."""
         try:
             return ast.parse(self._text)
@@ -142,19 +144,19 @@ class SourceText:
     @cached_property
     def _outline(self) -> dict[str, list[DefinitionNode]]:
         outline: dict[str, list[DefinitionNode]] = defaultdict(list)
-        if self._tree is not None:
-            for qualname, node in _definitions_in(self._tree.body, ""):
+        if self.tree is not None:
+            for qualname, node in _definitions_in(self.tree.body, ""):
                 outline[qualname].append(node)
         return dict(outline)
 
     @cached_property
     def _lambdas(self) -> list[DefinitionNode]:
-        return [node for node in ast.walk(self._tree or ast.Module([], [])) if isinstance(node, ast.Lambda)]
+        return [node for node in ast.walk(self.tree or ast.Module([], [])) if isinstance(node, ast.Lambda)]
 
     @cached_property
     def _compiled(self) -> dict[str, list[CodeType]]:
         found: dict[str, list[CodeType]] = defaultdict(list)
-        if self._tree is not None:
+        if self.tree is not None:
             flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
             try:
                 module = compile(self._text, "<source>", "exec", flags=flags, dont_inherit=True)
@@ -167,7 +169,7 @@ class SourceText:
     @cached_property
     def _binding_nodes(self) -> dict[str, list[ast.AST]]:
         found: dict[str, list[ast.AST]] = defaultdict(list)
-        for statement in _statements_outside_functions(self._tree.body if self._tree else []):
+        for statement in _statements_outside_functions(self.tree.body if self.tree else []):
             for name in _stored_names(statement):
                 found[name].append(statement)
         return dict(found)
@@ -211,6 +213,18 @@ class SourceText:
             first_line=_first_line(node),
             last_line=node.end_lineno or node.lineno,
         )
+
+
+def _joined(definitions: list[Definition]) -> Definition:
+    """Several class statements as if they were one."""
+    return Definition(
+        digest=digest_of(b"".join(one.digest for one in definitions)),
+        decorations=tuple(decoration for one in definitions for decoration in one.decorations),
+        reads=tuple(dict.fromkeys(read for one in definitions for read in one.reads)),
+        literal_defaults=frozenset(),
+        bound=frozenset().union(*(one.bound for one in definitions)),
+        text="\n\n".join(one.text for one in definitions),
+    )
 
 
 def _decoration(node: ast.expr) -> Decoration:
@@ -262,7 +276,13 @@ def _bound_names(node: ast.ClassDef) -> frozenset[str]:
         elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             names.update(item.id for target in targets for item in ast.walk(target) if isinstance(item, ast.Name))
-    return frozenset(names)
+    return frozenset(_mangled(name, node) for name in names)
+
+
+def _mangled(name: str, node: ast.ClassDef) -> str:
+    """The name as the class has it: ``__x`` is private to it (language reference, section 6.2.1)."""
+    is_private = name.startswith("__") and not name.endswith("__")
+    return f"_{node.name.lstrip('_')}{name}" if is_private and node.name.strip("_") else name
 
 
 def _literal_defaults(arguments: ast.arguments) -> frozenset[str]:
@@ -315,7 +335,7 @@ def _could_have_made(node: ast.ClassDef, live: Mapping[str, object]) -> bool:
         else:
             continue
         if isinstance(target, ast.Name) and isinstance(statement.value, ast.Constant):
-            value, said = live[target.id], statement.value.value
+            value, said = live[_mangled(target.id, node)], statement.value.value
             if isinstance(value, _SCALARS) and (type(value), value) != (type(said), said):
                 return False
     return True

@@ -7,6 +7,7 @@ own, so that swapping two names that lead to known code is a change.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from dataclasses import dataclass, field, replace
@@ -23,21 +24,25 @@ from .definitions import Decoration, Definition
 from .framing import frame_all, frame_bytes, frame_str
 from .live import (
     Target,
+    attributes_of,
     cells_of,
     class_symbol,
     declared_function,
     defaults_of,
     function_symbol,
+    is_namespace,
     is_ours,
     namespace_of,
     resolve,
     wrapped_by,
 )
-from .reads import IMPORT, NAMESPACE_CALLS, Read
+from .reads import IMPORT, NAMESPACE_CALLS, PACKAGE, SUBCLASSES, Read
 from .references import References
 from .sources import SOURCES, file_digest
+from .unimported import modules_that_begin
 from .values import CODE_TYPES, frame_scalar, is_scalar
 
+_LEAD_ANYWHERE = frozenset(map(id, (eval, exec, globals, __import__, importlib.import_module, sys.modules)))
 _NAMED_TYPES = (*CODE_TYPES, MethodType, staticmethod, classmethod, property, cached_property)
 
 
@@ -61,6 +66,7 @@ class CodeGraph:
     def __init__(self) -> None:
         self._nodes: dict[int, Node] = {}
         self._made_up: dict[int, ModuleType] = {}
+        self._being_defined: list[tuple[Node, str]] = []
         self.origins = Origins()
         self._references = References(self.origins)
 
@@ -75,7 +81,7 @@ class CodeGraph:
             symbol, module = function_symbol(code), module_name_of(code.__globals__)
             origin = self.origins.of(module, code.__code__.co_filename)
         elif isinstance(code, type):
-            symbol, origin = class_symbol(code), self.origins.of(code.__module__)
+            symbol, origin = class_symbol(code), self.origins.of_class(code)
         else:
             symbol, origin = f"module:{code.__name__}", self.origins.of(code.__name__)
         node = self._nodes[id(code)] = Node(code, symbol)
@@ -147,6 +153,8 @@ class CodeGraph:
                 self.bind(node, f"{place}[{name}]", value)
         for name, value in defaults.items():
             self.bind(node, f"{place}({name})", value)
+        for name, value in attributes_of(function).items():
+            self.bind(node, f"{place}.{name}", value)
         wrapped = wrapped_by(function)
         if wrapped is not None and not any(value is wrapped for value in cells.values()):
             self.bind(node, f"{place}.__wrapped__", wrapped)
@@ -173,16 +181,27 @@ class CodeGraph:
         if texts:
             node.entries[node.symbol] = texts[0].module_digest
         for name, value in sorted(vars(module).items()):
-            if name.startswith("__") or isinstance(value, ModuleType):
+            if name.startswith("__"):
                 continue
-            if texts or isinstance(value, CODE_TYPES):
+            if isinstance(value, ModuleType):
+                if self.origins.is_followed(value.__name__):
+                    self.reach(node, value)
+            elif texts or isinstance(value, CODE_TYPES):
                 self.bind(node, f"{module.__name__}:{name}", value)
+        if type(module) is not ModuleType:
+            self.reach(node, type(module))
 
     # Reads.
 
     def follow(self, node: Node, read: Read, namespace: dict[str, Any], cells: dict[str, object]) -> None:
         """Enter what a read of this node leads to."""
         here = node.symbol.partition(":")[2]
+        if read.computed == PACKAGE:
+            self._count_package(node, read, namespace, here)
+            return
+        if read.computed == SUBCLASSES:
+            self._reach_subclasses(node, namespace.get(here.partition(":")[2].partition(".")[0]))
+            return
         target = resolve(read, namespace, cells, self.origins)
         if target is None:
             if read.module is not None and read.computed != IMPORT:
@@ -202,9 +221,12 @@ class CodeGraph:
     def _bind_target(self, node: Node, target: Target, here: str) -> None:
         place = f"{target.owner}:{target.name}" if target.owner else f"{here}[{target.name}]"
         self.bind(node, place, target.value)
-        value = target.value
-        if target.rest and isinstance(value, FunctionType) and target.rest[0] in value.__dict__:
-            self.bind(node, f"{place}.{target.rest[0]}", value.__dict__[target.rest[0]])
+        value, attribute = target.value, next(iter(target.rest), None)
+        if attribute == SUBCLASSES:
+            self._reach_subclasses(node, value)
+        elif attribute == "__globals__" and isinstance(value, FunctionType):
+            namespace = value.__globals__
+            self._count_whole(node, module_name_of(namespace), namespace, f"{attribute} in {here}")
 
     def _reach_module(self, node: Node, module: ModuleType, read: Read, namespace: dict[str, Any], here: str) -> None:
         if not self.origins.is_followed(module.__name__):
@@ -213,8 +235,29 @@ class CodeGraph:
                 self._count_whole(node, module_name_of(namespace), namespace, f"{read.computed} in {here}")
         elif read.computed is not None and read.computed != IMPORT:
             self._count_whole(node, module.__name__, vars(module), f"{read.computed} in {here}")
-        elif read.computed is None and (read.path or read.module is None):
+        elif read.computed is None:
             self._count_whole(node, module.__name__, vars(module), f"{module.__name__} as a value in {here}")
+
+    def _reach_subclasses(self, node: Node, value: object) -> None:
+        """Reach all classes below one, as far as they are imported."""
+        classes: list[type] = value.__subclasses__() if isinstance(value, type) and value is not type else []
+        for kind in classes:
+            self.bind(node, f"{class_symbol(kind).partition(':')[2]}.__bases__", kind)
+            self._reach_subclasses(node, kind)
+
+    def _count_package(self, node: Node, read: Read, namespace: dict[str, Any], here: str) -> None:
+        """Count every module that an import by a computed name may mean."""
+        beside = namespace.get("__file__")
+        node.flags.add(f"imprecise: import of {read.module}… in {here}")
+        own = namespace.get("__package__") or ""
+        if read.level:
+            own = ".".join(own.split(".")[: max(1, len(own.split(".")) - read.level + 1)])
+            beginning = f"{own}.{read.module}"
+        else:
+            beginning = read.module or f"{own.partition('.')[0]}."
+        for name, path in modules_that_begin("" if beginning == "." else beginning, beside, self.origins).items():
+            texts = SOURCES.texts(path, {})
+            node.entries[f"module:{name}"] = texts[0].module_digest if texts else "unreadable"
 
     def _count_whole(self, node: Node, name: str, namespace: dict[str, Any], why: str) -> None:
         node.flags.add(f"imprecise: {why}")
@@ -230,6 +273,13 @@ class CodeGraph:
         if other is not node:
             node.reached[id(other)] = other
 
+    def _count_all_that_may_be_meant(self, node: Node, place: str) -> None:
+        """A name for ``eval``, ``import_module`` or their like: anything in the module, or beside it, may be meant."""
+        module = place.partition(":")[0]
+        namespace = namespace_of(module)
+        self._count_whole(node, module, namespace, place)
+        self._count_package(node, Read((), "", computed=PACKAGE), namespace, place)
+
     # Bindings and values.
 
     def bind(self, node: Node, place: str, value: object) -> None:
@@ -241,11 +291,17 @@ class CodeGraph:
             value: The live object there.
         """
         value = declared_function(value)
+        if id(value) in _LEAD_ANYWHERE:
+            self._count_all_that_may_be_meant(node, place)
+            return
         name = self._references.plain_name(value)
         if name is not None:
             self.reach(node, name[1])
             if name[0].partition(":")[2] != place:
                 node.entries[f"name:{place}"] = name[0]
+            return
+        if isinstance(value, dict) and is_namespace(value):
+            self._count_whole(node, module_name_of(value), value, f"the namespace of a module at {place}")
             return
         encoded = self._references.encode(value)
         kind = "name" if isinstance(value, _NAMED_TYPES) or wrapped_by(value) is not None else "value"
@@ -253,8 +309,12 @@ class CodeGraph:
         for code in encoded.reached:
             self.reach(node, code)
         if encoded.opaque:
+            if (node, place) in self._being_defined:  # two such values are made of each other
+                return
+            self._being_defined.append((node, place))
             node.flags.add(f"opaque: {place}")
             data += self._defining_expression(node, place)
+            self._being_defined.pop()
         node.entries[f"{kind}:{place}"] = digest_of(data)
 
     def _defining_expression(self, node: Node, place: str) -> bytes:
@@ -274,7 +334,7 @@ class CodeGraph:
         if binding is None:
             return b""
         for read in binding.reads:
-            if read.path != (name,) or read.module is not None:
+            if read.path[:1] != (name,) or read.module is not None:
                 self.follow(node, replace(read, computed=None) if read.computed == IMPORT else read, namespace, {})
         return frame_bytes(binding.digest)
 

@@ -43,7 +43,8 @@ def function_symbol(function: FunctionType) -> str:
 
 def class_symbol(kind: type) -> str:
     """``class:module:qualname``."""
-    module = "__main__" if kind.__module__ == "__mp_main__" else kind.__module__
+    module: object = kind.__module__  # may be any descriptor
+    module = "__main__" if module == "__mp_main__" else module
     return f"class:{module}:{stable_qualname(kind.__qualname__)}"
 
 
@@ -104,6 +105,12 @@ def namespace_of(module: str) -> dict[str, Any]:
     return {} if found is None else vars(found)
 
 
+def is_namespace(value: object) -> bool:
+    """Whether these are the live names of a module."""
+    name = value.get("__name__") if type(value) is dict else None
+    return isinstance(name, str) and name in sys.modules and vars(sys.modules[name]) is value
+
+
 def lives_at(namespace: Mapping[str, object], qualname: str, value: object) -> bool:
     """Whether the module's live name leads to this function or class, perhaps through decorators."""
     if "<" in qualname:
@@ -149,6 +156,11 @@ def defaults_of(function: FunctionType) -> dict[str, object]:
     return {**dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)), **(function.__kwdefaults__ or {})}
 
 
+def attributes_of(function: FunctionType) -> dict[str, object]:
+    """What has been set on the function, less what describes it."""
+    return {name: value for name, value in function.__dict__.items() if not name.startswith("__")}
+
+
 def resolve(read: Read, namespace: dict[str, Any], cells: Mapping[str, object], origins: Origins) -> Target | None:
     """Follow a read to its live object, through first-party modules only.
 
@@ -164,7 +176,10 @@ def resolve(read: Read, namespace: dict[str, Any], cells: Mapping[str, object], 
     if name in cells:
         return _through_modules(Target(cells[name], None, name, (), read.path[1:]), name, origins)
     if name not in namespace:
-        return None
+        found = vars(builtins).get(name)
+        if not isinstance(found, (FunctionType, type)) or not origins.is_followed(found.__module__):
+            return None
+        return Target(found, "builtins", name, (), read.path[1:])
     found = namespace[name]
     if getattr(builtins, name, _MISSING) is found:
         return None
@@ -180,14 +195,22 @@ def _imported(read: Read, namespace: dict[str, Any], origins: Origins) -> Target
         except ImportError:
             return None
     module = sys.modules.get(name)
-    if module is None and origins.is_followed(name):
-        try:
-            module = importlib.import_module(name)
-        except Exception:  # noqa: BLE001 — foreign code: that it fails is for the step to find out, if it gets there
-            return None
     if module is None:
-        return Target(_Unloaded(name), None, name, (), ())
+        if not origins.is_followed(name):
+            return Target(_Unloaded(name), None, name, (), ())
+        module = _import(name)
+        if module is None:
+            return None
+    if read.path and hasattr(module, "__path__") and origins.is_followed(name) and not hasattr(module, read.path[0]):
+        _import(f"{name}.{read.path[0]}")  # from a package, modules that it has not imported can be imported too
     return _through_modules(Target(module, None, name, (), read.path), name, origins)
+
+
+def _import(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except Exception:  # noqa: BLE001 — foreign code: that it fails is for the step to find out, if it gets there
+        return None
 
 
 class _Unloaded(ModuleType):
@@ -200,7 +223,12 @@ def _through_modules(target: Target, spelled: str, origins: Origins) -> Target:
     while isinstance(value, ModuleType):
         if spelled != value.__name__:
             aliases.append((owner, name, value.__name__))
-        if not rest or not origins.is_followed(value.__name__):
+        if not rest:
+            break
+        if not origins.is_followed(value.__name__):
+            found = _planted(value, rest, origins)
+            if found is not None:
+                value, owner, name, rest = found
             break
         attribute = _attribute(value, rest[0])
         if attribute is _MISSING:
@@ -208,6 +236,28 @@ def _through_modules(target: Target, spelled: str, origins: Origins) -> Target:
         owner, name, spelled = value.__name__, rest[0], f"{value.__name__}.{rest[0]}"
         value, rest = attribute, rest[1:]
     return Target(value, owner, name, tuple(aliases), rest)
+
+
+def _planted(
+    module: ModuleType, rest: tuple[str, ...], origins: Origins
+) -> tuple[object, str, str, tuple[str, ...]] | None:
+    """The project's function or class that the project has put into a module of others."""
+    for place, name in enumerate(rest):
+        found = vars(module).get(name)
+        if isinstance(found, ModuleType):
+            module = found
+            continue
+        if isinstance(found, (FunctionType, type)) and origins.is_followed(*_home_of(found)):
+            return found, module.__name__, name, rest[place + 1 :]
+        return None
+    return None
+
+
+def _home_of(code: FunctionType | type) -> tuple[str, str | None]:
+    """The module, and for a function the file, that its code is of."""
+    if isinstance(code, type):
+        return code.__module__, None
+    return module_name_of(code.__globals__), code.__code__.co_filename
 
 
 def _attribute(module: ModuleType, name: str) -> object:

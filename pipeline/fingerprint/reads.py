@@ -7,14 +7,19 @@ so that the answer does not depend on the Python version. A doubtful name counts
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from .canonical import FunctionNode, is_artifact_declaration, last_name
 
 IMPORT = "import"
+PACKAGE = "package"
+SUBCLASSES = "__subclasses__"
 NAMESPACE_CALLS = frozenset({"globals", "eval", "exec", "import_module", "__import__", "sys.modules"})
 """Computed access after which anything in the reader's own module may be meant."""
+_NAMESPACES = frozenset({"globals", "eval", "exec"})
+_GLOBALS_OF = frozenset({"__globals__", "f_globals"})
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _STATEMENTS_OF_THEIR_OWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -30,7 +35,8 @@ class Read:
     level: int = 0
     """Leading dots of that import."""
     computed: str | None = None
-    """The construct that takes a computed attribute of it, such as ``getattr``; `IMPORT` if it is only imported."""
+    """The construct that takes a computed attribute of it, such as ``getattr``; `IMPORT` if it is only imported;
+    `PACKAGE` if it is any module whose name begins with ``module``."""
 
 
 @dataclass(slots=True)
@@ -38,9 +44,9 @@ class _Scope:
     is_class: bool = False
     is_comprehension: bool = False
     bound: set[str] = field(default_factory=set)
-    declared: set[str] = field(default_factory=set)
-    """Names that ``global`` or ``nonlocal`` sends outside."""
-    imports: dict[str, Read] = field(default_factory=dict)
+    nonlocals: set[str] = field(default_factory=set)
+    globals: set[str] = field(default_factory=set)
+    imports: dict[str, list[Read]] = field(default_factory=lambda: defaultdict(list))
     reads: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
 
 
@@ -93,16 +99,28 @@ class _Visitor(ast.NodeVisitor):
     def _read(self, path: tuple[str, ...], computed: str | None = None) -> None:
         if path[:2] == ("sys", "modules"):
             computed = "sys.modules"
+        elif path[0] in _NAMESPACES and len(path) == 1:
+            computed = path[0]
+        elif "__dict__" in path:
+            path, computed = path[: path.index("__dict__")] or path, "vars"
         self._scopes[-1].reads.append((path, computed))
+        for attribute in path[1:]:
+            self._attribute(attribute)
+
+    def _attribute(self, name: str) -> None:
+        """An attribute that leads from anything to code that no name on the way tells."""
+        if name in _GLOBALS_OF:
+            self._found.add(Read(("globals",), computed="globals"))
+        elif name == SUBCLASSES:
+            self._found.add(Read((SUBCLASSES,), computed=SUBCLASSES))
 
     def _bind(self, name: str) -> None:
         self._scopes[-1].bound.add(name)
 
     def _emit(self, scope: _Scope, path: tuple[str, ...], computed: str | None) -> None:
-        source = scope.imports.get(path[0])
-        if source is None:
+        if path[0] not in scope.imports:
             self._found.add(Read(path, computed=computed))
-        else:
+        for source in scope.imports.get(path[0], ()):
             self._found.add(Read(source.path + path[1:], source.module, source.level, computed))
 
     def _leave(self) -> None:
@@ -112,11 +130,13 @@ class _Visitor(ast.NodeVisitor):
             outer = next(candidate for candidate in reversed(self._scopes) if not candidate.is_class)
         for path, computed in scope.reads:
             name = path[0]
-            if name in scope.declared:
+            if name in scope.globals:
+                self._scopes[0].reads.append((path, computed))
+            elif name in scope.nonlocals:
                 outer.reads.append((path, computed))
             elif name in scope.imports:
                 self._emit(scope, path, computed)
-            elif name not in scope.bound:
+            elif scope.is_class or name not in scope.bound:  # ``rate = rate`` in a class reads the global first
                 outer.reads.append((path, computed))
 
     # Names.
@@ -130,18 +150,20 @@ class _Visitor(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         path = dotted_path(node)
         if path is None:
+            self._attribute(node.attr)
             self.visit(node.value)
         else:
             self._read(path)
 
     def visit_Call(self, node: ast.Call) -> None:
         name = last_name(node.func)
+        is_builtin = isinstance(node.func, ast.Name) or dotted_path(node.func) == ("builtins", name)
         arguments: Sequence[ast.expr] = node.args
-        if isinstance(node.func, ast.Name) and name in NAMESPACE_CALLS:
-            self._read((name,), computed=name)
-        elif name in ("import_module", "__import__") and arguments:
+        if name in ("import_module", "__import__"):
             self._import_call(node, name)
-        elif isinstance(node.func, ast.Name) and name in ("getattr", "vars", "setattr"):
+        elif is_builtin and name in _NAMESPACES:
+            self._read((name,), computed=name)
+        elif is_builtin and name in ("getattr", "vars", "setattr"):
             arguments = self._attribute_call(name, node.args)
         else:
             self.visit(node.func)
@@ -149,11 +171,17 @@ class _Visitor(ast.NodeVisitor):
             self.visit(argument)
 
     def _import_call(self, node: ast.Call, name: str) -> None:
-        target = node.args[0]
-        if isinstance(target, ast.Constant) and isinstance(target.value, str) and not target.value.startswith("."):
-            self._found.add(Read((), target.value, computed=IMPORT))
+        """A module imported by a text: that module, or any that the text's constant beginning leaves possible."""
+        named = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "name")]
+        beginning, is_whole = _beginning(named[0]) if named else ("", False)
+        dots = len(beginning) - len(beginning.lstrip("."))
+        is_own = not dots or len(node.args) < 2 or last_name(node.args[1]) in ("__package__", "__name__")
+        if is_whole and len(beginning) > dots and is_own:
+            # As a value: which attributes are taken of what comes back, no name tells.
+            self._found.add(Read((), beginning[dots:], dots))
         else:
             self._read((name,), computed=name)
+            self._found.add(Read((), beginning[dots:], dots, PACKAGE))
 
     def _attribute_call(self, name: str, arguments: list[ast.expr]) -> list[ast.expr]:
         """Read what ``getattr(path, …)`` takes; return the arguments that are still to visit."""
@@ -170,24 +198,29 @@ class _Visitor(ast.NodeVisitor):
     # Bindings.
 
     def visit_Global(self, node: ast.Global) -> None:
-        self._scopes[-1].declared.update(node.names)
+        self._scopes[-1].globals.update(node.names)
 
     def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
-        self._scopes[-1].declared.update(node.names)
+        self._scopes[-1].nonlocals.update(node.names)
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
             self._found.add(Read((), alias.name, computed=IMPORT))
             top = alias.name.partition(".")[0]
             source = Read((), alias.name) if alias.asname else Read((), top)
-            self._scopes[-1].imports[alias.asname or top] = source
+            self._import(alias.asname or top, source)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
         for alias in node.names:
             source = Read((alias.name,), module, node.level)
             self._found.add(replace(source, computed=IMPORT))
-            self._scopes[-1].imports[alias.asname or alias.name] = source
+            self._import(alias.asname or alias.name, source)
+
+    def _import(self, name: str, source: Read) -> None:
+        self._scopes[-1].imports[name].append(source)
+        if name in self._scopes[-1].globals:  # whoever reads the global later finds this
+            self._found.add(source)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         if node.name:
@@ -326,6 +359,18 @@ class _Visitor(ast.NodeVisitor):
                     self.visit(metadata)
         else:
             self._annotation(inner)
+
+
+def _beginning(node: ast.expr) -> tuple[str, bool]:
+    """The constant text that an expression's value begins with, and whether that is all of it."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value, True
+    if isinstance(node, ast.JoinedStr) and node.values:
+        return _beginning(node.values[0])[0], False
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Mod)):
+        beginning = _beginning(node.left)[0]
+        return beginning.partition("%")[0] if isinstance(node.op, ast.Mod) else beginning, False
+    return "", False
 
 
 def _arguments(arguments: ast.arguments) -> list[ast.arg]:

@@ -7,15 +7,18 @@ alone, swapping them would be no change.
 from __future__ import annotations
 
 import sys
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from .boundary import Origins, module_name_of
+from .boundary import Origins, Party, module_name_of
 from .bytecode import code_digest
 from .classes import class_definition, class_members
+from .drift import hides_state
 from .framing import frame, frame_all, frame_bytes, frame_str
 from .live import (
+    attributes_of,
     cells_of,
     class_symbol,
     declared_function,
@@ -28,7 +31,7 @@ from .live import (
     wrapped_by,
 )
 from .sources import SOURCES
-from .values import CODE_TYPES, ValueEncoder, name_of
+from .values import ValueEncoder, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class References:
             return None if has_inner else (f"def:{name_of(code)}", code)
         if isinstance(code, type):
             symbol, qualname = class_symbol(code), class_symbol(code).rpartition(":")[2]
-            is_known = not self._origins.is_followed(code.__module__)
+            is_known = self._origins.of_class(code).party is not Party.FIRST
             return (symbol, code) if is_known or lives_at(namespace_of(code.__module__), qualname, code) else None
         place = module_attribute(code) if callable(code) else None
         module = place.partition(":")[0] if place else ""
@@ -101,9 +104,14 @@ class References:
         if isinstance(value, BuiltinFunctionType):
             return frame_all(b"J", [frame_str(name_of(value)), encoder.encode(value.__self__)])
         wrapped = None if isinstance(value, MethodType) or is_ours(value) else wrapped_by(value)
-        if wrapped is None:
-            return None
-        return frame_all(b"W", [encoder.class_name(type(value)), encoder.encode(wrapped)])
+        if wrapped is not None:
+            return frame_all(b"W", [encoder.class_name(type(value)), encoder.encode(wrapped)])
+        if isinstance(value, ContextVar):
+            return encoder.encode_all(b"V", (value.name, _held_by(value)))
+        kind = type(value)
+        if hides_state(kind) and self._origins.is_followed(kind.__module__):
+            return encoder.encode_attributes(value)
+        return None
 
     def _reach(self, code: object) -> None:
         self._reached[id(code)] = code
@@ -117,11 +125,19 @@ class References:
     def _function(self, function: FunctionType, encoder: ValueEncoder) -> bytes:
         wrapped = wrapped_by(function)
         if not self._is_followed(function):
-            held: object = [value for value in cells_of(function).values() if isinstance(value, CODE_TYPES)]
+            held: object = [cells_of(function), defaults_of(function)]
             if hasattr(function, "dispatch") and hasattr(function, "registry"):
                 held = dict(function.registry)
             return frame_all(b"L", [frame_str(name_of(function)), encoder.encode(held), encoder.encode(wrapped)])
         definition = SOURCES.definition_of(function.__code__, function.__globals__)
         own = definition.digest if definition else code_digest(function.__code__)
-        held = [cells_of(function), defaults_of(function), wrapped]
+        held = [cells_of(function), defaults_of(function), attributes_of(function), wrapped]
         return frame_all(b"L", [frame_str(function_symbol(function)), frame_bytes(own), encoder.encode(held)])
+
+
+def _held_by(variable: ContextVar[Any]) -> list[object]:
+    """What a context variable holds here, its default included; empty if nothing."""
+    try:
+        return [variable.get()]
+    except LookupError:
+        return []

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cached_property
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from ...cas.digest import Digest, digest_of
 from .arrays import encode_array
+from .drift import drifts
 from .framing import (
     ELLIPSIS,
     NONE,
@@ -37,16 +38,16 @@ _COLLAPSE_FROM_BYTES = 1024
 _ARRAY_LIBRARIES = frozenset({"numpy", "pandas"})
 _WITHOUT_STABLE_STATE = frozenset({"torch"})
 CODE_TYPES = (FunctionType, BuiltinFunctionType, type, ModuleType)
-# As globals these change from call to call: there what made them counts, as for all that has no structure.
-_DRIFTING = frozenset(
-    {"random.Random", "random.SystemRandom", "numpy.random.mtrand.RandomState", "numpy.random._generator.Generator"}
-)
 _WRITTEN_AS_TEXT = {
     "decimal.Decimal": str,
     "fractions.Fraction": str,
     "uuid.UUID": str,
     "zoneinfo.ZoneInfo": str,
     "datetime.date": str,
+}
+_TOLD_BY_ATTRIBUTES = {
+    "typing.TypeVar": ("__name__", "__bound__", "__constraints__"),
+    "typing.TypeAliasType": ("__name__", "__value__"),
 }
 
 Refer = Callable[[object, "ValueEncoder"], bytes | None]
@@ -159,7 +160,7 @@ class ValueEncoder:
             return self.encode_all(b"y", (value.__func__, value.__self__))
         if isinstance(value, CODE_TYPES):
             raise Undigestible(f"code: {name_of(value)}")
-        if self.is_lenient and f"{kind.__module__}.{kind.__qualname__}" in _DRIFTING:
+        if self.is_lenient and drifts(kind):
             raise Undigestible(f"state that drifts: {name_of(kind)}")
         top = kind.__module__.partition(".")[0]
         if top in _ARRAY_LIBRARIES:
@@ -189,39 +190,47 @@ class ValueEncoder:
         if name == "re.Pattern":
             pattern: Any = value
             return frame_all(b"r", [self.encode(pattern.pattern), frame_int(pattern.flags)])
+        if name in _TOLD_BY_ATTRIBUTES:
+            return self.encode_all(b"a", (name, *(getattr(value, told, None) for told in _TOLD_BY_ATTRIBUTES[name])))
         if isinstance(value, Enum):
             return frame_all(b"e", [self.class_name(kind), frame_str(value.name), self.encode(value.value)])
-        if hasattr(kind, "__dataclass_fields__"):
-            return frame_all(b"D", [self.class_name(kind), self._attributes(value, _field_values(value))])
         for base, container in _CONTAINERS.items():
             if isinstance(value, base) and base in _SUBCLASSABLE:
                 return self._subclassed(value, kind, container(self, value))
         for base, scalar in _SCALARS.items():
             if isinstance(value, base):
                 return self._subclassed(value, kind, scalar(value))
+        if hasattr(kind, "__dataclass_fields__"):
+            return self.encode_attributes(value)
         return self._reduced(value, kind)
+
+    def encode_attributes(self, value: object) -> bytes:
+        """An instance by its class and attributes, whatever it says of itself when it is pickled."""
+        return frame_all(b"D", [self.class_name(type(value)), self._attributes(value)])
 
     def _subclassed(self, value: object, kind: type, data: bytes) -> bytes:
         """An instance of a subclass of a built-in: its class, what the built-in holds, what it adds."""
-        extra = [self._attributes(value, {})]
+        extra = [self._attributes(value)]
         factory = getattr(value, "default_factory", None)
         if factory is not None:
             extra.append(self.encode(factory))
         return frame_all(b"u", [self.class_name(kind), data, *extra])
 
-    def _attributes(self, value: object, fields: Mapping[str, object]) -> bytes:
+    def _attributes(self, value: object) -> bytes:
         own = getattr(value, "__dict__", {})
-        return _dict(self, _without_caches(type(value), {**own, **fields}))
+        return _dict(self, _without_caches(type(value), {**own, **_slots(value), **_field_values(value)}))
 
     def _reduced(self, value: object, kind: type) -> bytes:
         reduce = copyreg.dispatch_table.get(kind)
         reduced: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
         if isinstance(reduced, str):
             module = getattr(value, "__module__", None) or kind.__module__
+            if not _is_found(module, reduced, value):
+                raise Undigestible(f"{name_of(kind)}, which is not the {reduced} of a module")
             return frame_all(b"g", [self.class_name(kind), frame_str(str(module)), frame_str(reduced)])
         make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
         if isinstance(state, dict):
-            state = _without_caches(kind, state)
+            state = _without_caches(kind, state) or None
         parts = [self._maker(make), *map(self._maker, arguments[:1]), self.encode_all(b"t", arguments[1:])]
         parts += [self.encode(state), self.encode(list(items or ())), self.encode(dict(pairs or ()))]
         return frame_all(b"o", [self.class_name(kind), *parts])
@@ -298,7 +307,29 @@ def name_of(value: Any) -> str:
 
 
 def _field_values(value: Any) -> dict[str, object]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__ if hasattr(value, name)}
+    fields = getattr(type(value), "__dataclass_fields__", ())
+    return {name: getattr(value, name) for name in fields if hasattr(value, name)}
+
+
+def _slots(value: object) -> dict[str, object]:
+    """What the slots hold that classes written in Python declare."""
+    held: dict[str, object] = {}
+    for kind in type(value).__mro__:
+        for name, member in vars(kind).items() if "__slots__" in vars(kind) else ():
+            if isinstance(member, MemberDescriptorType):
+                try:
+                    held[name] = member.__get__(value)
+                except AttributeError:
+                    continue
+    return held
+
+
+def _is_found(module: object, name: str, value: object) -> bool:
+    """Whether a global name leads to the value, as it must for what pickles by its name."""
+    found: object = sys.modules.get(module) if isinstance(module, str) else None
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is value
 
 
 def _without_caches(kind: type, attributes: dict[Any, Any]) -> dict[Any, Any]:
