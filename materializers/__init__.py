@@ -1,6 +1,6 @@
 """Values to blobs and back: one materializer a format, chosen by type on the way in and by format on the way out."""
 
-from .base import Materializer, PartReader, PartWriter, Selection
+from .base import Materializer, PartReader, PartWriter, Selection, code_in
 from .loading import is_plain, load, runs_code
 from .previous import Previous
 from .registry import REGISTRY, Registry
@@ -17,6 +17,7 @@ __all__ = [
     "Registry",
     "Saved",
     "Selection",
+    "code_in",
     "is_plain",
     "load",
     "register",

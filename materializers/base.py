@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from ..cas.content import Content
@@ -23,7 +25,12 @@ PLAIN_FORMAT = "python.plain/1"
 PICKLE_FORMAT = "python.pickle/1"
 """The fallback: what has no format of its own is pickled."""
 
+CODE = "code"
+"""The metadata that names the classes and functions of which a value is made, as `PartWriter.names` is told them."""
+
 _SHOWN_MAX_CHARACTERS = 100
+_OURSELVES = __name__.partition(".")[0]
+_NOT_CODE_OF_VALUES = frozenset({*sys.stdlib_module_names, _OURSELVES, "cloudpickle"}) - {"__main__"}
 
 # What pandas 3 calls pandas.X lives elsewhere in pandas 2; the format knows one name. A mapped array loads as an array,
 # and a generator as what it yielded.
@@ -93,6 +100,34 @@ def shown(label: object) -> str:
     return text if text.isprintable() else ascii(text)
 
 
+def name_of_code(code: Any) -> tuple[str, ...]:
+    """``module:name`` of a class or function, ``module:`` of a module; nothing for those of Python, and nameless ones.
+
+    What has no name of its own, as a lambda, is in the bytes itself, and so is all that it names.
+    """
+    if isinstance(code, ModuleType):
+        return () if _is_pythons(code.__name__) else (f"{code.__name__}:",)
+    module, name = code.__module__, code.__qualname__
+    if not isinstance(module, str) or "<" in name or _is_pythons(module):
+        return ()
+    return (f"{module}:{name}",)
+
+
+def _is_pythons(module: str) -> bool:
+    return module == "builtins" or module.partition(".")[0] in _NOT_CODE_OF_VALUES
+
+
+def code_in(metadata: Mapping[str, Any]) -> Sequence[str]:
+    """The classes and functions that a value is made of, by its metadata."""
+    names: Sequence[str] = metadata.get(CODE, ())
+    return names
+
+
+def is_built_in(materializer: Materializer[Any]) -> bool:
+    """Whether this is a materializer of Lineal's own, whose bytes tell all of a value."""
+    return type(materializer).__module__.partition(".")[0] == _OURSELVES
+
+
 class TooDeep(Exception):
     """A value is nested in itself, or deeper than its format can be; the whole of it is pickled instead."""
 
@@ -142,6 +177,12 @@ class PartWriter(Protocol):
             value: Anything that can be saved.
             step: How an error spells the way to it, as in ``['model']`` or ``.weights``.
             pickled: Take the fallback format, whatever the type.
+        """
+
+    def names(self, code: Iterable[str]) -> None:
+        """Say which classes and functions the bytes name, as `name_of_code` gives them.
+
+        Whoever uses the value runs their code, so that a change of it is a change of what he does.
         """
 
     def is_opaque(self, value: object) -> bool:

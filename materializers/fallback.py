@@ -13,6 +13,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
 import cloudpickle
@@ -20,10 +21,11 @@ import cloudpickle
 from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue, Unsupported
 from .apart import is_apart
-from .base import PICKLE_FORMAT, Materializer, PartReader, PartWriter, type_name
+from .base import PICKLE_FORMAT, Materializer, PartReader, PartWriter, name_of_code, type_name
 from .paths import path_to_culprit
 
 _PROTOCOL = 5
+_CODE = (type, FunctionType, ModuleType)
 
 
 class VersionMismatchWarning(UserWarning):
@@ -55,6 +57,7 @@ class Pickle(Materializer[Any]):
             pickler.dump(value)
         except Exception as error:
             raise _unsavable(value, error) from error
+        parts.names(pickler.code)
         parts.buffer("stream", stream.getbuffer())
         for index, buffer in enumerate(buffers):
             parts.buffer(f"buffer.{index}", buffer)
@@ -86,8 +89,11 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         super().__init__(stream, protocol=_PROTOCOL, buffer_callback=stays_in_band)
         self._root = root
         self.apart: list[object] = []
+        self.code: set[str] = set()
 
     def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, _CODE):
+            self.code.update(name_of_code(value))
         if value is not self._root and is_apart(value):
             self.apart.append(value)
             return saved_apart, (len(self.apart) - 1,)

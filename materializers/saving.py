@@ -19,7 +19,7 @@ from ..cas.place import BlobKind
 from ..cas.source import Source
 from ..cas.tree import EXECUTABLE, FileEntry, Tree
 from ..errors import Invalid, UnsavableValue
-from .base import PICKLE_FORMAT, Materializer, TooDeep, type_name
+from .base import CODE, PICKLE_FORMAT, Materializer, TooDeep, is_built_in, name_of_code, type_name
 from .previous import COMPARED_MIN_BYTES, Previous, Slot
 from .registry import REGISTRY, Registry
 
@@ -38,22 +38,25 @@ class Saved:
     manifest: Manifest
     """How the value is laid out; its digest is the content id."""
     metadata: dict[str, Plain]
-    """What its materializer says of it."""
+    """What its materializer says of it, and under `CODE` which classes and functions its bytes name, if any."""
     materializer: Materializer[Any]
 
 
 class ManifestWriter:
     """The `PartWriter` over a blob store."""
 
-    __slots__ = ("_blobs", "_depth", "_registry", "_riding_bytes", "_slot", "parts")
+    __slots__ = ("_blobs", "_depth", "_registry", "_riding_bytes", "_slot", "code", "parts")
 
-    def __init__(self, blobs: BlobWriter, registry: Registry, depth: int, slot: Slot | None) -> None:
+    def __init__(
+        self, blobs: BlobWriter, registry: Registry, slot: Slot | None, depth: int = 0, code: set[str] | None = None
+    ) -> None:
         self._blobs = blobs
         self._registry = registry
         self._depth = depth
         self._slot = slot
         self._riding_bytes = 0
         self.parts: list[tuple[str, Part]] = []
+        self.code: set[str] = set() if code is None else code
 
     def buffer(self, name: str, data: Buffer, *, item_bytes: int = 1) -> None:
         view = memoryview(data)
@@ -80,7 +83,8 @@ class ManifestWriter:
         materializer = registry.for_format(PICKLE_FORMAT) if pickled else registry.for_value(value)
         slot = None if self._slot is None else self._slot.inner(name, materializer.format)
         try:
-            manifest = _manifest_of(value, materializer, ManifestWriter(self._blobs, registry, self._depth + 1, slot))
+            inner = ManifestWriter(self._blobs, registry, slot, self._depth + 1, self.code)
+            manifest = _manifest_of(value, materializer, inner)
         except UnsavableValue as error:
             error.details["steps"] = [step, *error.details.get("steps", ())]
             raise
@@ -89,6 +93,9 @@ class ManifestWriter:
         else:
             digest = self._blobs.put(manifest.encoded, BlobKind.MANIFEST)
             self.parts.append((name, ManifestPart(digest, manifest.size_bytes)))
+
+    def names(self, code: Iterable[str]) -> None:
+        self.code.update(code)
 
     def is_opaque(self, value: object) -> bool:
         return self._registry.for_value(value).format == PICKLE_FORMAT
@@ -145,26 +152,31 @@ def save(
         materializer = registry.for_value(value)
     try:
         try:
-            manifest = _outermost(value, materializer, blobs, registry, previous)
+            manifest, code = _outermost(value, materializer, blobs, registry, previous)
         except TooDeep:
             materializer = registry.for_format(PICKLE_FORMAT)
-            manifest = _outermost(value, materializer, blobs, registry, previous)
+            manifest, code = _outermost(value, materializer, blobs, registry, previous)
     except UnsavableValue as error:
         error.where = "".join(["value", *error.details.get("steps", ())])
         raise
     blobs.put(manifest.encoded, BlobKind.MANIFEST)
-    return Saved(manifest, materializer.metadata(value), materializer)
+    metadata = materializer.metadata(value)
+    return Saved(manifest, {**metadata, CODE: code} if code else metadata, materializer)
 
 
 def _outermost(
     value: object, materializer: Materializer[Any], blobs: BlobWriter, registry: Registry, previous: Previous | None
-) -> Manifest:
+) -> tuple[Manifest, list[Plain]]:
     slot = None if previous is None else Slot.outermost(previous, materializer.format)
-    return _manifest_of(value, materializer, ManifestWriter(blobs, registry, 0, slot))
+    writer = ManifestWriter(blobs, registry, slot)
+    manifest = _manifest_of(value, materializer, writer)
+    return manifest, [*sorted(writer.code)]
 
 
 def _manifest_of(value: object, materializer: Materializer[Any], writer: ManifestWriter) -> Manifest:
     head = materializer.save(value, writer)
+    if not is_built_in(materializer):  # what it makes again is an object of a class that nothing else need name
+        writer.names(name_of_code(type(value)))
     if writer.parts and len(dict(writer.parts)) != len(writer.parts):
         raise Invalid("a materializer gave two parts one name", where=materializer.format, hint="Number them.")
     return Manifest(materializer.format, type_name(type(value)), head, tuple(writer.parts))

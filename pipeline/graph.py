@@ -65,6 +65,11 @@ class Source:
     """A reference, an `ArtifactVersionView`, or the literal as it was when the step was called, as far as
     `literals.fixed` can tell."""
 
+    @property
+    def parameter(self) -> str:
+        """The parameter that it goes to."""
+        return self.path.partition("[")[0]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:

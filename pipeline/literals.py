@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 from operator import is_
 from struct import Struct
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from ..cas import Blob, BlobStore, Digest
 from ..errors import InvalidPipeline, UnsavableValue
-from ..materializers import REGISTRY, save
+from ..materializers import REGISTRY, code_in, save
 
 _TEXT_MAX_CHARACTERS = 200
 _pack_double = Struct(">d").pack
@@ -55,6 +56,8 @@ class SavedLiteral(NamedTuple):
     content: Digest
     blobs: tuple[Blob, ...]
     text: str
+    code: Sequence[str] = ()
+    """The classes and functions of which it is made."""
 
 
 _remembered: WeakKeyDictionary[BlobStore, dict[tuple[object, ...], SavedLiteral]] = WeakKeyDictionary()
@@ -103,7 +106,7 @@ class Literals:
                 if isinstance(cause, InvalidPipeline):
                     raise InvalidPipeline(f"{place}: {cause.what}", where=error.where, hint=cause.hint) from error
                 raise error.about(f"{place} can't be saved") from error
-            return SavedLiteral(saved.manifest.digest, batch.publish(), _text(value))
+            return SavedLiteral(saved.manifest.digest, batch.publish(), _text(value), code_in(saved.metadata))
 
 
 def _text(value: Any) -> str:

@@ -11,9 +11,10 @@ from ..cas import Blob, Digest
 from ..events.catalogue import Event, Input, Output
 from ..events.ids import Fingerprint, RunId
 from ..events.projections.cache import Reusable
+from ..materializers import code_in
 from ..store import Store
 from .captures import has_code, known_pipeline, new_code, qualified_name, remember_pipeline
-from .fingerprint import CodeManifest, CodeWalker, FingerprintForm
+from .fingerprint import CodeManifest, CodeWalker, FingerprintForm, carried_by
 from .graph import Node
 from .literals import Literals
 from .plan import Plan
@@ -128,17 +129,23 @@ class Preparer:
         """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""
         inputs: list[Input] = []
         blobs: list[Blob] = []
+        code: set[str] = set()
         for source in node.sources:
             if isinstance(source.value, OutputRef):
                 output = given[source.value.node, source.value.output]
+                named = code_in(output.metadata)
                 inputs.append(Input(source.path, output.content, output.artifact, None, source.value.node))
             else:
                 literal = self._literals.save(source.path, source.value, node.name)
                 blobs += literal.blobs
+                named = literal.code
                 inputs.append(Input(source.path, literal.content, None, literal.text, None))
-        known = self._steps.get(node.step)
+            if named and source.parameter not in node.step.options.ignore_inputs:
+                code.update(named)
+        kind = (node.step, *sorted(code)) if code else node.step
+        known = self._steps.get(kind)
         if known is None or known.names != node.arguments.keys():
-            known = self._steps[node.step] = self._known(node)
+            known = self._steps[kind] = self._known(node, sorted(code))
         given_by = causes(node.arguments, [taken.content for taken in inputs])
         if known.seed is not None:
             taken, saved = self.literal(SEED, known.seed)
@@ -157,16 +164,20 @@ class Preparer:
         if code.digest in self._recorded_code:
             return (), ready.blobs
         self._recorded_code.add(code.digest)
-        reached = partial(self._walker.reached, step.function, depends_on=step.options.depends_on)
+        reached = partial(
+            self._walker.reached, step.function, depends_on=step.options.depends_on, carried=carried_by(code)
+        )
         with self._store.blobs.batch() as batch:
             batch.put(code.encoded)
             events = new_code(self._store, code.digest, step.qualified_name, batch, reached)
             return events, [*ready.blobs, *batch.publish()]
 
-    def _known(self, node: Node) -> _Known:
+    def _known(self, node: Node, carried: Sequence[str]) -> _Known:
         """What all step runs of a step have in common that are given the same parameters."""
         step, options = node.step, node.step.options
-        code = self._walker.manifest(step.function, depends_on=options.depends_on, version=options.version)
+        code = self._walker.manifest(
+            step.function, depends_on=options.depends_on, version=options.version, carried=carried
+        )
         counted = [name for name in node.arguments if name not in options.ignore_inputs]
         seed = self._seed if options.seed is None else options.seed
         if seed is not None:

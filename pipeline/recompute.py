@@ -24,7 +24,7 @@ from ..history.lineage import VersionKey, execution
 from ..store import Store
 from .declared import declared
 from .executors import InlineExecutor
-from .fingerprint import CodeManifest, CodeWalker, fingerprint
+from .fingerprint import CodeManifest, CodeWalker, carried_by, fingerprint
 from .graph import Graph, Node
 from .plan import Plan
 from .preparing import Ready
@@ -116,21 +116,33 @@ def _recipe(reader: Reader, version: ArtifactVersionView) -> _Recipe:
             )
     step = _found(executed.function, version)
     options = step.options
-    code = CodeWalker().manifest(step.function, depends_on=options.depends_on, version=options.version)
+    recorded = _recorded_code(reader, executed.code)
+    code = CodeWalker().manifest(
+        step.function,
+        depends_on=options.depends_on,
+        version=options.version,
+        carried=() if recorded is None else carried_by(recorded),
+    )
     if code.digest != executed.code:
         raise RecomputeFailed(
             f"{version} can't be made again: the code of step {executed.step!r} is not what it was",
             where=executed.function,
-            hint=_difference(reader, code, executed.code),
+            hint=_difference(code, recorded),
         )
     return _Recipe(version, executed, step, code, _arguments(step, executed, version))
 
 
-def _difference(reader: Reader, code: CodeManifest, recorded: Digest) -> str:
+def _recorded_code(reader: Reader, digest: Digest) -> CodeManifest | None:
     try:
-        diff = code.diff(CodeManifest.decode(reader.store.blobs.read(recorded)))
+        return CodeManifest.decode(reader.store.blobs.read(digest))
     except LinealError:
+        return None
+
+
+def _difference(code: CodeManifest, recorded: CodeManifest | None) -> str:
+    if recorded is None:
         return "Check out the code as it was then."
+    diff = code.diff(recorded)
     symbols = [*diff.changed, *diff.added, *diff.removed]
     more = f" and {len(symbols) - 3} more" if len(symbols) > 3 else ""
     return f"Check out the code as it was then: {', '.join(symbols[:3])}{more} differ."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...history.code import CodeDiff, CodeManifest, Entry
 from .key import FingerprintForm, fingerprint
 from .values import value_digest
-from .walk import CodeWalker, code_manifest
+from .walk import CodeWalker, carried_by, code_manifest
 
 __all__ = [
     "CodeDiff",
@@ -13,6 +13,7 @@ __all__ = [
     "CodeWalker",
     "Entry",
     "FingerprintForm",
+    "carried_by",
     "code_manifest",
     "fingerprint",
     "value_digest",

@@ -6,7 +6,7 @@ import ast
 import importlib.util
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import CodeType
 
@@ -217,13 +217,12 @@ class SourceText:
 
 def _joined(definitions: list[Definition]) -> Definition:
     """Several class statements as if they were one."""
-    return Definition(
+    return replace(
+        definitions[-1],
         digest=digest_of(b"".join(one.digest for one in definitions)),
         decorations=tuple(decoration for one in definitions for decoration in one.decorations),
         reads=tuple(dict.fromkeys(read for one in definitions for read in one.reads)),
-        literal_defaults=frozenset(),
         bound=frozenset().union(*(one.bound for one in definitions)),
-        text="\n\n".join(one.text for one in definitions),
     )
 
 

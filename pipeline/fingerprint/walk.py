@@ -43,6 +43,7 @@ class CodeWalker:
         ignore: Sequence[str] = (),
         depends_on: Sequence[object] = (),
         version: str | None = None,
+        carried: Sequence[str] = (),
     ) -> CodeManifest:
         """The code manifest of a step, function, class or other callable.
 
@@ -52,28 +53,40 @@ class CodeWalker:
             depends_on: What counts in addition: objects, paths of files or directories (relative to the function's
                 file, else to the working directory), names of modules, ``module:name``.
             version: What stands for the function's code, and all it reaches, where the author says so.
+            carried: Classes and functions that inputs are made of, as ``module:name``: the step may run their code
+                without naming it.
 
         Raises:
             InvalidPipeline: An entry of ``depends_on`` names nothing.
         """
         function = declared_function(function)
-        key = (id(function), version, *ignore, None, *map(_memo_key, depends_on))
+        key = (id(function), version, *ignore, None, *carried, None, *map(_memo_key, depends_on))
         known = self._memo.get(key)
         code = getattr(function, "__code__", None)
         if known is not None and known[0] is function and known[1] is code:
             return known[3]
         if known is not None:
             self._graph = CodeGraph()
-        manifest = self._assemble(self._roots(function, depends_on, version), (*DEFAULT_IGNORES, *ignore))
+        root = self._roots(function, depends_on, version, carried)
+        manifest = self._assemble(root, (*DEFAULT_IGNORES, *ignore))
         self._memo[key] = (function, code, tuple(depends_on), manifest)
         return manifest
 
-    def reached(self, function: Any, *, ignore: Sequence[str] = (), depends_on: Sequence[object] = ()) -> list[Node]:
+    def reached(
+        self,
+        function: Any,
+        *,
+        ignore: Sequence[str] = (),
+        depends_on: Sequence[object] = (),
+        carried: Sequence[str] = (),
+    ) -> list[Node]:
         """All code that the step reaches, a node that stands for the step first; arguments as of `manifest`."""
-        root = self._roots(declared_function(function), depends_on)
+        root = self._roots(declared_function(function), depends_on, carried=carried)
         return [*self._reached(root, (*DEFAULT_IGNORES, *ignore))]
 
-    def _roots(self, function: Any, depends_on: Sequence[object], version: str | None = None) -> Node:
+    def _roots(
+        self, function: Any, depends_on: Sequence[object], version: str | None = None, carried: Sequence[str] = ()
+    ) -> Node:
         """A node that stands for the step: what it is, and what it declares to depend on."""
         root = Node(function, "root", is_expanded=True)
         if version is None:
@@ -86,7 +99,24 @@ class CodeWalker:
                 self._depend_on_name(root, os.fspath(dependency), _directory_of(function))
             else:
                 self._graph.bind(root, f"depends_on[{position}]", dependency)
+        for name in carried:
+            self._carry(root, name)
         return root
+
+    def _carry(self, root: Node, name: str) -> None:
+        """Let the step reach code that an input names."""
+        module, _, qualname = name.partition(":")
+        place = f"carried:{name}"
+        if not self._graph.origins.is_followed(module):
+            self._graph.reach(root, ModuleType(module))
+            root.entries[place] = "others'"
+            return
+        target: Any = _imported(module, self._graph)
+        for part in qualname.split(".") if qualname else ():
+            target = getattr(target, part, None)
+        root.entries[place] = "the project's" if target is not None else "gone"
+        if target is not None:
+            self._graph.bind(root, name, target)
 
     def _assemble(self, root: Node, ignore: Sequence[str]) -> CodeManifest:
         entries: dict[str, Entry] = {"python": PYTHON_VERSION}
@@ -132,6 +162,12 @@ class CodeWalker:
             self._graph.bind(root, name, target)
         else:
             self._graph.reach(root, target)
+
+
+def carried_by(manifest: CodeManifest) -> tuple[str, ...]:
+    """The classes and functions that the inputs were made of for which a step has this manifest."""
+    kind = "carried:"
+    return tuple(symbol.removeprefix(kind) for symbol in manifest.entries if symbol.startswith(kind))
 
 
 def code_manifest(function: Any, *, ignore: Sequence[str] = (), depends_on: Sequence[object] = ()) -> CodeManifest:
