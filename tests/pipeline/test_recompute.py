@@ -162,7 +162,7 @@ def test_a_step_that_raises_now_is_recorded_as_failed(
     evict(client, "data")
 
     monkeypatch.setattr(np, "full", operator.itemgetter("no such item"))  # nobody's code, so no cause of its own
-    with pytest.raises(StepFailed, match="subscriptable"):
+    with pytest.raises(StepFailed, match="itemgetter expected"):
         client.recompute("data")
     assert client.run("recompute-1").status == "failed"
     assert client.artifact("data").is_evicted
