@@ -242,3 +242,13 @@ class WorkerDied(LinealError, RuntimeError):
 
 class StepFailed(LinealError, RuntimeError):
     """A step raised; ``__cause__`` is what it raised, where that could be carried over."""
+
+
+class StepsFailed(StepFailed):
+    """Several steps of a run that went on after the first failed; ``__cause__`` is the group of their errors."""
+
+    @property
+    def failures(self) -> tuple[LinealError, ...]:
+        """The error of each step, in the order in which they failed."""
+        failures: tuple[LinealError, ...] = self.details.get("failures", ())
+        return failures

@@ -106,6 +106,20 @@ class Failure(TypedDict):
     traceback: str
 
 
+class Attempt(TypedDict):
+    """One execution of a step in a run."""
+
+    number: int
+    status: str
+    """completed or failed."""
+    failure: Failure | None
+    started: str
+    duration_s: float
+    delay_s: float | None
+    """How long the next one waited; null if there was none."""
+    log: str
+
+
 class Difference(TypedDict):
     """An output that came out otherwise than before, from the same code and inputs."""
 
@@ -133,6 +147,8 @@ class StepDetail(TypedDict):
     parameters: dict[str, Any]
     outputs: dict[str, ArtifactVersion]
     failure: Failure | None
+    attempts: list[Attempt]
+    """Its executions, oldest first, the one that goes on left out."""
     cpu_s: float | None
     """Processor time of the step's thread; None if it did not execute, or took less than a millisecond."""
     peak_memory_bytes: int | None

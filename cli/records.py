@@ -19,6 +19,7 @@ from ..history import (
     View,
     level_name,
 )
+from ..history import Attempt as FoundAttempt
 from ..history import Eviction as FoundEviction
 from ..history import LogLine as FoundLine
 from ..history import Pin as FoundPin
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Artifact,
         ArtifactVersion,
         ArtifactVersionDetail,
+        Attempt,
         Difference,
         DoesAgain,
         Event,
@@ -127,10 +129,6 @@ def step_record(step: StepRunView) -> Step:
 
 def step_detail(step: StepRunView) -> StepDetail:
     """A step run in full."""
-    raised = step.failure
-    failure: Failure | None = None
-    if raised is not None:
-        failure = {"type": raised.type, "message": raised.message, "traceback": raised.traceback}
     resources = step.resources
     return {
         "kind": "step-detail",
@@ -142,7 +140,8 @@ def step_detail(step: StepRunView) -> StepDetail:
         "inputs": {name: version_record(version) for name, version in step.inputs.items()},
         "parameters": json_value(step.shown_parameters),
         "outputs": {name: version_record(version) for name, version in step.outputs.items()},
-        "failure": failure,
+        "failure": _failure(step),
+        "attempts": [_attempt(one) for one in step.attempts],
         "cpu_s": None if resources is None else resources.cpu_us / 1_000_000,
         "peak_memory_bytes": None if resources is None else resources.peak_memory_bytes,
         "divergence": _differences(step),
@@ -150,6 +149,25 @@ def step_detail(step: StepRunView) -> StepDetail:
         "annotations": json_value(step.annotations),
         "metadata": json_value(step.metadata),
         "metrics": metric_records(step),
+    }
+
+
+def _failure(one: StepRunView | FoundAttempt) -> Failure | None:
+    raised = one.failure
+    if raised is None:
+        return None
+    return {"type": raised.type, "message": raised.message, "traceback": raised.traceback}
+
+
+def _attempt(attempt: FoundAttempt) -> Attempt:
+    return {
+        "number": attempt.number,
+        "status": attempt.status,
+        "failure": _failure(attempt),
+        "started": _iso(attempt.started),
+        "duration_s": attempt.duration_s,
+        "delay_s": attempt.delay_s,
+        "log": attempt.log,
     }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .kinds import (
         ArtifactVersion,
         ArtifactVersionDetail,
+        Attempt,
         Difference,
         Metric,
         PipelineDetail,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         StepDetail,
     )
 
+_ATTEMPT_COLUMNS = ("attempt", "status", "started", "duration", "raised", "next after")
 _COMMIT_DIGITS = 12
 _STEP_COLUMNS = ("step", "status", "duration", "outputs", "reused from")
 
@@ -84,6 +86,8 @@ def of_step(detail: StepDetail) -> Iterator[Section]:
     yield _values(f"annotations{since}", detail["metadata"])
     yield _metrics(detail["metrics"], f"metrics{since}")
     yield Table("divergence", ("output", "gave", "gave before", "in"), map(_difference_row, detail["divergence"]))
+    if len(detail["attempts"]) > 1:
+        yield Table("attempts", _ATTEMPT_COLUMNS, map(_attempt_row, detail["attempts"]))
     failure = detail["failure"]
     if failure is not None:
         yield Fields("failure", [("type", failure["type"]), ("message", failure["message"])])
@@ -180,6 +184,18 @@ def _metrics(metrics: Mapping[str, Metric], title: str = "metrics") -> Table:
         for name, metric in metrics.items()
     )
     return Table(title, ("metric", "last", "step", "points", "logged"), rows)
+
+
+def _attempt_row(one: Attempt) -> Row:
+    failure = one["failure"]
+    return (
+        str(one["number"]),
+        one["status"],
+        time_text(one["started"]),
+        duration_text(one["duration_s"]),
+        NOTHING if failure is None else f"{failure['type']}: {failure['message']}",
+        NOTHING if one["delay_s"] is None else duration_text(one["delay_s"]),
+    )
 
 
 def _difference_row(one: Difference) -> Row:

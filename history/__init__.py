@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..events.liveness import Pin
+from .attempts import Attempt
 from .eviction import Eviction, Release
 from .finding import KINDS as FOUND_KINDS
 from .finding import ORDER as FOUND_ORDER
@@ -41,6 +42,7 @@ __all__ = [
     "SUBJECT_KINDS",
     "ArtifactVersionView",
     "ArtifactView",
+    "Attempt",
     "Checkout",
     "Divergence",
     "Eviction",

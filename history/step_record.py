@@ -14,7 +14,6 @@ from ..events.catalogue import (
     Resources,
     StepCompleted,
     StepFailed,
-    StepRetried,
     StepReused,
     StepSkipped,
     StepStarted,
@@ -22,6 +21,7 @@ from ..events.catalogue import (
 )
 from ..events.ids import Fingerprint, StepRunId
 from ..events.rows import key
+from .attempts import Attempt, attempt, attempt_events
 from .labels import Labelled
 from .literals import literal_values
 from .logs import LogLine, lines_of, text_of
@@ -148,13 +148,22 @@ class StepRecord(Labelled):
         return "" if digest is None else text_of(self._reader, digest)
 
     @property
+    def attempts(self) -> list[Attempt]:
+        """Its executions, oldest first; none if it did not execute, and without the one that goes on.
+
+        Raises:
+            BlobMissing, BlobCorrupt: What was kept of what one printed is not there as it was written.
+        """
+        events = attempt_events(self._reader, self.id, self._event)
+        return [attempt(self._reader, number, event) for number, event in enumerate(events, 1)]
+
+    @property
     def logs(self) -> Iterator[LogLine]:
         """What it printed and logged, line by line with times, in all its attempts.
 
         Raises:
             BlobMissing, BlobCorrupt: What was kept of it is not there as it was written.
         """
-        tried = self._reader.rows("steps").history(key("t", self.id.run, self.id.step))
-        for event in [*(self._reader.event(seq).event for seq, _ in tried), self._event]:
-            if isinstance(event, StepRetried | StepCompleted | StepFailed) and event.log is not None:
+        for event in attempt_events(self._reader, self.id, self._event):
+            if event.log is not None:
                 yield from lines_of(self._reader, event.log, event.started_us)

@@ -52,8 +52,20 @@ class Agenda:
         self._done.add(name)
         for place in self._children.pop(name, ()):
             self._missing[place] -= 1
-            if not self._missing[place]:
+            if not self._missing[place] and place in self._left:
                 heapq.heappush(self._ready, place)
+
+    def drop_after(self, name: str) -> list[Node]:
+        """Leave out the nodes that can't run because one failed, and give them."""
+        dropped: list[int] = []
+        failed = [name]
+        while failed:
+            for place in self._children.pop(failed.pop(), ()):
+                if place in self._left:
+                    del self._left[place]
+                    dropped.append(place)
+                    failed.append(self._nodes[place].name)
+        return [self._nodes[place] for place in sorted(dropped)]
 
     def left(self) -> list[Node]:
         """The nodes that nobody took."""

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import InvalidPipeline
 from ..events.catalogue import Again
@@ -17,8 +17,9 @@ from .checks import check, checks_of
 from .earlier import Done, RunReference, called_with, unfinished
 from .executors import ExecutorChoice, opened
 from .graph import Graph
+from .hooks import NO_HOOKS, Hooks, RunHookOptions
 from .literals import fixed
-from .plan import Plan
+from .plan import FailurePolicy, Plan
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .runner import Runner
 from .script import leave_out_of_loading
@@ -40,13 +41,23 @@ class PipelineOptions:
     policy: Policy = UNSAID
     """Whether steps that don't say so themselves are served from the cache, and serve later runs."""
     executor: ExecutorChoice = "inline"
-    """``"inline"``, ``"processes"``, or any `concurrent.futures.Executor`."""
+    """``"inline"``, ``"threads"``, ``"processes"``, ``("processes", 4)``, `Processes`, or any
+    `concurrent.futures.Executor`."""
     run_name: str | None = None
     """Name of the run; by default the pipeline's and a number."""
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Options of single steps, by their names, as `Step.with_options` takes them: they win over all others."""
     seed: int | None = None
     """What the random generators are seeded from in steps that have no seed of their own; see `step`."""
+    failure: FailurePolicy = "stop"
+    """What happens when a step fails: ``stop`` lets what executes end, and no more begins; with ``continue`` all runs
+    that does not depend on it, and the run fails then."""
+    hooks: Hooks[RunView] = NO_HOOKS
+    """What is called when a run has ended."""
+
+    def __post_init__(self) -> None:
+        if self.failure not in ("stop", "continue"):
+            raise InvalidPipeline(f"failure is {self.failure!r}", hint="Say 'stop' or 'continue'.")
 
 
 class Pipeline(Generic[P, R]):
@@ -74,6 +85,8 @@ class Pipeline(Generic[P, R]):
         run_name: str | None = None,
         steps: Mapping[str, Mapping[str, Any]] | None = None,
         seed: int | None = None,
+        failure: FailurePolicy | None = None,
+        **hooks: Unpack[RunHookOptions],
     ) -> Pipeline[P, R]:
         """The same pipeline with some options changed; ``steps`` has options of single steps by their names."""
         policy = Policy.of(cache, expires_after).under(self.options.policy)
@@ -84,6 +97,8 @@ class Pipeline(Generic[P, R]):
             "run_name": run_name,
             "steps": merged,
             "seed": seed,
+            "failure": failure,
+            "hooks": self.options.hooks.but(hooks),
         }
         return Pipeline(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
 
@@ -190,6 +205,8 @@ class Pipeline(Generic[P, R]):
             self.options.policy,
             self.options.seed,
             self.function,
+            failure=self.options.failure,
+            hooks=self.options.hooks,
         )
 
     @cached_property
@@ -241,6 +258,8 @@ def pipeline(
     expires_after: Expiry | None = None,
     executor: ExecutorChoice = "inline",
     seed: int | None = None,
+    failure: FailurePolicy = "stop",
+    **hooks: Unpack[RunHookOptions],
 ) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
 
 
@@ -253,9 +272,12 @@ def pipeline(
     expires_after: Expiry | None = None,
     executor: ExecutorChoice = "inline",
     seed: int | None = None,
+    failure: FailurePolicy = "stop",
+    **hooks: Unpack[RunHookOptions],
 ) -> Pipeline[P, R] | Callable[[Callable[P, R]], Pipeline[P, R]]:
     """Declare a function as a pipeline; with or without options, as `PipelineOptions` describes them."""
-    options = PipelineOptions(name, Policy.of(cache, expires_after), executor, seed=seed)
+    options = PipelineOptions(name, Policy.of(cache, expires_after), executor, seed=seed, failure=failure)
+    options = replace(options, hooks=options.hooks.but(hooks))
     if function is not None:
         return Pipeline(function, options)
     return lambda decorated: Pipeline(decorated, options)

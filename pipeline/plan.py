@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..events.catalogue import Again
+from ..history import RunView
 from .earlier import Done
 from .graph import Graph
+from .hooks import NO_HOOKS, Hooks
 from .policy import UNSAID, Policy
+
+FailurePolicy = Literal["stop", "continue"]
+"""``stop``: what executes ends, and nothing more begins. ``continue``: what doesn't depend on what failed runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +37,7 @@ class Plan:
     """The earlier run that this one does again."""
     done: Mapping[str, Done] = field(default_factory=dict)
     """What is not to be done again, by step, whatever its policy."""
+    failure: FailurePolicy = "stop"
+    """What a step that failed means for those that don't depend on it."""
+    hooks: Hooks[RunView] = NO_HOOKS
+    """What is called when the run has ended."""

@@ -171,8 +171,9 @@ class WorkerPool(Executor):
         return NurseryProcess(is_forking=processes.start == "forkserver", preload=processes.preload)
 
     def _wake(self) -> None:
-        with suppress(BlockingIOError):
-            os.write(self._wake_writing, b"w")
+        if self._wake_writing >= 0:
+            with suppress(BlockingIOError):
+                os.write(self._wake_writing, b"w")
 
     def _assign(self) -> None:
         """Give waiting jobs to workers that are idle, and start workers while there are too few."""
@@ -245,6 +246,7 @@ class WorkerPool(Executor):
             self._selector.close()
             os.close(self._wake_reading)
             os.close(self._wake_writing)
+            self._wake_writing = -1
         assert self._nursery is not None
         self._nursery.close()
 

@@ -46,8 +46,12 @@ class Ready:
     begun_us: int = 0
     begun_ns: int = 0
     """When it was first looked for in the cache, on the clock of `time.perf_counter_ns`."""
+    attempt: int = 0
+    """The latest one, from 1."""
     tried_us: int = 0
-    """When its latest attempt was submitted."""
+    """When that was submitted."""
+    is_in_flight: bool = False
+    """Whether others of this process wait for it."""
 
     @property
     def contents(self) -> tuple[Digest, ...]:

@@ -155,16 +155,16 @@ class Recorder:
             self.submit()
             return self._tickets[-1]
 
-    def cancelled(self, reason: str) -> None:
+    def cancelled(self, reason: str) -> bool:
         """Say that somebody stopped it; see `_ended_badly`."""
-        self._ended_badly(facts.RunCancelled(self._run, reason))
+        return self._ended_badly(facts.RunCancelled(self._run, reason))
 
-    def failed(self, step: str | None, message: str) -> None:
+    def failed(self, step: str | None, message: str) -> bool:
         """Say why it failed; see `_ended_badly`."""
-        self._ended_badly(facts.RunFailed(self._run, step, message))
+        return self._ended_badly(facts.RunFailed(self._run, step, message))
 
-    def _ended_badly(self, event: Event) -> None:
-        """Record how the run ended; where even that can't be written, the error under way tells why.
+    def _ended_badly(self, event: Event) -> bool:
+        """Record how the run ended; False where even that can't be written: the error under way tells why.
 
         What made commits of this run fail was raised by it: nobody is to hear of it a second time.
         """
@@ -172,6 +172,7 @@ class Recorder:
             self._store.metrics.submit(self._run)
             self.append([event]).wait()
         except LinealError:
-            return
+            return False
         finally:
             self._store.forget_failures(self._tickets)
+        return True

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import closing
+from functools import partial
 from typing import Any
 
-from ..cas import Blob, Digest
-from ..errors import LinealError, StepFailed, StepTimeout, WorkerDied
+from ..errors import LinealError
 from ..events import catalogue as facts
 from ..events.catalogue import Difference, Event, Output
+from ..events.committer import Ticket
 from ..events.ids import RunId, StepRunId
 from ..events.projections.cache import SLOW_US, Reusable
+from ..history import Reader, RunView, StepRunView
 from ..store import Store
 from .agenda import Agenda
 from .claims import Claims
 from .executors import shares_memory
+from .flights import Flights
 from .graph import Node
+from .hooks import HookCalls
+from .interrupts import Interrupts
 from .leases import renewals
+from .nursery import GRACE_S
+from .outcome import error_of, first_line, may_go_on, result_of, together
 from .output_labels import declared_labels
 from .plan import Plan
 from .preparing import Ready
@@ -27,10 +38,12 @@ from .recording import Recorder
 from .reports import take_points, told
 from .session import Session
 from .submitting import Submitter
-from .task import Result, failure_of, text_of
+from .task import Result
 
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.002, 0.1
 """How long a run that waits for another's result lets pass until it looks again, at first and at most."""
+_GRACE_S = GRACE_S + 1
+"""How long a run that was interrupted waits for its steps to stop."""
 
 
 class Runner:
@@ -62,9 +75,21 @@ class Runner:
         self._given: dict[tuple[str, str], Output] = {}
         self._is_slow: dict[Any, bool] = {}
         self._executing: dict[str, Ready] = {}
+        """By name, what is tried and not at its end; of that ``_running`` is with the executor, and ``_retries`` waits
+        after a failed attempt until a time on the clock of `time.monotonic`."""
+        self._running: dict[Future[Any], Ready] = {}
+        self._retries: list[tuple[float, int, Ready, Result]] = []
+        self._numbers = itertools.count()
         self._waiting: deque[Ready] = deque()
+        """What others compute by now."""
         self._pause_s = _PAUSE_MIN_S
+        self._flights = Flights(store.path)
+        self._interrupts = Interrupts()
+        self._calls = HookCalls(store)
+        self._reader = Reader(store, allow_pickle=allow_pickle)
+        self._failures: list[LinealError] = []
         self._failed_step: str | None = None
+        self._is_ending = False
 
     def run(self, *, waits: bool = True) -> RunId:
         """Run to the end; everything recorded is durable on return, and where it raises, too.
@@ -76,26 +101,35 @@ class Runner:
             StepFailed: A step raised; the cause is what it raised.
             LinealError: An input or output could not be stored or loaded.
         """
-        self._record.started(self._plan, self._preparer)
-        started = self._record.submit() if waits else None
-        if started is not None:
-            started.wait()
-        try:
-            with renewals.kept(self._renew):
-                self._run_steps()
-            completed = self._record.completed()
-            if waits:
-                completed.wait()
-            self._heard_by.ended("completed")
-        except (KeyboardInterrupt, SystemExit) as stop:
-            self._heard_by.ended("cancelled")
-            self._record.cancelled(f"stopped by {type(stop).__name__}")
-            raise
-        except BaseException as error:
-            self._heard_by.ended("failed")
-            self._record.failed(self._failed_step, _first_line(error))
-            raise
+        with self._interrupts.taken(), closing(self._submitter), closing(self._flights):
+            self._record.started(self._plan, self._preparer)
+            started = self._record.submit() if waits else None
+            if started is not None:
+                started.wait()
+            try:
+                with renewals.kept(self._renew):
+                    self._run_steps()
+                completed = self._record.completed()
+                if waits:
+                    completed.wait()
+                self._heard_by.ended("completed")
+            except (KeyboardInterrupt, SystemExit) as stop:
+                self._heard_by.ended("cancelled")
+                self._tell_of_bad_end(self._record.cancelled(f"stopped by {type(stop).__name__}"))
+                raise
+            except BaseException as error:
+                self._heard_by.ended("failed")
+                self._tell_of_bad_end(self._record.failed(self._failed_step, first_line(error)))
+                raise
+            if (hook := self._plan.hooks.on_success) is not None:
+                self._calls.owe(completed, "on_success", hook, RunView(self._reader, self.run_id))
+            self._calls.make_all()
         return self.run_id
+
+    def _tell_of_bad_end(self, is_recorded: bool) -> None:
+        self._calls.make_all()
+        if is_recorded and (hook := self._plan.hooks.on_failure) is not None:
+            self._calls.make("on_failure", hook, RunView(self._reader, self.run_id))
 
     def _renew(self) -> None:
         """Say that the run goes on, in the thread that renews; what executes by now takes long, so it is claimed."""
@@ -107,38 +141,61 @@ class Runner:
                     self._record.append(self._ended_claim(ready))
 
     def _run_steps(self) -> None:
-        running: dict[Future[Any], Ready] = {}
         try:
-            while self._agenda or running or self._waiting:
+            while self._agenda or self._running or self._waiting or self._retries:
                 while node := self._agenda.next_ready():
-                    self._begin(self._prepare(node), running)
-                if running or self._waiting:
+                    self._begin(self._prepare(node))
+                self._try_again()
+                self._flights.land()
+                self._calls.make_due()
+                if self._running or self._waiting or self._retries:
                     self._record.submit()
-                pause_s = self._look_again(running) if self._waiting else None
-                if not running and self._waiting:
-                    time.sleep(pause_s or 0)
-                if running:
-                    done, _ = wait(running, pause_s, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        self._finish(running.pop(future), future)
+                    self._wait(self._pause_until_s())
         except Exception as error:
-            self._give_up(running, error)
+            self._give_up(error)
             raise
         except BaseException:
-            for future in running:
-                future.cancel()
+            self._stop()
             raise
+        if self._failures:
+            raise together(self._failures, self._plan.pipeline, self.run_id)
 
-    def _look_again(self, running: dict[Future[Any], Ready]) -> float:
+    def _pause_until_s(self) -> float | None:
+        """How long to wait for what executes at most; None if for nothing else."""
+        pauses = [self._look_again()] if self._waiting else []
+        if self._retries:
+            pauses.append(max(0.0, self._retries[0][0] - time.monotonic()))
+        return min(pauses, default=None)
+
+    def _wait(self, pause_s: float | None) -> None:
+        """Wait until something that executes is done, or so long, and record what is."""
+        self._interrupts.open()
+        try:
+            if self._running:
+                done, _ = wait(self._running, pause_s, return_when=FIRST_COMPLETED)
+            else:
+                done = set()
+                time.sleep(pause_s or 0)
+        finally:
+            self._interrupts.shut()
+        for future in done:
+            self._finish(self._running.pop(future), future)
+
+    def _try_again(self) -> None:
+        """Submit what has waited long enough after a failure."""
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            self._try(heapq.heappop(self._retries)[2])
+
+    def _look_again(self) -> float:
         """Begin what waits for other runs, if it need not any more; tell how long to pause if it does."""
         count = len(self._waiting)
         for _ in range(count):
-            self._begin(self._waiting.popleft(), running)
+            self._begin(self._waiting.popleft())
         is_same = count == len(self._waiting)
         self._pause_s = min(self._pause_s * 1.5, _PAUSE_MAX_S) if is_same else _PAUSE_MIN_S
         return self._pause_s
 
-    def _begin(self, ready: Ready, running: dict[Future[Any], Ready]) -> None:
+    def _begin(self, ready: Ready) -> None:
         """Serve a step from the cache, have it wait for who computes the same, or submit it.
 
         One that finished at once is finished at once.
@@ -157,18 +214,27 @@ class Runner:
                 self._reuse(ready, reusable)
                 return
             ready.because = None if reusable is None else "expired"
+            if ready.policy.offers and not self._is_first(ready):
+                self._waiting.append(ready)
+                return
             if not ready.is_claimed and ready.policy.offers and self._is_computed_once(node):
                 ready.is_claimed = self._claims.attempt(ready.fingerprint, node.name) is None
                 if ready.is_claimed:
-                    self._begin(ready, running)  # Anew: who held it before may have completed since that look.
+                    self._begin(ready)  # Anew: who held it before may have completed since that look.
                 else:
                     self._waiting.append(ready)
                 return
         else:
             ready.because = ready.policy.mode
-        self._execute(ready, running)
+        self._execute(ready)
 
-    def _execute(self, ready: Ready, running: dict[Future[Any], Ready]) -> None:
+    def _is_first(self, ready: Ready) -> bool:
+        """Whether nothing in this process computes the same by now."""
+        if not ready.is_in_flight:
+            ready.is_in_flight = self._flights.take(ready.fingerprint)
+        return ready.is_in_flight
+
+    def _execute(self, ready: Ready) -> None:
         node = ready.node
         started = facts.StepStarted(
             self.run_id,
@@ -183,12 +249,20 @@ class Runner:
         self._record.step(node, [started, *captured], blobs)
         self._executing[node.name] = ready
         self._heard_by.step(node.name, "running", None)
+        self._try(ready)
+
+    def _try(self, ready: Ready) -> None:
+        ready.attempt += 1
         ready.tried_us = time.time_ns() // 1000
-        future = self._submitter.submit(ready, 1)
+        self._interrupts.open()
+        try:
+            future = self._submitter.submit(ready, ready.attempt)
+        finally:
+            self._interrupts.shut()
         if future.done():
             self._finish(ready, future)
         else:
-            running[future] = ready
+            self._running[future] = ready
 
     def _is_computed_once(self, node: Node) -> bool:
         wanted: bool | None = node.step.options.once
@@ -239,11 +313,12 @@ class Runner:
         self._agenda.done(node.name)
 
     def _finish(self, ready: Ready, future: Future[Any]) -> None:
-        """Record what a step came to. Raises what the step raised."""
-        result = self._result(ready, future)
-        del self._executing[ready.node.name]
+        """Record what an attempt came to. Raises what the step raised, if the run is not to go on."""
+        result = result_of(future, ready, self._store)
         if result.failure is not None:
-            self._fail(ready, result, result.failure)
+            self._take_failure(ready, result, result.failure)
+            return
+        del self._executing[ready.node.name]
         node = ready.node
         self._give(node, result.outputs)
         if result.duration_us >= SLOW_US:
@@ -262,6 +337,7 @@ class Runner:
         self._heard_by.step(node.name, "completed", result.duration_us / 1_000_000)
         consequences = [*self._consequences(ready, result.outputs), *self._told(node, result)]
         ticket = self._record.step(node, [event, *consequences], result.blobs)
+        self._land(ready, ticket, "on_success", node.step.options.hooks.on_success)
         if ready.policy.offers:
             completed_us = result.started_us + result.duration_us
             completed = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us)
@@ -282,29 +358,46 @@ class Runner:
             events.append(facts.DivergenceSeen(self.run_id, name, ready.fingerprint, first, differences))
         return events
 
-    def _result(self, ready: Ready, future: Future[Any]) -> Result:
-        """What an executor gave; where it failed itself, as a pool does whose process died, a result that says so."""
-        try:
-            answer = future.result()
-        except Exception as error:  # noqa: BLE001 — an executor may be anybody's
-            return self._failed_outside(ready, error)
-        return answer if isinstance(answer, Result) else Result.unpacked(answer)
+    def _land(self, ready: Ready, ticket: Ticket, name: str, hook: Callable[[StepRunView], object] | None) -> None:
+        """Let others find what a step came to once that is committed, and its hook be called."""
+        if ready.is_in_flight:
+            self._flights.end(ready.fingerprint, ticket)
+        if hook is not None:
+            self._calls.owe(ticket, name, hook, StepRunView(self._reader, StepRunId(self.run_id, ready.node.name)))
 
-    def _failed_outside(self, ready: Ready, error: Exception) -> Result:
-        is_cut_off = isinstance(error, StepTimeout | WorkerDied)
-        printed = error.details.pop("log", None) if isinstance(error, StepTimeout | WorkerDied) else None
-        log: Digest | None = None
-        blobs: tuple[Blob, ...] = ()
-        if printed is not None:
-            with self._store.blobs.batch() as batch:
-                log, blobs = batch.put(printed), batch.publish()
-        now_us = time.time_ns() // 1000
-        is_ours = isinstance(error, LinealError) and not is_cut_off
-        began_us = ready.tried_us
-        return Result((), blobs, log, began_us, now_us - began_us, None, failure_of(error), error, is_ours)
+    def _take_failure(self, ready: Ready, result: Result, failure: facts.Failure) -> None:
+        """Have a step tried again, or record that it failed and raise that, if the run is not to go on."""
+        attempts = ready.node.step.options.attempts
+        is_users = not result.is_ours and not self._is_ending
+        if is_users and attempts.may_retry(ready.attempt, result.exception, result.kinds):
+            self._retry(ready, result, failure, attempts.delay_after_s(ready.attempt, self.run_id, ready.node.name))
+            return
+        error = self._fail(ready, result, failure)
+        if self._plan.failure == "stop" or self._is_ending or not may_go_on(error):
+            raise error
+        self._failures.append(error)
+        self._skip(self._agenda.drop_after(ready.node.name), error)
 
-    def _fail(self, ready: Ready, result: Result, failure: facts.Failure) -> None:
+    def _retry(self, ready: Ready, result: Result, failure: facts.Failure, delay_s: float) -> None:
         node = ready.node
+        event = facts.StepRetried(
+            self.run_id,
+            node.name,
+            node.step.qualified_name,
+            ready.attempt,
+            failure,
+            result.started_us,
+            result.duration_us,
+            int(delay_s * 1_000_000),
+            result.log,
+        )
+        self._record.step(node, [event, *self._told(node, result)], result.blobs)
+        heapq.heappush(self._retries, (time.monotonic() + delay_s, next(self._numbers), ready, result))
+
+    def _fail(self, ready: Ready, result: Result, failure: facts.Failure) -> LinealError:
+        """Record that a step failed, and give what a run raises for it."""
+        node = ready.node
+        del self._executing[node.name]
         event = facts.StepFailed(
             *ready.causes(self.run_id),
             failure,
@@ -314,35 +407,53 @@ class Runner:
             node.step.__doc__,
             result.resources,
         )
-        self._record.step(node, [event, *self._ended_claim(ready), *self._told(node, result)], result.blobs)
+        events = [event, *self._ended_claim(ready), *self._told(node, result)]
+        ticket = self._record.step(node, events, result.blobs)
+        self._land(ready, ticket, "on_failure", node.step.options.hooks.on_failure)
         self._failed_step = self._failed_step or node.name
         self._heard_by.step(node.name, "failed", result.duration_us / 1_000_000)
-        if result.is_ours and isinstance(result.exception, LinealError):
-            raise result.exception
-        raise StepFailed(
-            f"step {node.name!r} raised {failure.type}: {failure.message}",
-            where=self._plan.pipeline,
-            hint=f"See its traceback and output with `lineal show {str(self.run_id)[:8]}/{node.name}`.",
-            step=node.name,
-            run=self.run_id,
-            traceback=failure.traceback,
-        ) from result.exception
+        return error_of(ready, result, failure, self._plan.pipeline, self.run_id)
 
-    def _give_up(self, running: dict[Future[Any], Ready], error: Exception) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Let what executes end and record it; record that the others never ran."""
-        cancelled = {future for future in running if future.cancel()}
-        begun = [*(ready for future, ready in running.items() if future in cancelled), *self._waiting]
+        self._is_ending = True
+        cancelled = {future for future in self._running if future.cancel()}
+        begun = [*(ready for future, ready in self._running.items() if future in cancelled), *self._waiting]
         skipped = [*(ready.node for ready in begun), *self._agenda.left()]
-        for future, ready in running.items():
-            if future in cancelled:
-                continue
-            try:
-                self._finish(ready, future)
-            except Exception as another:  # noqa: BLE001 — recorded by _finish; the first failure is what is raised
-                error.add_note(f"step {ready.node.name!r} failed too: {_first_line(another)}")
-        for node in skipped:
+        for future, ready in self._running.items():
+            if future not in cancelled:
+                self._note(error, ready, partial(self._finish, ready, future))
+        for _, _, ready, result in self._retries:
+            if result.failure is not None:
+                self._note(error, ready, partial(self._fail, ready, result, result.failure))
+        for other in self._failures:
+            error.add_note(f"before that: {first_line(other)}")
+        self._skip(skipped, error)
+
+    def _skip(self, nodes: Sequence[Node], error: BaseException) -> None:
+        for node in nodes:
             self._heard_by.step(node.name, "skipped", None)
-        self._record.skipped(skipped, _first_line(error))
+        self._record.skipped(nodes, first_line(error))
+
+    def _note(self, error: Exception, ready: Ready, end: Callable[[], object]) -> None:
+        try:
+            end()
+        except Exception as another:  # noqa: BLE001 — recorded already; the first failure is what is raised
+            error.add_note(f"step {ready.node.name!r} failed too: {first_line(another)}")
+
+    def _stop(self) -> None:
+        """Stop what executes, after an interrupt; another one is waited for no longer."""
+        self._is_ending = True
+        for future in self._running:
+            self._submitter.stop(future)
+        self._interrupts.open()
+        try:
+            done, _ = wait(self._running, _GRACE_S)
+        finally:
+            self._interrupts.shut()
+        for future in done:
+            if not future.cancelled() and future.exception() is None:
+                self._note(Exception(), self._running[future], partial(self._finish, self._running[future], future))
 
 
 def _is_expired(found: Reusable, ready: Ready) -> bool:
@@ -359,8 +470,3 @@ def _differences(first: tuple[Output, ...], again: tuple[Output, ...]) -> tuple[
             if before.get(output.name, output.content) != output.content
         ]
     )
-
-
-def _first_line(error: BaseException) -> str:
-    what = error.what if isinstance(error, LinealError) else f"{type(error).__name__}: {text_of(error)}"
-    return what.partition("\n")[0][:1000]

@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import InvalidPipeline
-from ..history import check_name
+from ..history import StepRunView, check_name
 from .attempts import ONCE, AttemptOptions, Attempts
 from .checks import Check, checks_of
+from .hooks import NO_HOOKS, Hooks, StepHookOptions
 from .outputs import Outputs, declared_outputs
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .references import Reference
@@ -21,6 +22,19 @@ from .tracing import calls_in, current_trace
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class ExecutionOptions(AttemptOptions, StepHookOptions, total=False):
+    """How a step is tried, and what is called when it has ended."""
+
+
+def executed_as(
+    said: ExecutionOptions, attempts: Attempts = ONCE, hooks: Hooks[StepRunView] = NO_HOOKS
+) -> dict[str, Any]:
+    """The fields of `StepOptions` for what was said of a step's execution. Raises `InvalidPipeline`."""
+    of_hooks = {name: hook for name, hook in said.items() if name in StepHookOptions.__annotations__}
+    others: Any = {name: value for name, value in said.items() if name not in of_hooks}
+    return {"attempts": attempts.but(others), "hooks": hooks.but(of_hooks)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,8 @@ class StepOptions:
     commit before each execution; None: if an execution of its function has taken 0.2 s or more before."""
     attempts: Attempts = ONCE
     """How often and how long it is tried."""
+    hooks: Hooks[StepRunView] = NO_HOOKS
+    """What is called when it has ended."""
     seed: int | None = None
     """What the global random generators are seeded from before each execution; it counts in the fingerprint. None
     leaves it to the pipeline."""
@@ -102,12 +118,12 @@ class Step(Generic[P, R]):
         version: str | None = None,
         once: bool | None = None,
         seed: int | None = None,
-        **attempts: Unpack[AttemptOptions],
+        **execution: Unpack[ExecutionOptions],
     ) -> Step[P, R]:
         """The same step with some options changed."""
         policy = Policy.of(cache, expires_after).under(self.options.policy)
         changes: dict[str, Any] = {"name": name, "policy": policy, "version": version, "once": once, "seed": seed}
-        changes["attempts"] = self.options.attempts.but(attempts)
+        changes |= executed_as(execution, self.options.attempts, self.options.hooks)
         return Step(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
 
     def after(self, *calls: Any) -> Step[P, R]:
@@ -162,7 +178,7 @@ def step(
     ignore_inputs: Iterable[str] = (),
     once: bool | None = None,
     seed: int | None = None,
-    **attempts: Unpack[AttemptOptions],
+    **execution: Unpack[ExecutionOptions],
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 
 
@@ -178,7 +194,7 @@ def step(
     ignore_inputs: Iterable[str] = (),
     once: bool | None = None,
     seed: int | None = None,
-    **attempts: Unpack[AttemptOptions],
+    **execution: Unpack[ExecutionOptions],
 ) -> Step[P, R] | Callable[[Callable[P, R]], Step[P, R]]:
     """Declare a function as a step; with or without options, as `StepOptions` describes them.
 
@@ -195,8 +211,9 @@ def step(
         once: Whether of processes that need the same one computes it.
         seed: What the global generators of `random`, NumPy and, where it is imported, torch are seeded from, together
             with the fingerprint: a step gives the same on whatever executor and in whatever order.
-        attempts: ``retries``, ``retry_delay_s``, ``retry_backoff``, ``retry_jitter``, ``retry_on``, ``retry_if``,
-            ``timeout_s``: how often and how long it is tried, as `Attempts` describes them.
+        execution: ``retries``, ``retry_delay_s``, ``retry_backoff``, ``retry_jitter``, ``retry_on``, ``retry_if``,
+            ``timeout_s``: how often and how long it is tried, as `Attempts` describes them; ``on_success``,
+            ``on_failure``: functions that are called with its view when it has ended, as `Hooks` does.
 
     Its inputs and outputs are stored, and it is not executed again while its code, all code it reaches,
     and its inputs are the same. In a pipeline, lists, dicts and other plain values are taken as they are when the
@@ -209,8 +226,8 @@ def step(
         tuple(depends_on),
         frozenset(ignore_inputs),
         once,
-        ONCE.but(attempts),
-        seed,
+        seed=seed,
+        **executed_as(execution),
     )
     if function is not None:
         return Step(function, options)

@@ -1,0 +1,54 @@
+"""Ctrl-C while a run is under way: it comes through where a step executes or the run waits, not between its facts."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupts:
+    """Takes Ctrl-C for one run, in the main thread and where nobody else takes it. A second one comes through at once.
+
+    Elsewhere it does nothing: Python interrupts the main thread alone, and a handler of the user's is left alone.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._is_open = False
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take them inside; one that did not come through by the end does then."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+        signal.signal(signal.SIGINT, self._take)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._let_through()
+
+    def open(self) -> None:
+        """Let them come through until `shut`, as one does that is waiting already."""
+        self._is_open = True
+        self._let_through()
+
+    def shut(self) -> None:
+        """Hold them back."""
+        self._is_open = False
+
+    def _let_through(self) -> None:
+        if self._count == 1:
+            self._count = 2
+            raise KeyboardInterrupt
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self._count += 1
+        if self._is_open or self._count > 1:
+            self._count = 2
+            raise KeyboardInterrupt

@@ -1,0 +1,178 @@
+"""Ctrl-C while a run is under way: what is recorded, what is stopped, what is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import lineal
+from lineal.pipeline.interrupts import Interrupts
+
+PROGRAM = """
+    import os, sys, time
+    import lineal
+    from lineal import pipeline, step
+
+    @step
+    def first() -> int:
+        return 1
+
+    @step
+    def long(x: int, number: int) -> int:
+        print("begun", os.getpid(), flush=True)
+        {body}
+        return x
+
+    @pipeline(on_failure=lambda run: print("ended", run.status, flush=True))
+    def working():
+        x = first()
+        for number in range(2):
+            long(x, number)
+
+    if __name__ == "__main__":
+        with lineal.open("store"):
+            working.with_options(executor=sys.argv[1])()
+"""
+SLEEPS = "time.sleep(600)"
+IGNORES = """
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        until = time.monotonic() + 600
+        while time.monotonic() < until:
+            try:
+                time.sleep(600)
+            except KeyboardInterrupt:
+                pass
+"""
+
+
+class Started:
+    """The program, in a group of its own as a shell starts it."""
+
+    def __init__(self, folder: Path, executor: str, body: str, begun: int) -> None:
+        (folder / "main.py").write_text(textwrap.dedent(PROGRAM.replace("{body}", body.strip())))
+        self.process = subprocess.Popen(
+            [sys.executable, "main.py", executor],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+        assert self.process.stdout is not None
+        self.pids = {int(self.process.stdout.readline().split()[1]) for _ in range(begun)}
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def ended(self, within_s: float) -> tuple[str, str]:
+        """What it said from then on."""
+        return self.process.communicate(timeout=within_s)
+
+
+def recorded(folder: Path) -> tuple[str, set[str]]:
+    """Status of the run, and of its long steps."""
+    with lineal.open(folder / "store") as store:
+        (run,) = store.runs()
+        assert run.steps["first"].status == "completed"
+        return run.status, {found.status for name, found in run.steps.items() if name != "first"}
+
+
+@pytest.mark.parametrize(("executor", "begun"), [("inline", 1), ("processes", 2)])
+def test_after_ctrl_c_the_run_and_its_steps_read_cancelled(tmp_path: Path, executor: str, begun: int) -> None:
+    started = Started(tmp_path, executor, SLEEPS, begun)
+    started.interrupt()
+    said, errors = started.ended(30)
+    assert started.process.returncode == -signal.SIGINT
+    assert said == "ended cancelled\n"
+    assert errors.count("Traceback") == 1
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert recorded(tmp_path) == ("cancelled", {"cancelled"})
+    assert not any(Path(f"/proc/{pid}").exists() for pid in started.pids)
+
+
+def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path) -> None:
+    started = Started(tmp_path, "processes", IGNORES, 2)
+    begun = time.monotonic()
+    started.interrupt()
+    time.sleep(0.2)
+    started.interrupt()
+    started.ended(30)
+    assert time.monotonic() - begun < 2
+    assert recorded(tmp_path) == ("cancelled", {"cancelled"})
+
+
+def test_what_was_done_before_ctrl_c_is_reused_after_it(tmp_path: Path) -> None:
+    started = Started(tmp_path, "inline", SLEEPS, 1)
+    started.interrupt()
+    started.ended(30)
+    again = Started(tmp_path, "inline", "pass", 2)
+    again.ended(30)
+    with lineal.open(tmp_path / "store") as store:
+        newest = next(store.runs())
+        assert newest.status == "completed"
+        assert newest.steps["first"].is_cached
+
+
+def test_an_interrupt_comes_through_only_where_it_may() -> None:
+    interrupts = Interrupts()
+    passed: list[str] = []
+
+    def between_facts() -> None:
+        with interrupts.taken():
+            signal.raise_signal(signal.SIGINT)
+            passed.append("held back")
+            interrupts.open()
+
+    with pytest.raises(KeyboardInterrupt):
+        between_facts()
+    assert passed == ["held back"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_interrupt_comes_through_everywhere() -> None:
+    passed: list[str] = []
+
+    def impatient() -> None:
+        with Interrupts().taken():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            passed.append("held back")
+
+    with pytest.raises(KeyboardInterrupt):
+        impatient()
+    assert passed == []
+
+
+def test_one_that_did_not_come_through_does_at_the_end() -> None:
+    with pytest.raises(KeyboardInterrupt), Interrupts().taken():
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_who_takes_interrupts_already_keeps_them_and_other_threads_take_none() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        with Interrupts().taken():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
+
+    def elsewhere() -> None:
+        with Interrupts().taken():
+            heard.append(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert heard == [signal.SIGINT, True]
