@@ -12,6 +12,7 @@ from lineal.events.catalogue import (
     CATALOGUE,
     Again,
     Difference,
+    Element,
     Failure,
     Input,
     MetricColumn,
@@ -26,7 +27,20 @@ from lineal.events.ids import StepRunId
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "events" / "golden"
 BYTES, SCHEMAS = GOLDEN / "events.jsonl", GOLDEN / "schemas.json"
-RECORDS = (Again, Difference, Failure, Input, MetricColumn, MetricPoint, Output, Process, Resources, StepRunId, Subject)
+RECORDS = (
+    Again,
+    Difference,
+    Element,
+    Failure,
+    Input,
+    MetricColumn,
+    MetricPoint,
+    Output,
+    Process,
+    Resources,
+    StepRunId,
+    Subject,
+)
 """What fields are made of."""
 _RULE = "fields may only be added at the end and with defaults; for anything else make a new version and an upcast"
 

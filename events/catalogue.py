@@ -32,6 +32,7 @@ from .facts.labels import (
 from .facts.records import (
     Again,
     Difference,
+    Element,
     Failure,
     Input,
     MetricColumn,
@@ -111,6 +112,7 @@ __all__ = [
     "ContentsReleased",
     "Difference",
     "DivergenceSeen",
+    "Element",
     "EnvironmentCaptured",
     "EquivalenceDeclared",
     "EquivalenceRevoked",

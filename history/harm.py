@@ -154,6 +154,9 @@ def _literals(inputs: Iterable[Input], title: str) -> Iterator[Named]:
         if taken.artifact is None:
             use = Use(f"{taken.name} of {title}", "Run it again with the same value.")
             yield Named(taken.content, BlobKind.MANIFEST, use)
+        elif taken.element is not None:
+            use = Use(f"{taken.name}, {taken.element.selector} of {taken.artifact}, of {title}", "Run it again.")
+            yield Named(taken.element.content, BlobKind.MANIFEST, use)
 
 
 class _Closure:

@@ -8,10 +8,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..cas import Blob, Digest
-from ..events.catalogue import Event, Input, Output
+from ..events.catalogue import Event, Input
 from ..events.ids import Fingerprint, RunId
 from ..events.projections.cache import Reusable
-from ..materializers import code_in
 from ..store import Store
 from .captures import has_code, known_pipeline, new_code, qualified_name, remember_pipeline
 from .fingerprint import CodeManifest, CodeWalker, FingerprintForm, carried_by
@@ -19,12 +18,9 @@ from .graph import Node
 from .literals import Literals
 from .plan import Plan
 from .policy import UNSAID, Policy
-from .references import OutputRef
 from .seeds import SEED
+from .taking import Given, Taking
 from .templates import causes
-
-Given = Mapping[tuple[str, str], Output]
-"""What the steps of a run gave by now, by step and output."""
 
 
 @dataclass(slots=True)
@@ -56,7 +52,7 @@ class Ready:
     @property
     def contents(self) -> tuple[Digest, ...]:
         """Content ids of what the function is given."""
-        return tuple(taken.content for taken in self.inputs if taken.name != SEED)
+        return tuple([taken.given for taken in self.inputs if taken.name != SEED])
 
     @property
     def seed(self) -> int | None:
@@ -97,20 +93,22 @@ class Preparer:
     The code of a step is walked once, and a simple literal that recurs is saved once.
     """
 
-    def __init__(self, store: Store, policy: Policy = UNSAID, seed: int | None = None) -> None:
+    def __init__(
+        self, store: Store, policy: Policy = UNSAID, seed: int | None = None, *, allow_pickle: bool = True
+    ) -> None:
         """Prepare for runs in a store, under what their pipeline says about caching and randomness."""
         self._store = store
         self._policy = policy
         self._seed = seed
         self._walker = CodeWalker()
         self._literals = Literals(store.blobs)
+        self._taking = Taking(store, self._literals, allow_pickle=allow_pickle)
         self._recorded_code: set[Digest] = set()
         self._steps: dict[Any, _Known] = {}
 
-    def literal(self, name: str, value: Any) -> tuple[Input, Sequence[Blob]]:
-        """A parameter of the pipeline, saved, with the receipts of its blobs; raises as `Literals.save` says."""
-        saved = self._literals.save(name, value)
-        return Input(name, saved.content, None, saved.text, None), saved.blobs
+    def parameters(self, values: Mapping[str, Any]) -> tuple[list[Input], list[Blob]]:
+        """The parameters of the pipeline, saved, with the receipts of their blobs; raises as `Taking.inputs` says."""
+        return self._taking.parameters(values)
 
     def pipeline_code(self, plan: Plan) -> PipelineCode:
         """The code of the pipeline's function, so that it can be run again. It is walked where it may have changed."""
@@ -131,30 +129,16 @@ class Preparer:
 
     def prepare(self, node: Node, given: Given) -> Ready:
         """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""
-        inputs: list[Input] = []
-        blobs: list[Blob] = []
-        code: set[str] = set()
-        for source in node.sources:
-            if isinstance(source.value, OutputRef):
-                output = given[source.value.node, source.value.output]
-                named = code_in(output.metadata)
-                inputs.append(Input(source.path, output.content, output.artifact, None, source.value.node))
-            else:
-                literal = self._literals.save(source.path, source.value, node.name)
-                blobs += literal.blobs
-                named = literal.code
-                inputs.append(Input(source.path, literal.content, None, literal.text, None))
-            if named and source.parameter not in node.step.options.ignore_inputs:
-                code.update(named)
-        kind = (node.step, *sorted(code)) if code else node.step
+        inputs, blobs, code = self._taking.inputs(node, given)
+        kind = (node.step, *code) if code else node.step
         known = self._steps.get(kind)
         if known is None or known.names != node.arguments.keys():
-            known = self._steps[kind] = self._known(node, sorted(code))
-        given_by = causes(node.arguments, [taken.content for taken in inputs])
+            known = self._steps[kind] = self._known(node, code)
+        given_by = causes(node.arguments, [taken.given for taken in inputs])
         if known.seed is not None:
-            taken, saved = self.literal(SEED, known.seed)
-            given_by[SEED] = taken.content
-            inputs.append(taken)
+            seed, saved = self.parameters({SEED: known.seed})
+            given_by[SEED] = seed[0].content
+            inputs += seed
             blobs += saved
         print_ = Fingerprint(known.form.of(given_by))
         return Ready(node, tuple(inputs), print_, known.code, known.policy, blobs)

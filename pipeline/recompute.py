@@ -163,10 +163,11 @@ def _found(function: str, version: ArtifactVersionView) -> Step[..., Any]:
 
 def _arguments(step: Step[..., Any], executed: StepCompleted, version: ArtifactVersionView) -> dict[str, Template]:
     """The form of the arguments: of those that the inputs' paths allow, the one with the fingerprint on record."""
-    contents = [taken.content for taken in executed.inputs]
+    inputs = [taken for taken in executed.inputs if taken.reference is None]
+    contents = [taken.given for taken in inputs]
     renamed = zip(step.outputs.specs, executed.outputs, strict=False)
     outputs = [replace(spec, name=output.name).cause for spec, output in renamed]
-    for arguments in itertools.islice(_shapes(executed.inputs), _SHAPES_MAX):
+    for arguments in itertools.islice(_shapes(inputs), _SHAPES_MAX):
         given = causes(arguments, contents) | {one.name: one.content for one in executed.inputs if one.name == SEED}
         counted = {name: cause for name, cause in given.items() if name not in step.options.ignore_inputs}
         if fingerprint(code=executed.code, inputs=counted, outputs=outputs) == executed.fingerprint:

@@ -79,11 +79,8 @@ class Recorder:
             environment = batch.put(captured_environment())
             checkout = None if found is None else batch.put(found)
             blobs = list(batch.publish())
-        parameters = []
-        for name, value in plan.parameters.items():
-            taken, saved = preparer.literal(name, value)
-            parameters.append(taken)
-            blobs += saved
+        parameters, saved = preparer.parameters(plan.parameters)
+        blobs += saved
         code = preparer.pipeline_code(plan)
         event = facts.RunStarted(
             self._run,

@@ -56,7 +56,7 @@ class Runner:
         self.run_id = RunId.new()
         self._store = store
         self._plan = plan
-        session = session or Session(store, plan.policy, plan.seed)
+        session = session or Session(store, plan.policy, plan.seed, allow_pickle=allow_pickle)
         self._preparer = session.preparer
         self._cache = session.cache
         self._record = Recorder(store, self.run_id)

@@ -14,7 +14,9 @@ class Session:
     Not for several threads at once. The code is taken as it was when a run first met it.
     """
 
-    def __init__(self, store: Store, policy: Policy = UNSAID, seed: int | None = None) -> None:
+    def __init__(
+        self, store: Store, policy: Policy = UNSAID, seed: int | None = None, *, allow_pickle: bool = True
+    ) -> None:
         """Begin a session of runs under one policy and seed."""
         self.cache = StepCache(store)
-        self.preparer = Preparer(store, policy, seed)
+        self.preparer = Preparer(store, policy, seed, allow_pickle=allow_pickle)

@@ -103,7 +103,8 @@ def run_all(
     trials: list[Trial] = []
     try:
         for parameters, plan in planned:
-            session = session or Session(in_force.writable(), plan.policy, plan.seed)
+            allow_pickle = in_force.allow_pickle
+            session = session or Session(in_force.writable(), plan.policy, plan.seed, allow_pickle=allow_pickle)
             runner = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle, session=session)
             error: LinealError | None = None
             try:

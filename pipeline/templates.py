@@ -141,7 +141,7 @@ def references_in(value: Any) -> list[Reference]:
 
 def holds_input(value: Any) -> bool:
     """Whether a reference or a stored artifact is a part of it."""
-    return any(isinstance(part, _INPUTS) for part in _parts_below(value))
+    return type(value) not in _SCALARS and any(isinstance(part, _INPUTS) for part in _parts_below(value))
 
 
 def _parts_below(value: Any) -> Iterator[Any]:

@@ -80,10 +80,8 @@ class Unknown(Event):
     payload: Any
 
 
-def literals(inputs: tuple[Input, ...]) -> list[Digest]:
-    """Contents that no other event holds: an artifact is held by what made it, a literal by its use."""
-    held = []
-    for taken in inputs:
-        if taken.artifact is None:
-            held.append(taken.content)
-    return held
+def literals(inputs: tuple[Input, ...]) -> tuple[Digest, ...]:
+    """Contents that no other event holds: an artifact is held by what made it, a literal or an element by its use."""
+    held = [taken.content for taken in inputs if taken.artifact is None]
+    held += [taken.element.content for taken in inputs if taken.element is not None]
+    return tuple(held)

@@ -8,6 +8,14 @@ from ...cas.digest import Digest
 from ..ids import RunId
 
 
+class Element(NamedTuple):
+    """The part of an output that was passed on, by itself."""
+
+    selector: str
+    """How it was selected, as it is written: ``[0]['a']``; a slice is of rows."""
+    content: Digest
+
+
 class Input(NamedTuple):
     """What a step run took for one of its parameters."""
 
@@ -21,6 +29,15 @@ class Input(NamedTuple):
     """A short text of the literal; None for an artifact."""
     source: str | None
     """The step of the same run that gave it, if one did."""
+    element: Element | None = None
+    """What the parameter was given, where that is a part of it."""
+    reference: str | None = None
+    """How the step asked for it, where it loaded it itself; then it is nobody's parameter."""
+
+    @property
+    def given(self) -> Digest:
+        """Content id of what the parameter was given."""
+        return self.content if self.element is None else self.element.content
 
 
 class Output(NamedTuple):

@@ -31,7 +31,17 @@ steps = st.sampled_from(["load", "train"])
 contents = st.sampled_from(CONTENTS)
 names = st.sampled_from(["data", "model", "ünïcode", "x" * 300])
 fingerprints = contents.map(Fingerprint)
-inputs = st.builds(facts.Input, st.just("x"), contents, st.none() | names, st.none() | st.just("3"), st.none() | steps)
+elements = st.builds(facts.Element, st.just("[0]"), contents)
+inputs = st.builds(
+    facts.Input,
+    st.just("x"),
+    contents,
+    st.none() | names,
+    st.none() | st.just("3"),
+    st.none() | steps,
+    st.none() | elements,
+    st.none(),
+)
 outputs = st.builds(
     facts.Output, st.just("output"), names, contents, st.just("f/1"), st.just("t"), st.integers(0, 9), st.just({"a": 1})
 )

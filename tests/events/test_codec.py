@@ -45,6 +45,7 @@ def of_fields(hints: dict[str, Any], names: list[str]) -> list[st.SearchStrategy
     return [values[hints[name]] for name in names]
 
 
+values[facts.Element | None] = st.none() | st.builds(facts.Element, texts, digests.map(Digest))
 for record in (
     facts.Input,
     facts.Output,

@@ -127,7 +127,7 @@ def steps_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
 def uses_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
     for one in ledger.log.scan(0, upto):
         if one.type in ("step.completed/1", "step.reused/1", "step.failed/1"):
-            for name, content, artifact, literal, source in one.event.inputs:
+            for name, content, artifact, literal, source, *_ in one.event.inputs:
                 taken = {"artifact": artifact, "content": str(content), "literal": literal, "source": source}
                 yield {"seq": one.seq, "run": str(one.event.run), "step": one.event.step, "input": name, **taken}
 

@@ -39,7 +39,10 @@ names = st.sampled_from(["data", "ünïcode", "x" * 300])
 labels = st.sampled_from(["best", "old"])
 fingerprints = contents.map(Fingerprint)
 some_inputs = st.lists(
-    st.builds(facts.Input, st.just("x"), contents, st.none() | names, st.none(), st.none() | steps), max_size=2
+    st.builds(
+        facts.Input, st.just("x"), contents, st.none() | names, st.none(), st.none() | steps, st.none(), st.none()
+    ),
+    max_size=2,
 ).map(tuple)
 outputs = st.builds(
     facts.Output, st.just("output"), names, contents, st.just("f/1"), st.just("t"), st.just(1), st.just({})
