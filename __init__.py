@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .history import Retention
     from .materializers import Materializer
     from .materializers.files import Directory, File
-    from .pipeline import Artifact, Pipeline, Step, pipeline, step
+    from .pipeline import Artifact, Pipeline, Step, pipeline, row_groups, step, unmapped
     from .pipeline.context import context, log_metadata, log_metric
     from .pipeline.progress import reporting
     from .pipeline.rerun import rerun
@@ -40,9 +40,11 @@ _HOMES = {
     "pipeline": "pipeline",
     "reporting": "pipeline.progress",
     "rerun": "pipeline.rerun",
+    "row_groups": "pipeline",
     "runs": "client",
     "save": "client",
     "step": "pipeline",
+    "unmapped": "pipeline",
 }
 
 __all__ = [
@@ -64,9 +66,11 @@ __all__ = [
     "pipeline",
     "reporting",
     "rerun",
+    "row_groups",
     "runs",
     "save",
     "step",
+    "unmapped",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -102,12 +103,15 @@ def frozen_schemas() -> dict[str, Schema]:
 
 
 def unfrozen() -> list[tuple[str, int, bytes]]:
-    """What `golden` lacks: samples of new types, and of types that have grown."""
+    """What `golden` lacks: samples of new types, and of types that have grown, or whose records have."""
     known = {(type_, width) for type_, width, _ in golden()}
+    before = frozen_schemas()
+    grown = {name for name, schema in schemas().items() if len(schema) > len(before.get(name, schema))}
     found = []
     for type_, kind in CATALOGUE.items():
         width = len(kind.FIELDS)
-        if (type_, width) not in known:
+        records = {name for hint in get_type_hints(kind).values() for name in re.findall(r"\w+", type_name(hint))}
+        if (type_, width) not in known or records & grown:
             body = encode(sample_of(kind), event_id=EVENT, time_us=TIME_US, origin=ORIGIN)
             found.append((type_, width, body))
     return found

@@ -33,7 +33,9 @@ def _value(hint: Any, path: str) -> Any:
     if origin is dict:
         return {f"{path}.key": [1, 2.5, None, True, "ü"]}
     if hasattr(hint, "_fields"):
-        return hint(*(_value(inner, f"{path}.{name}") for name, inner in get_type_hints(hint).items()))
+        # What a record has come to have since stays at its default: it is so in what was frozen before.
+        columns = {name: inner for name, inner in get_type_hints(hint).items() if name not in hint._field_defaults}
+        return hint(**{name: _value(inner, f"{path}.{name}") for name, inner in columns.items()})
     return _atom(hint, path)
 
 

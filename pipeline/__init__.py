@@ -1,7 +1,8 @@
 """The write side: steps and pipelines, the decision to reuse or execute, and execution."""
 
+from .mapping import row_groups, unmapped
 from .outputs import Artifact
 from .pipeline import Pipeline, pipeline
 from .step import Step, step
 
-__all__ = ["Artifact", "Pipeline", "Step", "pipeline", "step"]
+__all__ = ["Artifact", "Pipeline", "Step", "pipeline", "row_groups", "step", "unmapped"]

@@ -21,16 +21,20 @@ class Agenda:
         self._left: dict[int, None] = {}
         self._children: dict[str, list[int]] = {}
         self._done: set[str] = set()
+        self._lost: set[str] = set()
+        """What failed, or was left out for that."""
         for node in nodes:
             self.add(node)
 
     def __bool__(self) -> bool:
         return bool(self._left)
 
-    def add(self, node: Node) -> None:
-        """Take a node, whose parents were added before or are done."""
+    def add(self, node: Node) -> bool:
+        """Take a node, whose parents were added before or are done; say whether it can run, as none of them failed."""
         place = len(self._nodes)
         missing = [parent for parent in node.parents if parent not in self._done]
+        if not self._lost.isdisjoint(missing):
+            return False
         self._nodes.append(node)
         self._missing.append(len(missing))
         self._left[place] = None
@@ -38,6 +42,7 @@ class Agenda:
             self._children.setdefault(parent, []).append(place)
         if not missing:
             heapq.heappush(self._ready, place)
+        return True
 
     def next_ready(self) -> Node | None:
         """Take the next node that can run; None if there is none yet."""
@@ -60,7 +65,9 @@ class Agenda:
         dropped: list[int] = []
         failed = [name]
         while failed:
-            for place in self._children.pop(failed.pop(), ()):
+            lost = failed.pop()
+            self._lost.add(lost)
+            for place in self._children.pop(lost, ()):
                 if place in self._left:
                     del self._left[place]
                     dropped.append(place)

@@ -68,7 +68,7 @@ class Source:
     @property
     def parameter(self) -> str:
         """The parameter that it goes to."""
-        return self.path.partition("[")[0]
+        return re.split(r"[\[.#]", self.path, maxsplit=1)[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

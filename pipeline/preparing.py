@@ -18,6 +18,7 @@ from .graph import Node
 from .literals import Literals
 from .plan import Plan
 from .policy import UNSAID, Policy
+from .references import OutputRef
 from .seeds import SEED
 from .taking import Given, Taking
 from .templates import causes
@@ -126,6 +127,10 @@ class Preparer:
             batch.put(code.encoded)
             captured = new_code(self._store, code.digest, name, batch, partial(self._walker.reached, function))
             return PipelineCode(name, code.digest, captured, batch.publish())
+
+    def length(self, ref: OutputRef, given: Given) -> int:
+        """How many items an output has, or rows; raises as `Taking.length` says."""
+        return self._taking.length(ref, given)
 
     def prepare(self, node: Node, given: Given) -> Ready:
         """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""

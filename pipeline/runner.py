@@ -39,6 +39,7 @@ from .reports import take_points, told
 from .session import Session
 from .submitting import Submitter
 from .task import Result
+from .unfolding import Folded, Unfolding
 
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.002, 0.1
 """How long a run that waits for another's result lets pass until it looks again, at first and at most."""
@@ -73,6 +74,7 @@ class Runner:
         self._claims = Claims(store, self.run_id)
         self._agenda = Agenda(plan.graph.nodes)
         self._given: dict[tuple[str, str], Output] = {}
+        self._unfolding = Unfolding(plan.pipeline, partial(self._preparer.length, given=self._given))
         self._is_slow: dict[Any, bool] = {}
         self._executing: dict[str, Ready] = {}
         """By name, what is tried and not at its end; of that ``_running`` is with the executor, and ``_retries`` waits
@@ -144,7 +146,10 @@ class Runner:
         try:
             while self._agenda or self._running or self._waiting or self._retries:
                 while node := self._agenda.next_ready():
-                    self._begin(self._prepare(node))
+                    if isinstance(node, Folded):
+                        self._unfold(node)
+                    else:
+                        self._begin(self._prepare(node))
                 self._try_again()
                 self._flights.land()
                 self._calls.make_due()
@@ -185,6 +190,14 @@ class Runner:
         """Submit what has waited long enough after a failure."""
         while self._retries and self._retries[0][0] <= time.monotonic():
             self._try(heapq.heappop(self._retries)[2])
+
+    def _unfold(self, folded: Folded) -> None:
+        """Put on the agenda what is known to be called by now."""
+        for node in self._unfolding.unfold(folded):
+            if not self._agenda.add(node):
+                self._skip([node, *self._agenda.drop_after(node.name)], self._failures[-1])
+        if self._unfolding.is_unfolded(folded.name):
+            self._agenda.done(folded.name)
 
     def _look_again(self) -> float:
         """Begin what waits for other runs, if it need not any more; tell how long to pause if it does."""

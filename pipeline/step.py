@@ -14,11 +14,12 @@ from ..history import StepRunView, check_name
 from .attempts import ONCE, AttemptOptions, Attempts
 from .checks import Check, checks_of
 from .hooks import NO_HOOKS, Hooks, StepHookOptions
+from .mapping import MapKind, spread
 from .outputs import Outputs, declared_outputs
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .references import Reference
 from .seeds import checked_seed
-from .tracing import calls_in, current_trace
+from .tracing import bind, calls_in, current_trace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -147,6 +148,47 @@ class Step(Generic[P, R]):
             return self.function(*args, **kwargs)
         result: R = trace.add(self, args, kwargs)
         return result
+
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it for each item: ``train.map(seeds, rate=0.1)``, as ``[train(seed, rate=0.1) for seed in seeds]``.
+
+        The calls are named ``train[0]``, ``train[1]`` and so on, each cached by itself. What an output gives one by one
+        is known when the run gets there; it can be mapped over, indexed and passed on as a list before that.
+
+        Args:
+            args: Lists, tuples, ranges, generators, a step's output or `row_groups`, of one length, which are gone
+                through side by side; numbers, texts and other single values, and what is `unmapped`, go to each call.
+            kwargs: Likewise.
+
+        Returns:
+            What a call gives, with a list in the place of each output.
+
+        Raises:
+            InvalidPipeline: Nothing is to be gone through, or the lists differ in length.
+        """
+        return self._mapped("zip", args, kwargs)
+
+    def product(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it for each combination of the items of several lists, the last one fastest; else as `map`."""
+        return self._mapped("product", args, kwargs)
+
+    def _mapped(self, kind: MapKind, args: Any, kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is not None:
+            return trace.map(self, kind, args, kwargs)
+        where = f"the map of step {self.name!r}"
+        spreading = spread(kind, bind(self.signature, args, kwargs, where), self.signature, where)
+        results: list[Any] = [self._plainly(call) for call in spreading.calls(where)]
+        if self.outputs.form is None:
+            return results
+        columns = [self.outputs.apart(result, self.name) for result in results]
+        return self.outputs.together([[one[place] for one in columns] for place in range(len(self.outputs.specs))])
+
+    def _plainly(self, arguments: Mapping[str, Any]) -> Any:
+        bound = self.signature.bind_partial()
+        bound.arguments.update(arguments)
+        function: Callable[..., Any] = self.function
+        return function(*bound.args, **bound.kwargs)
 
     def __repr__(self) -> str:
         return f"<Step {self.qualified_name}>"

@@ -16,6 +16,7 @@ from ..materializers import code_in, load
 from ..store import Store
 from .graph import Node
 from .literals import Literals, SavedLiteral
+from .mapping import rows_of
 from .references import OutputRef, Selector, selector_text
 from .templates import holds_input, taken_apart
 
@@ -89,12 +90,12 @@ class Taking:
                     inputs.append(Input(path, literal.content, None, literal.text, None))
         return inputs, blobs
 
-    def length(self, content: Digest) -> int:
+    def length(self, ref: OutputRef, given: Given) -> int:
         """How many items an output has, or rows. Raises `InvalidPipeline` if it has none."""
-        whole = self._loaded(content)
+        whole = self._part_of(given[ref.node, ref.output].content, ref, None)
         if isinstance(whole, str | bytes | dict | set | frozenset) or not hasattr(whole, "__len__"):
             raise InvalidPipeline(
-                f"a {type(whole).__name__} can't be mapped over",
+                f"the output {ref.output!r} of step {ref.node!r}, a {type(whole).__name__}, can't be mapped over",
                 hint="Give a list, or row_groups(…) of a table; unmapped(…) passes it whole to each call.",
             )
         return len(whole)
@@ -105,17 +106,20 @@ class Taking:
         known = self._elements.get(known_as)
         if known is not None:
             return known
-        try:
-            value = _part(self._loaded(content), ref.selector)
-        except (LookupError, TypeError, AttributeError) as error:
-            raise InvalidPipeline(
-                f"the output {ref.output!r} of step {ref.node!r} has no {known_as[1]}, which step {step!r} is to take:"
-                f" {type(error).__name__}: {error}",
-                hint="Look at what it is with `lineal show`.",
-            ) from error
+        value = self._part_of(content, ref, step)
         saved = self._literals.save(f"{ref.node}{known_as[1]}", value, step)
         self._elements[known_as] = saved._replace(blobs=())
         return saved
+
+    def _part_of(self, content: Digest, ref: OutputRef, step: str | None) -> Any:
+        try:
+            return _part(self._loaded(content), ref.selector)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise InvalidPipeline(
+                f"the output {ref.output!r} of step {ref.node!r} has no {selector_text(ref.selector)}, which"
+                f" {'a map' if step is None else f'step {step!r}'} is to take: {type(error).__name__}: {error}",
+                hint="Look at what it is with `lineal show`.",
+            ) from error
 
     def _loaded(self, content: Digest) -> Any:
         if self._whole is None or self._whole[0] != content:
@@ -148,14 +152,5 @@ def _listed(value: Any) -> Any:
 
 def _part(value: Any, selector: Selector) -> Any:
     for key in selector:
-        value = value[key] if not isinstance(key, slice) else _rows(value, key)
+        value = value[key] if not isinstance(key, slice) else rows_of(value, key)
     return value
-
-
-def _rows(value: Any, rows: slice) -> Any:
-    """Rows of a table, or items of a list."""
-    if hasattr(value, "iloc"):
-        return value.iloc[rows]
-    if type(value).__module__.partition(".")[0] == "pyarrow":
-        return value.slice(rows.start, rows.stop - rows.start)
-    return value[rows]

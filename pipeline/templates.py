@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,6 +137,20 @@ def key_digest(path: str, key: object) -> Digest:
 def references_in(value: Any) -> list[Reference]:
     """The references that are parts of a value."""
     return [part for part in _parts_below(value) if isinstance(part, Reference)]
+
+
+def substituted(value: Any, by: Callable[[Any], Any]) -> Any:
+    """A value with each of its references replaced; what holds none is given as it is."""
+    if isinstance(value, Reference):
+        return by(value)
+    if not references_in(value):
+        return value
+    kind = type(value)
+    if kind is dict:
+        return {key: substituted(item, by) for key, item in value.items()}
+    items = [substituted(item, by) for item in _parts_of(value)]
+    form = form_of_value(value)
+    return kind(items) if form is None else form.together(items)
 
 
 def holds_input(value: Any) -> bool:

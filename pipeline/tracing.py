@@ -12,9 +12,11 @@ from typing import Any
 from ..errors import InvalidPipeline
 from .checks import check
 from .graph import Graph, Node, TracedStep, node_of
+from .mapping import MapKind, Spread, spread
 from .policy import UNSAID, Policy
-from .references import NothingRef, OutputRef, Reference
+from .references import MappedRef, NothingRef, OutputRef, Reference
 from .templates import references_in
+from .unfolding import Folded, mapped_nodes
 
 _PLAIN_TYPES = (type(None), bool, int, float, str, bytes)
 
@@ -67,21 +69,45 @@ class Trace:
         self._scopes = [Scope(pipeline, None, overrides or {}, UNSAID)]
         self._nodes: dict[str, Node] = {}
         self._calls: dict[str, int] = {}
+        self._names: set[str] = set()
+        self._maps: set[str] = set()
+        """Maps of which it is not known how many calls they make."""
 
     def add(self, step: TracedStep, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Add a call of a step; give what stands for its result."""
         step = self._applied(step)
         bound = bind(step.signature, args, kwargs, f"step {step.name!r} in pipeline {self._pipeline!r}")
         name = self._free_name(step.name)
-        node = node_of(name, step, bound, self._pipeline, after=self._after(step, name), within=self._scopes[-1].call)
-        self._keep(node)
-        if bound:
-            known = bound if not node.unchecked else {k: v for k, v in bound.items() if k not in node.unchecked}
-            check(step.checks, known, f"step {name!r} in pipeline {self._pipeline!r}")
+        place = self._place(step, name)
+        node = node_of(name, step, bound, self._pipeline, **place)
+        maps = self._maps_met(node)
+        self._keep(node if not maps else Folded.of(node, maps, bound))
+        self._check(node, bound)
+        return self._given(node)
+
+    def map(self, step: TracedStep, kind: MapKind, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Add a map of a step: what stands for the results of its calls, output by output in a list."""
+        step = self._applied(step)
+        where = f"the map of step {step.name!r} in pipeline {self._pipeline!r}"
+        spreading = spread(kind, bind(step.signature, args, kwargs, where), step.signature, where)
+        name = self._free_name(step.name)
+        place = self._place(step, name)
+        shown = node_of(name, step, spreading.shown, self._pipeline, map=name, **place)
+        maps = self._maps_met(shown)
+        if maps or not spreading.is_known:
+            self._keep(Folded.of(shown, maps, {}, spreading))
+            self._check(shown, spreading.fixed)
+            self._maps.add(name)
+            return self._given(shown)
+        nodes = list(mapped_nodes(name, step, spreading.calls(where), self._pipeline, **place))
+        for node in nodes:
+            self._keep(node)
+        self._check_calls(nodes, spreading, where)
         if not step.outputs.specs:
-            return NothingRef(name, self)
+            return [NothingRef(node.name, self) for node in nodes]
+        specs = step.outputs.specs
         return step.outputs.together(
-            [OutputRef(name, spec.name, self, length=spec.length) for spec in step.outputs.specs]
+            [[OutputRef(node.name, spec.name, self, length=spec.length) for node in nodes] for spec in specs]
         )
 
     @contextmanager
@@ -118,10 +144,11 @@ class Trace:
         wanted = wanted if call is None else f"{call}.{wanted}"
         number = self._calls.get(wanted, 0) + 1
         name = wanted if number == 1 else f"{wanted}_{number}"
-        while name in self._nodes:
+        while name in self._names:
             number += 1
             name = f"{wanted}_{number}"
         self._calls[wanted] = number
+        self._names.add(name)
         return name
 
     def _keep(self, node: Node) -> None:
@@ -130,11 +157,38 @@ class Trace:
                 self._require_own(source.value, node.name)
         self._nodes[node.name] = node
 
-    def _after(self, step: TracedStep, name: str) -> tuple[str, ...]:
+    def _given(self, node: Node) -> Any:
+        """What stands for what a call gives, or a map."""
+        outputs = node.step.outputs
+        if not outputs.specs:
+            return NothingRef(node.name, self)
+        if node.map is not None:
+            return outputs.together([MappedRef(node.name, spec.name, self) for spec in outputs.specs])
+        return outputs.together([OutputRef(node.name, spec.name, self, (), spec.length) for spec in outputs.specs])
+
+    def _place(self, step: TracedStep, name: str) -> dict[str, Any]:
+        """Where a call stands: what it comes after, and in the call of which pipeline."""
         after: Sequence[Reference] = step.options.after
         for ref in after:
             self._require_own(ref, name)
-        return tuple(dict.fromkeys([ref.node for ref in after]))
+        return {"after": tuple(dict.fromkeys([ref.node for ref in after])), "within": self._scopes[-1].call}
+
+    def _maps_met(self, node: Node) -> frozenset[str]:
+        """The maps that it takes outputs of, or comes after, of which it is not known how many calls they make."""
+        if not self._maps:
+            return frozenset()
+        met = {source.value.node for source in node.sources if isinstance(source.value, MappedRef)}
+        return frozenset(met | self._maps.intersection(node.after))
+
+    def _check(self, node: Node, bound: Mapping[str, Any]) -> None:
+        """Hold what is known of the arguments against the annotations."""
+        known = bound if not node.unchecked else {k: v for k, v in bound.items() if k not in node.unchecked}
+        if known:
+            check(node.step.checks, known, f"step {node.name!r} in pipeline {self._pipeline!r}")
+
+    def _check_calls(self, nodes: Sequence[Node], spreading: Spread, where: str) -> None:
+        for node, bound in zip(nodes, spreading.calls(where), strict=True):
+            self._check(node, bound)
 
     def _require_own(self, ref: Reference, name: str) -> None:
         if ref.traced_by is not self:

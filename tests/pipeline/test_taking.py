@@ -118,9 +118,9 @@ def test_a_stored_artifact_is_an_input_with_its_edge(client: Client, executor: A
     assert run.steps["total_2"].inputs == {"values[0]": saved}
     assert [view.name for view in saved.consumers] == ["total", "total_2"]
     assert saved in [client.artifact(f"{node.name}@{node.version}") for node in run.steps["total"].output.lineage()]
-    client.save([5.0], "samples")
+    client.save([5.0, 6.0], "samples")
     again = using(saved.artifact)
-    assert (again.steps["total"].output.load(), again.steps["total"].is_cached) == (5.0, False)
+    assert (again.steps["total"].output.load(), again.steps["total"].is_cached) == (11.0, False)
     assert using(lineal.artifact("samples@1")).steps["total"].is_cached
 
 
