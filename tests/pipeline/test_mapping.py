@@ -295,7 +295,12 @@ def test_the_calls_beside_one_that_fails_go_on_where_that_is_said(client: Client
         inverting.with_options(failure="continue")()
     found = statuses(next(client.runs()))
     assert {name for name, status in found.items() if status == "skipped"} == {"total", "double", "add[0]"}
-    assert {name for name, status in found.items() if status == "failed"} == {"inverse[0]", "add[1]", "add[2]", "double_2"}
+    assert {name for name, status in found.items() if status == "failed"} == {
+        "inverse[0]",
+        "add[1]",
+        "add[2]",
+        "double_2",
+    }
 
 
 @given(data=st.data())
