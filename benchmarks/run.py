@@ -5,6 +5,7 @@ from __future__ import annotations
 import bench_array
 import bench_blobs
 import bench_events
+import bench_fingerprint
 import bench_frame
 import bench_growth
 import bench_history
@@ -23,6 +24,7 @@ BENCHMARKS = (
     bench_steps,
     bench_peers,
     bench_sweep,
+    bench_fingerprint,
     bench_events,
     bench_growth,
     bench_values,

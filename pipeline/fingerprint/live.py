@@ -137,6 +137,14 @@ def module_attribute(value: Any) -> str | None:
     return None
 
 
+def typing_form(value: Any) -> str | None:
+    """The name under which `typing` hands this out: what kind of object it is there differs between versions."""
+    if "typing" not in (getattr(value, "__module__", None), type(value).__module__):
+        return None
+    name = getattr(value, "__name__", None) or getattr(value, "_name", None)
+    return name if isinstance(name, str) and namespace_of("typing").get(name) is value else None
+
+
 def cells_of(function: FunctionType) -> dict[str, object]:
     """What the free names of a closure hold; names that are not bound yet are left out."""
     cells: dict[str, object] = {}

@@ -7,6 +7,7 @@ alone, swapping them would be no change.
 from __future__ import annotations
 
 import sys
+import typing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -28,6 +29,7 @@ from .live import (
     lives_at,
     module_attribute,
     namespace_of,
+    typing_form,
     wrapped_by,
 )
 from .sources import SOURCES
@@ -72,6 +74,9 @@ class References:
 
     def plain_name(self, code: Any) -> tuple[str, object] | None:
         """The symbol of code that its name alone identifies in this process, and what it reaches; else None."""
+        form = typing_form(code)
+        if form is not None:
+            return f"form:typing:{form}", typing
         if isinstance(code, FunctionType):
             if self._is_followed(code):
                 symbol = function_symbol(code)

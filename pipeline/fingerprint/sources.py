@@ -8,6 +8,7 @@ candidates. What no text explains is left to its bytecode.
 
 from __future__ import annotations
 
+import importlib.util
 import linecache
 import os
 import sys
@@ -124,7 +125,8 @@ class SourceFiles:
         digest = digest_of(source)
         if not entry.versions or entry.versions[0].digest != digest:
             changed_ns = max(signature[1], signature[3])
-            is_settled = changed_ns + _CLOCK_GRANULARITY_NS < PROCESS_STARTED_NS
+            is_old = changed_ns + _CLOCK_GRANULARITY_NS < PROCESS_STARTED_NS
+            is_settled = is_old and _is_newer_than(changed_ns, filename)
             older = [text for text in entry.versions if text.digest != digest]
             for text in older:
                 text.is_settled = False
@@ -147,6 +149,18 @@ def _signature(status: os.stat_result) -> Signature:
 
 def _is_racy(entry: _File) -> bool:
     return max(entry.signature[1], entry.signature[3]) + _CLOCK_GRANULARITY_NS >= entry.read_at_ns
+
+
+def _is_newer_than(changed_ns: int, filename: str) -> bool:
+    """Whether bytecode that is kept for this source, if any, was made after the source was changed.
+
+    Python compares no more than the second of the change and the size ("Cached bytecode invalidation", in the
+    reference of the import system), and may execute what another text of the same second meant.
+    """
+    try:
+        return os.stat(importlib.util.cache_from_source(filename)).st_mtime_ns > changed_ns
+    except (OSError, NotImplementedError):
+        return True
 
 
 def _process_started_ns() -> int:

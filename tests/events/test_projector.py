@@ -154,7 +154,7 @@ def test_an_index_that_is_kept_behind_is_caught_up_to_what_a_rebuild_gives(ledge
     kept = ledger.rows()
     ledger.projector.rebuild()
     assert ledger.rows() == kept
-    assert len(kept["lineage"]) == 11 * len("input output function".split())
+    assert len(kept["lineage"]) == 11 * len(["input", "output", "function"])
 
 
 @pytest.mark.parametrize("upto", [None, *range(12)])
