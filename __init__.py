@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .pipeline import Artifact, Pipeline, Step, pipeline, row_groups, step, unmapped
     from .pipeline.context import context, log_metadata, log_metric
     from .pipeline.progress import reporting
+    from .pipeline.reproduce import reproduce
     from .pipeline.rerun import rerun
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ _HOMES = {
     "open": "client",
     "pipeline": "pipeline",
     "reporting": "pipeline.progress",
+    "reproduce": "pipeline.reproduce",
     "rerun": "pipeline.rerun",
     "row_groups": "pipeline",
     "runs": "client",
@@ -65,6 +67,7 @@ __all__ = [
     "open",
     "pipeline",
     "reporting",
+    "reproduce",
     "rerun",
     "row_groups",
     "runs",

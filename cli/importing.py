@@ -5,9 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from ..pipeline.script import load_script
+
+
+@contextmanager
+def steps_on_stderr() -> Iterator[None]:
+    """Send what steps print to stderr, in whatever process they execute: stdout is for what came of them."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def add_script(parser: argparse.ArgumentParser) -> None:

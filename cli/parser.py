@@ -41,6 +41,7 @@ VERBS = {
     "recompute": ("run the step that makes an evicted artifact version again", ".recompute"),
     "resume": ("do what a run that did not complete has left to do", ".resume"),
     "rerun": ("run the pipeline of a historical run again, as it was then", ".rerun"),
+    "reproduce": ("execute the steps of a run again, and compare what they give", ".reproduce"),
     "repair": ("mend what is damaged, and say how to make the rest again", ".repair"),
     "repack": ("give a version's large buffers files of their own, to be mapped", ".repack"),
     "migrate": ("bring a store of an older format to today's, and drop the old log when told", ".migrate"),

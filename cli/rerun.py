@@ -7,7 +7,7 @@ import ast
 from typing import Any
 
 from ..pipeline.rerun import rerun_with
-from .importing import add_script, make_importable
+from .importing import add_script, make_importable, steps_on_stderr
 from .outcome import ExitCode
 from .output import Output
 from .past import opened_to_write
@@ -49,7 +49,8 @@ def execute(options: argparse.Namespace, output: Output) -> int:
         run = client.run(options.run)
         if options.code == "current":
             make_importable(options)
-        made = rerun_with(run, dict(options.param), code=options.code, cache=not options.no_cache)
+        with steps_on_stderr():
+            made = rerun_with(run, dict(options.param), code=options.code, cache=not options.no_cache)
         output.document(run_detail(made), of_run)
     return ExitCode.OK
 

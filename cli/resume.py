@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..pipeline.rerun import found_pipeline
-from .importing import add_script, make_importable
+from .importing import add_script, make_importable, steps_on_stderr
 from .outcome import ExitCode
 from .output import Output
 from .past import opened_to_write
@@ -31,5 +31,7 @@ def execute(options: argparse.Namespace, output: Output) -> int:
     with opened_to_write(options) as client:
         run = client.run(options.run)
         make_importable(options)
-        output.document(run_detail(found_pipeline(run).resume(run)), of_run)
+        with steps_on_stderr():
+            made = found_pipeline(run).resume(run)
+        output.document(run_detail(made), of_run)
     return ExitCode.OK

@@ -70,6 +70,13 @@ def _of_here(value: Any) -> Any:
     return value
 
 
+def outcome_of(reader: Reader, run: RunId, step: str) -> StepCompleted | StepReused | None:
+    """What a step run came to that gave something; None if it gave nothing."""
+    row = reader.rows(Steps.name).latest(key("s", run, step))
+    event = None if row is None else reader.event(row.seq).event
+    return event if isinstance(event, StepCompleted | StepReused) else None
+
+
 def done_in(reader: Reader, run: RunId) -> Mapping[str, Done]:
     """What each step of a run gave that gave something, by its name."""
     rows = reader.rows(Steps.name)

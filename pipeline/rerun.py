@@ -19,14 +19,15 @@ from .apart import call_apart
 from .declared import declared
 from .earlier import RunReference, recorded_arguments, run_of
 from .environment import captured_environment
-from .fingerprint import CodeWalker
+from .fingerprint import CodeWalker, carried_by
 from .graph import Graph
 from .pipeline import Pipeline, PipelineOptions
 from .script import MAIN
+from .step import Step
 
 CodeChoice = Literal["recorded", "current"]
 _log = logging.getLogger("lineal")
-_SOURCES = ("def:", "class:", "module:", "root")
+_SOURCES = ("def:", "class:", "module:", "file:", "root")
 
 
 def rerun(run: RunReference, /, *, code: CodeChoice = "recorded", cache: bool = True, **overrides: Any) -> RunView:
@@ -96,17 +97,27 @@ def require_recorded_code(reader: Reader, run: RunView, graph: Graph) -> None:
         recorded = run.steps[node.name].code if node.name in run.steps else None
         if recorded is None or run.steps[node.name].function != node.step.qualified_name:
             continue
-        options = node.step.options
-        found = walker.manifest(node.step.function, depends_on=options.depends_on, version=options.version)
-        if found.digest == recorded:
-            continue
-        diff = found.diff(CodeManifest.decode(reader.store.blobs.read(recorded)))
-        symbols = [one for one in (*diff.changed, *diff.added, *diff.removed) if one.startswith(_SOURCES)]
-        if symbols:
+        then = CodeManifest.decode(reader.store.blobs.read(recorded))
+        differing = source_differences(code_like(walker, node.step, then), then)
+        if differing:
             raise CodeMissing(
-                f"the recorded code of step {node.name!r} of {run.name} is not what ran: {symbols[0]} differs",
+                f"the recorded code of step {node.name!r} of {run.name} is not what ran: {differing[0]} differs",
                 hint=f"Run it with the code of today: `lineal rerun {run.name} --code current`.",
             )
+
+
+def code_like(walker: CodeWalker, step: Step[..., Any], then: CodeManifest) -> CodeManifest:
+    """The code of a step as it is here, where its inputs are made of what they were made of for a recorded manifest."""
+    options = step.options
+    return walker.manifest(
+        step.function, depends_on=options.depends_on, version=options.version, carried=carried_by(then)
+    )
+
+
+def source_differences(found: CodeManifest, then: CodeManifest) -> list[str]:
+    """The symbols whose source differs from the recorded one; values and versions may be others here."""
+    diff = found.diff(then)
+    return [one for one in (*diff.changed, *diff.added, *diff.removed) if one.startswith(_SOURCES)]
 
 
 def found_pipeline(run: RunView) -> Pipeline[..., Any]:

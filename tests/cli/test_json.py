@@ -13,7 +13,7 @@ import msgpack
 import pytest
 
 import lineal
-from lineal.cli import kinds, upkeep_kinds, why_kinds
+from lineal.cli import kinds, reproduction_kinds, upkeep_kinds, why_kinds
 from lineal.cli.log import event_row
 from lineal.cli.records import event_record, json_value
 from lineal.events.codec import decode
@@ -22,7 +22,12 @@ Command = Callable[..., Any]
 
 KINDS = {
     get_args(get_type_hints(kind)["kind"])[0]: kind
-    for kind in (*vars(kinds).values(), *vars(upkeep_kinds).values(), *vars(why_kinds).values())
+    for kind in [
+        *vars(kinds).values(),
+        *vars(reproduction_kinds).values(),
+        *vars(upkeep_kinds).values(),
+        *vars(why_kinds).values(),
+    ]
     if is_typeddict(kind) and "kind" in kind.__annotations__
 }
 
@@ -152,6 +157,7 @@ def test_heads_and_proofs_have_the_documented_fields(command: Command) -> None:
 def test_every_kind_is_tested() -> None:
     others = {
         "rebuild",
+        "reproduction",
         "migration",
         "repair",
         "damage",
