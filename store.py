@@ -136,18 +136,15 @@ class Store:
             return self._submit(_Append(self, events, blobs, after))
         if self._projector.lag(Streams.name) > LAG_MAX_EVENTS:
             self._projector.catch_up(Streams.name)
-        conditional = _ConditionalAppend(self, events, blobs, after, ids, expected)
-        ticket = self._submit(conditional)
-        ticket.places = conditional.places
-        return ticket
+        return self._submit(_ConditionalAppend(self, events, blobs, after, ids, expected))
 
-    def _submit(self, submission: _Append) -> Ticket:
-        if submission.blobs:
-            self.blobs.announce(submission.blobs, submission.number)
+    def _submit(self, ticket: _Append) -> Ticket:
+        if ticket.blobs:
+            self.blobs.announce(ticket.blobs, ticket.announced)
         try:
-            return self._committer.submit(submission)
+            return self._committer.submit(ticket)
         except LinealError:  # Before it was queued: afterwards the committer settles it.
-            submission.settle()
+            ticket.settle()
             raise
 
     def forget_failures(self, tickets: Sequence[Ticket]) -> None:
@@ -332,10 +329,10 @@ class _Writer:
         self._store._committed = self.log.head.seq
 
 
-class _Append:
+class _Append(Ticket):
     """Events and their blobs on the way into one transaction."""
 
-    __slots__ = ("_after", "_events", "_store", "blobs", "number", "size_bytes")
+    __slots__ = ("_after", "_events", "_store", "announced", "blobs")
 
     def __init__(
         self,
@@ -356,7 +353,9 @@ class _Append:
         for blob in blobs:
             size_bytes += len(blob.inline or b"")
         self.size_bytes = size_bytes
-        self.number = next(store._submissions)
+        self.places = ()
+        self.announced = next(store._submissions) if blobs else 0
+        """The number under which its blobs are known to be on their way."""
 
     def check(self, writer: _Writer) -> None:
         for ticket in self._after:
@@ -382,13 +381,14 @@ class _Append:
 
     def settle(self) -> None:
         if self.blobs:
-            self._store.blobs.settle(self.blobs, self.number)
+            self._store.blobs.settle(self.blobs, self.announced)
+        self._events, self.blobs, self._after = [], (), ()
 
 
 class _ConditionalAppend(_Append):
     """An append that leaves out what the log has, and that is refused where a stream went on."""
 
-    __slots__ = ("_expected", "places")
+    __slots__ = ("_expected",)
 
     def __init__(
         self,
@@ -403,8 +403,6 @@ class _ConditionalAppend(_Append):
             raise Invalid(f"{len(events)} events need as many ids, each another", hint="Make them with EventId.new().")
         super().__init__(store, events, blobs, after, ids)
         self._expected = {} if expected is None else expected
-        self.places: list[int] = []
-        """Where each event is, once the ticket is done."""
 
     def check(self, writer: _Writer) -> None:
         found = [writer.positions.of(recorded.id) for recorded in self._events]
@@ -413,7 +411,7 @@ class _ConditionalAppend(_Append):
         self._events = [recorded for recorded, seq in zip(self._events, found, strict=True) if seq is None]
         super().check(writer)
         after = writer.log.head.seq
-        self.places += [seq or (after := after + 1) for seq in found]
+        self.places = [seq or (after := after + 1) for seq in found]
 
 
 def _interruptions(newest: Callable[[bytes], Row | None], clock: Callable[[], int]) -> list[RunInterrupted]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import Conflict, LinealError, StoreBroken, StoreClosed
 from .log import Database
@@ -39,60 +40,55 @@ class Writer(Protocol):
         """Hear that the commit has succeeded."""
 
 
-W = TypeVar("W", bound=Writer)
-_Wc = TypeVar("_Wc", bound=Writer, contravariant=True)
+class Ticket(ABC):
+    """Something to be committed whole, and the claim on its outcome."""
 
+    __slots__ = ("_committer", "done", "error", "number", "places", "size_bytes")
 
-class Submission(Protocol[_Wc]):
-    """Something to be committed whole."""
-
+    _committer: Committer
+    number: int
+    """Its place in the order of submission."""
     size_bytes: int
-    """About how much it writes."""
-
-    def check(self, writer: _Wc, /) -> None:
-        """Refuse, by raising a `LinealError`, before anything is written."""
-
-    def write(self, writer: _Wc, /) -> None:
-        """Write; what fails here fails the whole transaction."""
-
-    def settle(self) -> None:
-        """Hear that the outcome is known."""
-
-
-class Ticket:
-    """A submission's claim on its outcome."""
-
-    __slots__ = ("_committer", "_submission", "done", "error", "number", "places")
-
-    def __init__(self, committer: Committer[Any], submission: Submission[Any], number: int) -> None:
-        self._committer = committer
-        self._submission: Submission[Any] | None = submission
-        self.number = number
-        self.done = False
-        self.error: BaseException | None = None
-        self.places: Sequence[int] = ()
-        """Where what was submitted is once it is durable, in a submission that can tell."""
+    """About how much it writes; to be known when it is submitted."""
+    done: bool
+    """Whether its outcome is known."""
+    error: BaseException | None
+    """Why it is not committed."""
+    places: Sequence[int]
+    """Where what was submitted is once it is durable, of those that can tell."""
 
     def wait(self) -> None:
-        """Return when the submission is durable; raise what made it fail."""
+        """Return when it is durable; raise what made it fail."""
         self._committer.await_ticket(self)
         if self.error is not None:
             raise self.error
 
-    @property
-    def submission(self) -> Submission[Any]:
-        """What is to be committed; let go of once it is."""
-        assert self._submission is not None
-        return self._submission
+    def begin(self, committer: Committer, number: int) -> None:
+        """Hear that it was submitted."""
+        self._committer, self.number = committer, number
+        self.done, self.error = False, None
 
-    def settle(self, error: BaseException | None = None) -> None:
-        """Say the outcome; the submission and its bytes are let go."""
+    def end(self, error: BaseException | None = None) -> None:
+        """Hear the outcome, unless another error is known by then."""
         self.error = self.error or error
         self.done = True
-        self._submission = None
+
+    @abstractmethod
+    def check(self, writer: Any) -> None:
+        """Refuse, by raising a `LinealError`, before anything is written."""
+
+    @abstractmethod
+    def write(self, writer: Any) -> None:
+        """Write; what fails here fails the whole transaction."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Let go of what was to be written: the outcome is about to be known."""
 
 
-_committers: weakref.WeakSet[Committer[Any]] = weakref.WeakSet()
+T = TypeVar("T", bound=Ticket)
+
+_committers: weakref.WeakSet[Committer] = weakref.WeakSet()
 
 
 def _start_over_in_child() -> None:
@@ -103,7 +99,7 @@ def _start_over_in_child() -> None:
 os.register_at_fork(after_in_child=_start_over_in_child)
 
 
-class Committer(Generic[W]):
+class Committer:
     """The queue and the thread. Threads may share it; a forked child gets its own thread and an empty queue.
 
     What nobody waits for may linger for `LINGER_S`, so that many submissions make one transaction and the thread
@@ -113,7 +109,7 @@ class Committer(Generic[W]):
     def __init__(
         self,
         environment: Database,
-        open_writer: Callable[[lmdb.Transaction], W],
+        open_writer: Callable[[lmdb.Transaction], Writer],
         afterwards: Callable[[bool], None] = lambda _: None,
     ) -> None:
         """Commit to this environment, through a writer opened for each transaction.
@@ -147,11 +143,11 @@ class Committer(Generic[W]):
         """Hear that this is a forked child now: what the parent has on its way is the parent's."""
         refusal = Conflict("this was submitted by the parent process", hint="Submit it again in this process.")
         for ticket in (*self._batch, *self._queue):
-            ticket.settle(refusal)
+            ticket.end(refusal)
         self._start_over()
 
-    def submit(self, submission: Submission[W]) -> Ticket:
-        """Queue a submission, in about a microsecond; waits only where the queue is full.
+    def submit(self, ticket: T) -> T:
+        """Queue something, in about a microsecond; waits only where the queue is full.
 
         Raises:
             StoreBroken: An earlier write failed; only opening the store again makes its state known.
@@ -167,10 +163,10 @@ class Committer(Generic[W]):
                 thread = threading.Thread(target=self._run, name="lineal-committer", daemon=True)
                 thread.start()
                 self._thread = thread
-            self._submitted = number = self._submitted + 1
-            ticket = Ticket(self, submission, number)
+            self._submitted += 1
+            ticket.begin(self, self._submitted)
             queue.append(ticket)
-            self._queued_bytes += submission.size_bytes
+            self._queued_bytes += ticket.size_bytes
             if len(queue) == 1 or len(queue) == _BATCH_SUBMISSIONS:
                 self._work.notify()
         return ticket
@@ -272,10 +268,10 @@ class Committer(Generic[W]):
         """Tell all who wait of the outcome."""
         breakage = None if self._broken is None else self._breakage()
         for ticket in batch:
-            ticket.submission.settle()
+            ticket.settle()
         with self._lock:
             for ticket in batch:
-                ticket.settle(breakage)
+                ticket.end(breakage)
                 if ticket.error is not None:
                     self._failed[ticket.number] = ticket
             self._batch = []
@@ -287,7 +283,7 @@ class Committer(Generic[W]):
         size_bytes = 0
         while self._queue and len(batch) < _BATCH_SUBMISSIONS and size_bytes < _BATCH_BYTES:
             ticket = self._queue.popleft()
-            size_bytes += ticket.submission.size_bytes
+            size_bytes += ticket.size_bytes
             batch.append(ticket)
         self._queued_bytes -= size_bytes
         self._is_urgent = self._is_urgent and bool(self._queue)
@@ -297,17 +293,17 @@ class Committer(Generic[W]):
         """Commit a batch; a refused submission leaves the others alone, a failed transaction fails all."""
         if self._broken is not None:
             return
-        needed_bytes = sum(ticket.submission.size_bytes for ticket in batch)
+        needed_bytes = sum(ticket.size_bytes for ticket in batch)
         try:
             with self._env.begin(write=True, needed_bytes=needed_bytes) as txn:
                 writer = self._open_writer(txn)
                 for ticket in batch:
                     try:
-                        ticket.submission.check(writer)
+                        ticket.check(writer)
                     except LinealError as refusal:
                         ticket.error = refusal
                     else:
-                        ticket.submission.write(writer)
+                        ticket.write(writer)
                 writer.flush()
             writer.committed()
         except BaseException as error:  # noqa: BLE001 — whoever waits for the ticket gets it

@@ -12,7 +12,7 @@ import pytest
 
 from lineal.cas import Changes, Environment
 from lineal.errors import BlobMissing, StoreBroken, StoreClosed
-from lineal.events.committer import Committer
+from lineal.events.committer import Committer, Ticket
 
 
 class Gathered(Changes):
@@ -22,15 +22,14 @@ class Gathered(Changes):
         """Nothing is to be kept for the next one."""
 
 
-class Row:
-    """A submission that puts one row, or is refused, or breaks half-way."""
-
-    size_bytes = 10
+class Row(Ticket):
+    """One that puts one row, or is refused, or breaks half-way."""
 
     def __init__(self, environment: Environment, value: bytes, *, fails: BaseException | None = None) -> None:
         self._environment = environment
         self._value = value
         self._fails = fails
+        self.size_bytes = 10
         self.settled = False
 
     def check(self, changes: Gathered) -> None:

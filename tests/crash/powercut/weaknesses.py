@@ -100,7 +100,7 @@ def facts_before_bytes() -> None:
     def publish(*arguments: Any) -> None:
         late.append(arguments)
 
-    def commit(committer: Committer[Any], batch: list[Any]) -> None:
+    def commit(committer: Committer, batch: list[Any]) -> None:
         real_commit(committer, batch)
         while late:
             real_publish(*late.pop(0))
@@ -129,7 +129,7 @@ def acknowledged_before_commit() -> None:
     """Say that it is durable while it waits to be committed."""
     real_commit = Committer._commit
 
-    def commit(committer: Committer[Any], batch: list[Any]) -> None:
+    def commit(committer: Committer, batch: list[Any]) -> None:
         time.sleep(0.2)
         real_commit(committer, batch)
 
