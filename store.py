@@ -377,7 +377,8 @@ class _Append(Ticket):
             self._store.blobs.record(writer.changes, self.blobs)
         append, apply = writer.log.append, writer.projections.apply
         for recorded in self._events:
-            apply(recorded.placed(*append(recorded.body)))
+            recorded.seq, recorded.chain = append(recorded.body)
+            apply(recorded)
 
     def settle(self) -> None:
         if self.blobs:

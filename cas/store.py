@@ -204,11 +204,13 @@ class BlobStore:
         """End what `announce` and the batch's holds began, the commit having succeeded or failed."""
         volumes: set[Volume] = set()
         for blob in blobs:
-            volumes |= volumes_of(blob.digest, blob.size_bytes, blob.place)
+            if not isinstance(blob.place, Inline):
+                volumes |= volumes_of(blob.digest, blob.size_bytes, blob.place)
             pending = self._pending.get(blob.digest)
             if pending is not None and pending[1] == ticket:
                 del self._pending[blob.digest]
-        self._files.release(volumes)
+        if volumes:
+            self._files.release(volumes)
 
     def check(self, changes: Changes, blobs: Iterable[Blob], refs: Iterable[bytes]) -> None:
         """Refuse a commit whose blobs are not there; call it under the write lock, before the first write.
@@ -221,11 +223,14 @@ class BlobStore:
         seen: dict[Volume, bool] = {}
         for blob in blobs:
             receipts.add(blob.digest)
+            if isinstance(blob.place, Inline) and len(blob.place.data) == blob.size_bytes:
+                continue  # It rides in the commit, and no file has to be looked at.
             row = Row(blob.kind, blob.size_bytes, blob.place)
             if not (self._placed.is_intact(blob.digest, row, seen) or self._is_rescued(blob.digest, row, seen)):
                 raise self._missing(blob.digest)
             volumes |= volumes_of(blob.digest, blob.size_bytes, blob.place)
-        self._files.secure(volumes)
+        if volumes:
+            self._files.secure(volumes)
         for ref in refs:
             if ref not in receipts and changes.get(CATALOG, ref) is None:
                 raise self._missing(Digest(ref))
@@ -241,9 +246,12 @@ class BlobStore:
         for blob in blobs:
             known = changes.get(CATALOG, blob.digest)
             row = Row(blob.kind, blob.size_bytes, blob.place)
-            if known is None:
+            encoded = encode_row(blob.digest, row)
+            if known is None and isinstance(blob.place, Inline):
+                changes.put(CATALOG, blob.digest, encoded)
+            elif known is None:
                 self.write_row(changes, blob.digest, row, None)
-            elif known != encode_row(blob.digest, row):
+            elif known != encoded:
                 self._merge(changes, blob.digest, row, known)
 
     def _merge(self, changes: Changes, digest: Digest, row: Row, known: bytes) -> None:
