@@ -210,20 +210,29 @@ def unrouted(stream: TextIO) -> TextIO:
 
 
 @contextmanager
+def routed() -> Iterator[None]:
+    """Be ready to capture: what captures inside need not put everything in its place, and back, each time."""
+    _route()
+    try:
+        yield
+    finally:
+        _unroute()
+
+
+@contextmanager
 def captured(log: Log) -> Iterator[None]:
     """Keep what is printed, logged and warned of inside, while it still goes where it went; the log ends there.
 
     It takes what this context does, and the threads that are started inside. Several capture side by side, each into
     its own log; the streams are put back when the last one ends.
     """
-    _route()
-    token = log_in_force.set(log)
-    try:
-        yield
-    finally:
-        log_in_force.reset(token)
-        log.close()
-        _unroute()
+    with routed():
+        token = log_in_force.set(log)
+        try:
+            yield
+        finally:
+            log_in_force.reset(token)
+            log.close()
 
 
 def _route() -> None:

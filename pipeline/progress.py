@@ -75,6 +75,20 @@ def listener_of(*, pipeline: str, run: str, name: str | None, steps: int, prints
 
 
 @contextmanager
+def ending(listener: RunListener) -> Iterator[None]:
+    """Tell a listener how what happens inside the block came to its end."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        listener.ended("cancelled")
+        raise
+    except BaseException:
+        listener.ended("failed")
+        raise
+    listener.ended("completed")
+
+
+@contextmanager
 def reporting(how: Mode | of_bytes.Listener) -> Iterator[None]:
     """Say how progress is told of everything that this thread or task does inside the block.
 

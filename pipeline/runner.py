@@ -33,7 +33,7 @@ from .outcome import error_of, first_line, may_go_on, result_of, together
 from .output_labels import declared_labels
 from .plan import Plan
 from .preparing import Ready
-from .progress import listener_of
+from .progress import ending, listener_of
 from .recording import Recorder
 from .reports import take_points, told
 from .session import Session
@@ -103,7 +103,7 @@ class Runner:
             StepFailed: A step raised; the cause is what it raised.
             LinealError: An input or output could not be stored or loaded.
         """
-        with self._interrupts.taken(), closing(self._submitter), closing(self._flights):
+        with self._interrupts.taken(), closing(self._submitter), closing(self._flights), ending(self._heard_by):
             self._record.started(self._plan, self._preparer)
             started = self._record.submit() if waits else None
             if started is not None:
@@ -114,13 +114,10 @@ class Runner:
                 completed = self._record.completed()
                 if waits:
                     completed.wait()
-                self._heard_by.ended("completed")
             except (KeyboardInterrupt, SystemExit) as stop:
-                self._heard_by.ended("cancelled")
                 self._tell_of_bad_end(self._record.cancelled(f"stopped by {type(stop).__name__}"))
                 raise
             except BaseException as error:
-                self._heard_by.ended("failed")
                 self._tell_of_bad_end(self._record.failed(self._failed_step, first_line(error)))
                 raise
             if (hook := self._plan.hooks.on_success) is not None:

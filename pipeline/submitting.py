@@ -16,6 +16,7 @@ from ..events.projections import Artifacts
 from ..events.rows import key
 from ..history import newest_content
 from ..store import Store
+from .capture import routed
 from .executors import shares_memory
 from .graph import TracedStep
 from .parcel import CodeParcel, Parcel, execute_parcel
@@ -49,7 +50,8 @@ class Submitter:
         self._allow_pickle = allow_pickle
         self._artifacts = store.committed_rows(Artifacts.name)
         self._parcels: dict[tuple[TracedStep, Digest], CodeParcel] = {}
-        self._scratches = ExitStack()
+        self._until_closed = ExitStack()
+        self._is_routed = False
 
     def submit(self, ready: Ready, attempt: int) -> Future[Any]:
         """Have a step executed; the future gives a `Result`, or one packed.
@@ -71,8 +73,8 @@ class Submitter:
             future.cancel()
 
     def close(self) -> None:
-        """Remove what was laid out for workers."""
-        self._scratches.close()
+        """Remove what was laid out for workers, and let go of the streams."""
+        self._until_closed.close()
 
     def _task(self, ready: Ready, attempt: int) -> Task:
         node = ready.node
@@ -94,6 +96,9 @@ class Submitter:
         timeout_s = ready.node.step.options.attempts.timeout_s
         blobs = self._store.blobs
         if timeout_s is None and shares_memory(self._executor):
+            if not self._is_routed:
+                self._until_closed.enter_context(routed())
+                self._is_routed = True
             newest = partial(newest_content, self._store)
             reports = StoreReports(self._store, StepRunId(self._run, task.step), partial(self._hear, task.step))
             return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest, reports)
@@ -123,7 +128,7 @@ class Submitter:
 
     def _scratch(self) -> Scratch:
         scratch = self._store.blobs.files.scratch()
-        self._scratches.callback(scratch.discard)
+        self._until_closed.callback(scratch.discard)
         return scratch
 
     @cached_property
