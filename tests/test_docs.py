@@ -64,6 +64,22 @@ def test_appends_on_conditions_and_claims_are_as_the_page_says(tmp_path: Path) -
     ]
 
 
+def test_what_a_run_leaves_behind_is_as_the_page_says(tmp_path: Path) -> None:
+    lines = run_blocks_of("observing.md", tmp_path)
+    assert lines == [
+        "done",
+        "['INFO fit: fitted 3 epochs', 'done']",
+        "[('log', 20, 'fit', 'fitted 3 epochs'), ('stdout', None, None, 'done')]",
+        "3 {'optimizer': 'none'} {'is_toy': True}",
+        "cached {} {'optimizer': 'none'} 3",
+        "{'rate': 0.5, 'epochs': 3, '@seed': 7}",
+        "done",
+        "True",
+        "['build', 'cpu', 'cpu_count', 'editable', 'implementation', 'machine', 'memory_bytes', 'packages', "
+        "'platform', 'python', 'variables']",
+    ]
+
+
 def test_every_table_and_column_is_on_the_page(tmp_path: Path) -> None:
     page = (DOCS / "tables.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", page, re.MULTILINE))
