@@ -5,6 +5,7 @@ from __future__ import annotations
 import bench_array
 import bench_blobs
 import bench_events
+import bench_fanout
 import bench_fingerprint
 import bench_frame
 import bench_growth
@@ -29,6 +30,7 @@ BENCHMARKS = (
     bench_growth,
     bench_values,
     bench_array,
+    bench_fanout,
     bench_frame,
     bench_streams,
     bench_tables,

@@ -28,6 +28,8 @@ STARTED, ENDED = 1, 2
 
 GRACE_S = 2.0
 """How long a worker that is told to stop has until it is killed."""
+_IDLE_S = 0.5
+"""When nobody has wanted a worker for so long, there is time to import what later ones may need."""
 
 
 def command_of(module: str, *arguments: object) -> list[str]:
@@ -41,20 +43,26 @@ def command_of(module: str, *arguments: object) -> list[str]:
     return [sys.executable, *flags, "-c", code, paths, json.dumps(arguments)]
 
 
-def main(control_fd: int, is_forking: bool, preload: list[str]) -> None:
-    """Serve a pool until it closes its end of the socket."""
+def main(control_fd: int, is_forking: bool, preload: list[str], spare: list[str]) -> None:
+    """Serve a pool until it closes its end of the socket; with some modules preloaded at once, others when idle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in preload if is_forking else ():
+    if is_forking:
+        _import(preload)
+    Nursery(socket.socket(fileno=control_fd), is_forking, spare if is_forking else []).serve()
+
+
+def _import(modules: list[str]) -> None:
+    for name in modules:
         with suppress(ImportError):  # A worker that needs it says so.
             importlib.import_module(name)
-    Nursery(socket.socket(fileno=control_fd), is_forking).serve()
 
 
 class Nursery:
     """The workers that are alive, and the socket to their pool."""
 
-    def __init__(self, control: socket.socket, is_forking: bool) -> None:
+    def __init__(self, control: socket.socket, is_forking: bool, spare: list[str]) -> None:
         self._control = control
+        self._spare = spare
         self._is_forking = is_forking
         self._alive: set[int] = set()
         self._wake_reading, self._wake_writing = os.pipe()
@@ -66,7 +74,11 @@ class Nursery:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_writing, warn_on_full_buffer=False)
         while True:
-            readable, _, _ = select.select([self._control.fileno(), self._wake_reading], [], [])
+            pause_s = _IDLE_S if self._spare else None
+            readable, _, _ = select.select([self._control.fileno(), self._wake_reading], [], [], pause_s)
+            if not readable:
+                _import(self._spare)
+                self._spare = []
             if self._wake_reading in readable:
                 self._reap()
             if self._control.fileno() in readable and not self._obey():

@@ -21,7 +21,8 @@ from .spill import new_spill, spilled
 
 _OURS = ("lineal.pipeline.worker", "lineal.pipeline.parcel")
 _READY_MADE = ("numpy", "pyarrow", "pandas")
-"""Libraries that workers start with where this process has them: importing starts no thread that a fork could miss."""
+"""Libraries that later workers start with where this process has them: no thread that a fork could miss comes of that.
+"""
 _OUT_OF_MEMORY = "The system kills what takes too much memory: see its log (dmesg)."
 
 
@@ -120,8 +121,8 @@ class NurseryProcess:
     def __init__(self, *, is_forking: bool, preload: Sequence[str]) -> None:
         """Start it."""
         self.control, theirs = socket.socketpair()
-        modules = [*_OURS, *(name for name in _READY_MADE if name in sys.modules), *preload]
-        command = command_of("lineal.pipeline.nursery", theirs.fileno(), is_forking, modules)
+        spare = [name for name in _READY_MADE if name in sys.modules]
+        command = command_of("lineal.pipeline.nursery", theirs.fileno(), is_forking, [*_OURS, *preload], spare)
         self._process = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
         )
