@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 
+from ..cas.blob import BlobReader
 from ..cas.digest import Digest
 from ..errors import LinealError
 from ..events.catalogue import Input, RunStarted
@@ -38,6 +39,8 @@ class Ingredients:
     """Gives the code manifest; None where it is gone."""
     sources: Callable[[], Sources | None]
     """Gives the source files of the code; None where they were not captured, or are gone."""
+    blobs: BlobReader
+    """Where the values of its inputs are."""
 
 
 def run_row(reader: Reader, run: RunId) -> RunRow | None:
@@ -61,6 +64,7 @@ def ingredients_of(reader: Reader, begun: Begun) -> Ingredients:
         code,
         lambda: None if code is None else _manifest(reader, code),
         lambda: None if code is None else _sources(reader, code, event.function),
+        reader.store.blobs,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from ..cas.blob import BlobReader, read_manifest
 from ..errors import LinealError
 from ..events.catalogue import Input
 from ..events.projections import Artifacts
@@ -26,17 +27,17 @@ def input_changes(reader: Reader, old: Ingredients, new: Ingredients) -> Iterato
     for name, taken in after.items():
         if name not in before:
             yield Reason(_kind(taken), f"{_kind(taken)} {name} added: {_shown(reader, taken)}", name, None)
-        elif before[name].content != taken.content:
-            yield _changed(reader, before[name], taken)
+        elif before[name].given != taken.given:
+            yield _changed(reader, before[name], taken, new.blobs)
     for name, taken in before.items():
         if name not in after:
             yield Reason(_kind(taken), f"{_kind(taken)} {name} removed: {_shown(reader, taken)}", name, None)
 
 
-def _changed(reader: Reader, old: Input, new: Input) -> Reason:
+def _changed(reader: Reader, old: Input, new: Input, blobs: BlobReader) -> Reason:
     shown = _shown(reader, old), _shown(reader, new)
     source = "" if new.source is None else f", of step {new.source}"
-    found, note = _leaves(reader, old, new)
+    found, note = _leaves(reader, old, new, blobs)
     if len(found) == 1 and found[0].path == "" and (new.artifact is None or found[0].new is None):
         found = ()  # It says of the whole what the texts say already.
     text = f"{_kind(new)} {new.name}: {change(*shown)}{source}{note}"
@@ -52,22 +53,24 @@ def _shown(reader: Reader, taken: Input) -> str:
         return taken.literal or "?"
     found = version_in(reader.rows(Artifacts.name), taken.artifact, taken.content)
     number = str(taken.content)[:8] if found is None else found.row[1]
-    return f"{taken.artifact}@{number}"
+    return f"{taken.artifact}@{number}{'' if taken.element is None else taken.element.selector}"
 
 
-def _leaves(reader: Reader, old: Input, new: Input) -> tuple[tuple[Leaf, ...], str]:
+def _leaves(reader: Reader, old: Input, new: Input, blobs: BlobReader) -> tuple[tuple[Leaf, ...], str]:
     try:
-        stored = [_stored(reader, taken) for taken in (old, new)]
-        found = tuple(islice(leaves(stored[0], stored[1], reader.store.blobs), LEAVES_MAX + 1))
+        stored = [_stored(reader, taken, blobs) for taken in (old, new)]
+        found = tuple(islice(leaves(stored[0], stored[1], blobs), LEAVES_MAX + 1))
     except LinealError:
         return (), "; in what can't be told: bytes of one are gone"
     more = "; the first differences inside are" if len(found) > LEAVES_MAX else ""
     return found[:LEAVES_MAX], more
 
 
-def _stored(reader: Reader, taken: Input) -> Stored:
-    manifest = reader.manifest(taken.content)
-    made = None if taken.artifact is None else version_in(reader.rows(Artifacts.name), taken.artifact, taken.content)
-    if made is None or taken.artifact is None:
+def _stored(reader: Reader, taken: Input, blobs: BlobReader) -> Stored:
+    manifest = read_manifest(blobs, taken.given)
+    if taken.artifact is None or taken.element is not None:
+        return Stored(manifest, {})
+    made = version_in(reader.rows(Artifacts.name), taken.artifact, taken.content)
+    if made is None:
         return Stored(manifest, {})
     return Stored(manifest, made_as(reader.event(made.seq).event, taken.artifact, taken.content).metadata)

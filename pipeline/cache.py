@@ -13,6 +13,8 @@ from ..events.rows import key
 from ..history import execution_at
 from ..store import Store
 from .outputs import Outputs
+from .preparing import Ready
+from .unkept import Unkept
 
 _REMEMBERED_MAX = 16_384
 _executions: WeakKeyDictionary[Store, dict[int, Reusable]] = WeakKeyDictionary()
@@ -25,8 +27,12 @@ class StepCache:
     Invariant: a hit is served only if all its bytes are there; so a lost blob costs an execution, never a wrong answer.
     """
 
-    def __init__(self, store: Store) -> None:
-        """Look up in a store; where no equivalence was declared by now, none is looked for later."""
+    def __init__(self, store: Store, blobs: Unkept | None = None) -> None:
+        """Look up in a store; where no equivalence was declared by now, none is looked for later.
+
+        Bytes are looked for in ``blobs``, by default the store's.
+        """
+        self._blobs = store.blobs if blobs is None else blobs
         self._store = store
         self._rows = store.committed_rows(Cache.name)
         self._causes = store.committed_rows(Causes.name)
@@ -71,9 +77,18 @@ class StepCache:
                     return found
         return None
 
+    def serve(self, ready: Ready) -> Reusable | None:
+        """What a step is served with; where that is nothing, note in it what its policy says against a result."""
+        if not ready.policy.takes:
+            ready.because = ready.policy.mode
+            return None
+        found = self.served(ready.fingerprint, ready.newest, ready.node.step.outputs)
+        ready.because = "expired" if found is not None and _is_expired(found, ready) else None
+        return None if ready.because else found
+
     def holds(self, found: Reusable) -> bool:
         """Whether all bytes are there of what a step run gave."""
-        return all(self._store.blobs.holds(output.content) for output in found.outputs)
+        return all(self._blobs.holds(output.content) for output in found.outputs)
 
     def is_slow(self, function: str) -> bool:
         """Whether an execution of this function has taken `SLOW_US` or more."""
@@ -100,3 +115,8 @@ class StepCache:
                 self._executions.clear()
             known = self._executions[found.seq] = Reusable.of(execution_at(self._store.log, found.seq))
         return known
+
+
+def _is_expired(found: Reusable, ready: Ready) -> bool:
+    expires_after_us = ready.policy.expires_after_us
+    return expires_after_us is not None and ready.begun_us - found.completed_us >= expires_after_us

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from ..cas import Blob, BlobStore, Digest
 from ..errors import InvalidPipeline, UnsavableValue
 from ..materializers import REGISTRY, code_in, save
+from .unkept import Unkept
 
 _TEXT_MAX_CHARACTERS = 200
 _pack_double = Struct(">d").pack
@@ -60,14 +61,14 @@ class SavedLiteral(NamedTuple):
     """The classes and functions of which it is made."""
 
 
-_remembered: WeakKeyDictionary[BlobStore, dict[tuple[object, ...], SavedLiteral]] = WeakKeyDictionary()
+_remembered: WeakKeyDictionary[BlobStore | Unkept, dict[tuple[object, ...], SavedLiteral]] = WeakKeyDictionary()
 """By store, how simple literals are saved that were met before."""
 
 
 class Literals:
     """Saves the literals of one run; simple ones that recur are saved once, and encoded once a process."""
 
-    def __init__(self, blobs: BlobStore) -> None:
+    def __init__(self, blobs: BlobStore | Unkept) -> None:
         self._blobs = blobs
         self._remembered = _remembered.setdefault(blobs, {})
         self._sent: dict[tuple[object, ...], SavedLiteral] = {}

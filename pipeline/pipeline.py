@@ -16,6 +16,7 @@ from ..in_force import current_store
 from .checks import check, checks_of
 from .earlier import Done, RunReference, called_with, unfinished
 from .executors import ExecutorChoice, opened
+from .forecast import Forecast
 from .graph import Graph
 from .hooks import NO_HOOKS, Hooks, RunHookOptions
 from .literals import fixed
@@ -123,6 +124,21 @@ class Pipeline(Generic[P, R]):
                 inlined: Any = self._called(self._bind(args, kwargs))
                 return inlined  # type: ignore[no-any-return]
         return self.execute(self._bind(args, kwargs))
+
+    def plan(self, *args: P.args, **kwargs: P.kwargs) -> Forecast:
+        """Tell which steps a call with these arguments would execute now, why, and what that is expected to take.
+
+        Nothing is executed or recorded. `print` it for a table. Cost: that of a run in which all is served.
+
+        Raises:
+            InvalidPipeline: As `graph` says.
+        """
+        from .foresee import foresee
+
+        in_force = current_store()
+        is_sequential = self.options.executor == "inline"
+        planned = self.planned(self._bind(args, kwargs))
+        return foresee(in_force.store, planned, is_sequential=is_sequential, allow_pickle=in_force.allow_pickle)
 
     def resume(self, run: RunReference) -> RunView:
         """Run it again as it was called for a run that did not complete, and skip what was done there.

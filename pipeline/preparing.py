@@ -14,6 +14,7 @@ from ..events.projections.cache import Reusable
 from ..store import Store
 from .captures import has_code, known_pipeline, new_code, qualified_name, remember_pipeline
 from .fingerprint import CodeManifest, CodeWalker, FingerprintForm, carried_by
+from .fingerprint.graph import Node as Reached
 from .graph import Node
 from .literals import Literals
 from .plan import Plan
@@ -22,6 +23,7 @@ from .references import OutputRef
 from .seeds import SEED
 from .taking import Given, Taking
 from .templates import causes
+from .unkept import Unkept
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ class Ready:
 
 
 @dataclass(slots=True)
-class _Known:
+class Known:
     """What step runs of one step have in common."""
 
     names: Set[str]
@@ -95,17 +97,26 @@ class Preparer:
     """
 
     def __init__(
-        self, store: Store, policy: Policy = UNSAID, seed: int | None = None, *, allow_pickle: bool = True
+        self,
+        store: Store,
+        policy: Policy = UNSAID,
+        seed: int | None = None,
+        *,
+        allow_pickle: bool = True,
+        blobs: Unkept | None = None,
     ) -> None:
-        """Prepare for runs in a store, under what their pipeline says about caching and randomness."""
+        """Prepare for runs in a store, under what their pipeline says about caching and randomness.
+
+        Literals are saved to ``blobs``, by default the store's.
+        """
         self._store = store
         self._policy = policy
         self._seed = seed
         self._walker = CodeWalker()
-        self._literals = Literals(store.blobs)
+        self._literals = Literals(store.blobs if blobs is None else blobs)
         self._taking = Taking(store, self._literals, allow_pickle=allow_pickle)
         self._recorded_code: set[Digest] = set()
-        self._steps: dict[Any, _Known] = {}
+        self._steps: dict[Any, Known] = {}
 
     def parameters(self, values: Mapping[str, Any]) -> tuple[list[Input], list[Blob]]:
         """The parameters of the pipeline, saved, with the receipts of their blobs; raises as `Taking.inputs` says."""
@@ -135,10 +146,7 @@ class Preparer:
     def prepare(self, node: Node, given: Given) -> Ready:
         """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""
         inputs, blobs, code = self._taking.inputs(node, given)
-        kind = (node.step, *code) if code else node.step
-        known = self._steps.get(kind)
-        if known is None or known.names != node.arguments.keys():
-            known = self._steps[kind] = self._known(node, code)
+        known = self.known(node, code)
         given_by = causes(node.arguments, [taken.given for taken in inputs])
         if known.seed is not None:
             seed, saved = self.parameters({SEED: known.seed})
@@ -153,20 +161,34 @@ class Preparer:
 
         Call it right before that is recorded: what is published for no commit stays held as long as the process lives.
         """
-        code, step = ready.code, ready.node.step
+        code, function = ready.code, ready.node.step.qualified_name
         if code.digest in self._recorded_code:
             return (), ready.blobs
         self._recorded_code.add(code.digest)
-        reached = partial(
-            self._walker.reached, step.function, depends_on=step.options.depends_on, carried=carried_by(code)
-        )
         with self._store.blobs.batch() as batch:
             batch.put(code.encoded)
-            events = new_code(self._store, code.digest, step.qualified_name, batch, reached)
+            events = new_code(self._store, code.digest, function, batch, partial(self.reached, ready.node, code))
             return events, [*ready.blobs, *batch.publish()]
 
-    def _known(self, node: Node, carried: Sequence[str]) -> _Known:
-        """What all step runs of a step have in common that are given the same parameters."""
+    def known(self, node: Node, carried: Sequence[str] = ()) -> Known:
+        """What all step runs of a step have in common that are given the same parameters.
+
+        Args:
+            node: A call of the step.
+            carried: The code that its inputs are made of, as `prepare` finds it.
+        """
+        kind = (node.step, *carried) if carried else node.step
+        known = self._steps.get(kind)
+        if known is None or known.names != node.arguments.keys():
+            known = self._steps[kind] = self._determined(node, carried)
+        return known
+
+    def reached(self, node: Node, code: CodeManifest) -> list[Reached]:
+        """All code that a step reaches, whose manifest this is."""
+        function, options = node.step.function, node.step.options
+        return self._walker.reached(function, depends_on=options.depends_on, carried=carried_by(code))
+
+    def _determined(self, node: Node, carried: Sequence[str]) -> Known:
         step, options = node.step, node.step.options
         code = self._walker.manifest(
             step.function, depends_on=options.depends_on, version=options.version, carried=carried
@@ -176,4 +198,4 @@ class Preparer:
         if seed is not None:
             counted.append(SEED)
         form = FingerprintForm(code=code.digest, names=counted, outputs=step.outputs.causes)
-        return _Known(node.arguments.keys(), code, form, options.policy.under(self._policy), seed)
+        return Known(node.arguments.keys(), code, form, options.policy.under(self._policy), seed)

@@ -218,24 +218,21 @@ class Runner:
         if done is not None and done.fingerprint == ready.fingerprint and self._cache.holds(done.result):
             self._reuse(ready, done.result)
             return
-        if ready.policy.takes:
-            reusable = self._cache.served(ready.fingerprint, ready.newest, node.step.outputs)
-            if reusable is not None and not _is_expired(reusable, ready):
-                self._reuse(ready, reusable)
-                return
-            ready.because = None if reusable is None else "expired"
-            if ready.policy.offers and not self._is_first(ready):
+        reusable = self._cache.serve(ready)
+        if reusable is not None:
+            self._reuse(ready, reusable)
+            return
+        if ready.policy.takes and ready.policy.offers:
+            if not self._is_first(ready):
                 self._waiting.append(ready)
                 return
-            if not ready.is_claimed and ready.policy.offers and self._is_computed_once(node):
+            if not ready.is_claimed and self._is_computed_once(node):
                 ready.is_claimed = self._claims.attempt(ready.fingerprint, node.name) is None
                 if ready.is_claimed:
                     self._begin(ready)  # Anew: who held it before may have completed since that look.
                 else:
                     self._waiting.append(ready)
                 return
-        else:
-            ready.because = ready.policy.mode
         self._execute(ready)
 
     def _is_first(self, ready: Ready) -> bool:
@@ -464,11 +461,6 @@ class Runner:
         for future in done:
             if not future.cancelled() and future.exception() is None:
                 self._note(Exception(), self._running[future], partial(self._finish, self._running[future], future))
-
-
-def _is_expired(found: Reusable, ready: Ready) -> bool:
-    expires_after_us = ready.policy.expires_after_us
-    return expires_after_us is not None and ready.begun_us - found.completed_us >= expires_after_us
 
 
 def _differences(first: tuple[Output, ...], again: tuple[Output, ...]) -> tuple[Difference, ...]:

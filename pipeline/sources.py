@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 
-from ..cas import Batch, Digest
+from ..cas import BlobWriter, Digest
 from ..history.sources import SourceFile, SourceIndex
 from .fingerprint.boundary import Origins
 from .fingerprint.definitions import SourceText
@@ -25,7 +25,7 @@ _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import\b|import[ \t]+(
 _SCRIPT = "__main__"
 
 
-def capture_sources(nodes: Iterable[Node], batch: Batch) -> tuple[Digest, tuple[Digest, ...]]:
+def capture_sources(nodes: Iterable[Node], batch: BlobWriter) -> tuple[Digest, tuple[Digest, ...]]:
     """Put the source files of all code that a step reaches, and of what they import, into a batch.
 
     What can't be read, or is too large, is left out, and the index says why. Cost: that of reading the project's files
@@ -50,7 +50,7 @@ def capture_sources(nodes: Iterable[Node], batch: Batch) -> tuple[Digest, tuple[
 class _Gathering:
     """The files of one step's code, as far as they are found."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: BlobWriter) -> None:
         self.files: dict[tuple[str, Digest | None], SourceFile] = {}
         """By module and digest of the text."""
         self.places: list[tuple[str, SourceFile, int, int]] = []
