@@ -24,6 +24,7 @@ def _literal_value(reader: Reader, taken: Input, only_plain: bool) -> Any:
         blobs = reader.store.blobs
         if runs_code(manifest, blobs) or (only_plain and not is_plain(manifest, blobs)):
             return taken.literal
-        return load(manifest, blobs)
+        # Reading runs nothing: for values of the user's own classes, records stand in.
+        return load(manifest, blobs, allow_pickle=False)
     except LinealError:
         return taken.literal

@@ -1,22 +1,27 @@
 """Values to blobs and back: one materializer a format, chosen by type on the way in and by format on the way out."""
 
 from .base import Materializer, PartReader, PartWriter, Selection, code_in
+from .forms import ClassChangedWarning, Record
 from .loading import is_plain, load, runs_code
 from .previous import Previous
 from .registry import REGISTRY, Registry
 from .saving import Saved, save
+from .visualization import Visualization
 
 register = REGISTRY.register
 
 __all__ = [
     "REGISTRY",
+    "ClassChangedWarning",
     "Materializer",
     "PartReader",
     "PartWriter",
     "Previous",
+    "Record",
     "Registry",
     "Saved",
     "Selection",
+    "Visualization",
     "code_in",
     "is_plain",
     "load",

@@ -1,7 +1,8 @@
 """Atoms: small types that msgpack doesn't know, written as a marked list of fields.
 
 An atom stands in a tree as ``[mark, field, …]``, the mark being an empty extension type that carries the atom's code.
-Codes are forever: 0 to 15 belong to this file and `tree`, the next sixteen to the standard library, and so on.
+Codes are forever: 0 to 15 belong to this file and `tree`, the next sixteen to the standard library, and so on; those
+of records, which are atoms too, are in `records`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,19 @@ from msgpack import ExtType
 from ..errors import ManifestCorrupt
 
 # Learnt when a type or code of theirs is first met.
-_MODULES = {1: "stdlib_atoms", 2: "numpy_scalars", 3: "pandas_scalars"}
+_MODULES = {1: "stdlib_atoms", 2: "numpy_scalars", 3: "pandas_scalars", 4: "collection_atoms"}
 _LIBRARIES = {
+    "collections": "collection_atoms",
     **dict.fromkeys(("datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo"), "stdlib_atoms"),
     "numpy": "numpy_scalars",
     "pandas": "pandas_scalars",
 }
+
+RECORD_CODES = range(80, 96)
+CONTAINER_CODES = range(64, 96)
+"""Of atoms whose fields may hold anything."""
+
+Maker = Callable[..., Any]
 
 
 class Atom:
@@ -28,9 +36,7 @@ class Atom:
 
     __slots__ = ("code", "fields", "kind", "make", "mark")
 
-    def __init__(
-        self, code: int, kind: type, fields: Callable[[Any], Sequence[Any] | None], make: Callable[..., Any]
-    ) -> None:
+    def __init__(self, code: int, kind: type, fields: Callable[[Any], Sequence[Any] | None], make: Maker) -> None:
         """Describe a type.
 
         Args:
@@ -60,11 +66,6 @@ def _bytearray(data: bytes) -> bytearray:
     return bytearray(data)
 
 
-def _slice(value: slice) -> tuple[int | None, ...] | None:
-    bounds = (value.start, value.stop, value.step)
-    return bounds if all(one is None or type(one) is int for one in bounds) else None
-
-
 _by_type: dict[type, Atom] = {}
 _by_code: dict[int, Atom] = {}
 _learnt: set[str] = set()
@@ -81,7 +82,7 @@ _learn(
         Atom(1, complex, lambda value: (value.real, value.imag), complex),
         Atom(2, bytearray, lambda value: (bytes(value),), _bytearray),
         Atom(3, range, lambda value: (value.start, value.stop, value.step), range),
-        Atom(4, slice, _slice, slice),
+        Atom(4, slice, lambda value: (value.start, value.stop, value.step), slice),
     ]
 )
 

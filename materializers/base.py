@@ -16,6 +16,7 @@ from ..cas.manifest import Plain
 from ..cas.source import Source
 from ..cas.tree import FileEntry, Tree
 from ..errors import Invalid
+from .visualization import Visualization
 
 T = TypeVar("T")
 
@@ -185,8 +186,8 @@ class PartWriter(Protocol):
         Whoever uses the value runs their code, so that a change of it is a change of what he does.
         """
 
-    def is_opaque(self, value: object) -> bool:
-        """Whether nothing but pickling could save this value."""
+    def format_of(self, value: object) -> str:
+        """The format in which this value would be saved."""
 
     def file(self, name: str, source: Path | FileEntry) -> bool:
         """Add the bytes of a file as `buffer` would, in constant memory; say whether its owner may execute it.
@@ -209,6 +210,10 @@ class PartReader(Protocol):
 
     Every method raises `ManifestCorrupt` where the part is not there or of another kind.
     """
+
+    @property
+    def may_import(self) -> bool:
+        """Whether a class that the bytes name may be imported; not where the store is not trusted."""
 
     def names(self) -> tuple[str, ...]:
         """The parts' names, in the order in which they were written."""
@@ -278,6 +283,13 @@ class Materializer(ABC, Generic[T]):
     def metadata(self, value: T) -> dict[str, Plain]:
         """Small facts worth searching for: shape, dtype, rows, columns."""
         return {}
+
+    def visualize(self, value: T) -> Iterable[Visualization]:
+        """What the value shows of itself, the most telling first; by default nothing.
+
+        It is asked when a value is saved and may be asked again of what was loaded.
+        """
+        return ()
 
 
 def check_rows_alone(materializer: Materializer[Any], selection: Selection) -> None:

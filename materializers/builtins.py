@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue
-from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, shown
+from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, name_of_code, shown
 from .paths import path_to
 from .tree import TreeEncoder, decode
 
@@ -33,11 +33,13 @@ class PlainValues(Materializer[Any]):
         layout = _save_sequence(value, parts)
         if layout is not None:
             return [layout, None]
-        encoder = TreeEncoder(parts.is_opaque)
+        encoder = TreeEncoder(parts.format_of)
         tree: bytes | None = encoder.encode(value)
         if tree is not None and len(tree) > INLINE_MAX_BYTES:
             parts.buffer("data", tree)
             tree = None
+        for kind in encoder.classes:
+            parts.names(name_of_code(kind))
         if encoder.children or encoder.opaque:
             _save_references(value, encoder, parts)
         return [_MARKED_TREE if encoder.is_marked else _TREE, tree]
@@ -56,7 +58,7 @@ class PlainValues(Materializer[Any]):
         count = sum(name.startswith("child.") for name in names)
         children = [parts.value(f"child.{index}") for index in range(count)]
         opaque = parts.value("opaque") if "opaque" in names else []
-        return decode(data, True, children, opaque)
+        return decode(data, True, children, opaque, may_import=parts.may_import)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         kind = type(value)

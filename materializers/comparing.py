@@ -18,6 +18,7 @@ from ..cas.tree import DIRECTORY_FORMAT
 from ..errors import ManifestCorrupt
 from .base import PLAIN_FORMAT, Selection, shown
 from .builtins import PlainValues
+from .forms import Record, contents_of
 from .loading import ManifestReader
 from .registry import REGISTRY
 
@@ -140,6 +141,12 @@ def _values(old: Any, new: Any, blobs: BlobReader, path: str) -> Iterator[Leaf]:
         yield Leaf(path, _text(old), _text(new))
     elif kind is dict:
         yield from _dicts(old, new, blobs, path)
+    elif kind is Record:
+        (before, fields), (after, others) = contents_of(old), contents_of(new)
+        if before != after:
+            yield Leaf(path, before.replace(":", "."), after.replace(":", "."))
+        else:
+            yield from _fields(fields, others, blobs, path)
     elif kind is list or kind is tuple:
         for number, (one, other) in enumerate(zip(old, new, strict=False)):
             yield from _values(one, other, blobs, f"{path}[{number}]")
@@ -170,6 +177,14 @@ def _dicts(old: dict[Any, Any], new: dict[Any, Any], blobs: BlobReader, path: st
             is_told = True
     if not is_told and list(old) != list(new):
         yield Leaf(path, f"keys in the order {_text(list(old))}", _text(list(new)))
+
+
+def _fields(old: dict[str, Any], new: dict[str, Any], blobs: BlobReader, path: str) -> Iterator[Leaf]:
+    for name in dict.fromkeys((*old, *new)):
+        if name not in old or name not in new:
+            yield Leaf(f"{path}.{name}", *(_text(fields[name]) if name in fields else None for fields in (old, new)))
+        else:
+            yield from _values(old[name], new[name], blobs, f"{path}.{name}")
 
 
 def _text(value: object) -> str:

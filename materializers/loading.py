@@ -33,9 +33,9 @@ _MISFITS = (
 class ManifestReader:
     """The `PartReader` over a blob store."""
 
-    __slots__ = ("_blobs", "_format", "_manifest", "_parts", "_registry")
+    __slots__ = ("_blobs", "_format", "_manifest", "_parts", "_registry", "may_import")
 
-    def __init__(self, manifest: Manifest, blobs: BlobReader, registry: Registry) -> None:
+    def __init__(self, manifest: Manifest, blobs: BlobReader, registry: Registry, *, may_import: bool = False) -> None:
         self._parts = dict(manifest.parts)
         if len(self._parts) != len(manifest.parts):
             raise ManifestCorrupt("two parts of a manifest have one name", where=manifest.format)
@@ -43,6 +43,7 @@ class ManifestReader:
         self._manifest = manifest
         self._blobs = blobs
         self._registry = registry
+        self.may_import = may_import
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._parts)
@@ -69,7 +70,7 @@ class ManifestReader:
             part = read_manifest(self._blobs, part.digest)
         if not isinstance(part, Manifest):
             raise self._missing(name, "value")
-        return _value_of(part, self._blobs, self._registry, selection)
+        return _value_of(part, self._blobs, self._registry, selection, self.may_import)
 
     def file(self, name: str) -> Content:
         part = self._parts.get(name)
@@ -98,7 +99,8 @@ def load(
     Args:
         manifest: How the value is laid out.
         blobs: Where its blobs are.
-        allow_pickle: Load formats that execute code; refuse them otherwise, before any of it is executed.
+        allow_pickle: Load formats that execute code, and import the classes of records. Otherwise refuse the former,
+            before any of it is executed, and let a `Record` stand in for each of the latter.
         columns: Of a table, only the columns of these labels, in this order.
         rows: Of a table, or along the first axis of an array, only these rows.
         registry: Which materializers to ask.
@@ -114,7 +116,7 @@ def load(
         for one in _nested(manifest, blobs):
             _check_is_allowed(one, registry)
     selection = None if columns is None and rows is None else _selection(columns, rows)
-    return _value_of(manifest, blobs, registry, selection)
+    return _value_of(manifest, blobs, registry, selection, allow_pickle)
 
 
 def runs_code(manifest: Manifest, blobs: BlobReader, registry: Registry = REGISTRY) -> bool:
@@ -164,9 +166,11 @@ def _selection(columns: Sequence[Hashable] | None, rows: slice | None) -> Select
     return Selection(None if columns is None else tuple(columns), rows)
 
 
-def _value_of(manifest: Manifest, blobs: BlobReader, registry: Registry, selection: Selection | None) -> Any:
+def _value_of(
+    manifest: Manifest, blobs: BlobReader, registry: Registry, selection: Selection | None, may_import: bool
+) -> Any:
     materializer = registry.for_format(manifest.format)
-    reader = ManifestReader(manifest, blobs, registry)
+    reader = ManifestReader(manifest, blobs, registry, may_import=may_import)
     if materializer.runs_code:
         return _made(materializer, manifest.head, reader, selection)
     try:

@@ -40,6 +40,7 @@ class _Rows:
         self._parts = parts
         self._selection = selection
         self._by_row = by_row
+        self.may_import = parts.may_import
         self.names = parts.names
         self.size_bytes = parts.size_bytes
         self.buffer = parts.buffer

@@ -6,11 +6,14 @@ Both answers follow from the type or format and what was registered, never from 
 from __future__ import annotations
 
 import re
+import sys
 from importlib import import_module
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from ..errors import Invalid, MaterializerMissing
-from .base import PICKLE_FORMAT, Materializer, type_name
+from .base import PICKLE_FORMAT, PLAIN_FORMAT, Materializer, type_name
+from .records import form_of
 
 M = TypeVar("M", bound=type[Materializer[Any]])
 
@@ -26,6 +29,7 @@ _PLAIN = """
     numpy.str_ numpy.bytes_ numpy.void numpy.datetime64 numpy.timedelta64
     pandas.Timestamp pandas.Timedelta pandas.Period pandas.Interval
     pandas.api.typing.NaTType pandas.api.typing.NAType
+    collections.OrderedDict collections.Counter collections.defaultdict collections.deque
 """
 _BUILT_IN = {
     "builtins:PlainValues": ("python.plain/1", _PLAIN),
@@ -76,6 +80,10 @@ _BUILT_IN = {
 
 _BY_FORMAT = {format_id: place for place, (format_id, _) in _BUILT_IN.items()}
 _BY_TYPE = {name: place for place, (_, names) in _BUILT_IN.items() for name in names.split()}
+_WITHOUT_ENTRY_POINTS = frozenset(
+    {*(name.partition(".")[0] for name in _BY_TYPE), "__main__", "__mp_main__", "lineal", *sys.stdlib_module_names}
+)
+"""Packages whose types are saved here, or by nobody else: no other package is asked for materializers of them."""
 _loaded: dict[str, Materializer[Any]] = {}
 
 
@@ -84,24 +92,51 @@ class Registry:
 
     def __init__(self) -> None:
         self._by_type: dict[str | type, Materializer[Any]] = {}
+        self._offered_by_type: dict[str, Materializer[Any]] = {}
+        """Those of installed packages, by qualified name."""
         self._by_format: dict[str, Materializer[Any]] = {}
         self._built_in: dict[type, Materializer[Any]] = {}
         """What was found for the types of the interpreter itself, which are asked for most."""
+        self._found: WeakKeyDictionary[type, Materializer[Any]] = WeakKeyDictionary()
+        """What was found for other types."""
+        self._asked: set[str] = set()
+        """Packages whose entry points were loaded."""
 
     def register(self, materializer: M) -> M:
         """Add a materializer; a class decorator.
 
-        It comes before a built-in one for the same type. Inside containers, values of plain types stay as they are.
+        It comes before a built-in one, and one that an installed package offers, for the same type. Inside containers,
+        values of plain types stay as they are. What has the same name as one that was registered takes its place.
 
         Raises:
-            Invalid: Its format id can't be one, is taken, or it names no types.
+            Invalid: Its format id can't be one, or is taken; it names no types, or one that another is registered for.
         """
+        where = type_name(materializer)
         if not getattr(materializer, "types", ()):
-            raise Invalid("a materializer names no types", where=type_name(materializer), hint="Fill in its types.")
+            raise Invalid("a materializer names no types", where=where, hint="Fill in its types.")
+        for kind in materializer.types:
+            holder = self._holder(kind)
+            if holder is not None and type_name(type(holder)) != where:
+                # Which of the two was registered last depends on what was imported when.
+                name = kind if isinstance(kind, str) else type_name(kind)
+                raise Invalid(
+                    f"{name} is saved by {type_name(type(holder))} already",
+                    where=where,
+                    hint="Register one for each type; a step's output may name another: Artifact(..., materializer=…).",
+                )
         instance = self.add_format(materializer)
         self._by_type.update(dict.fromkeys(instance.types, instance))
         self._built_in.clear()
+        self._found.clear()
         return materializer
+
+    def _holder(self, kind: str | type) -> Materializer[Any] | None:
+        """What is registered for a type, by whatever it was named."""
+        holder = self._by_type.get(kind)
+        if holder is None and isinstance(kind, type):
+            return self._by_type.get(type_name(kind))
+        named = (one for key, one in self._by_type.items() if isinstance(key, type) and type_name(key) == kind)
+        return holder or next(named, None)
 
     def add_format(self, materializer: type[Materializer[Any]]) -> Materializer[Any]:
         """Let values of its format be loaded, without it being chosen for any type; give what saves and loads them.
@@ -122,23 +157,55 @@ class Registry:
         return instance
 
     def for_type(self, kind: type) -> Materializer[Any]:
-        """The materializer that saves values of this type: that of the nearest base class that has one."""
+        """The materializer that saves values of this type: that of the nearest base class that has one.
+
+        A registered one comes before a built-in one for the same class, and before that for values that say which
+        fields they have, such as dataclasses.
+        """
         found = self._built_in.get(kind)
+        if found is None:
+            found = self._found.get(kind)
         if found is None:
             found = self._find(kind)
             if kind.__module__ == "builtins":
                 self._built_in[kind] = found
+            else:
+                self._found[kind] = found
         return found
 
     def _find(self, kind: type) -> Materializer[Any]:
-        for base in kind.__mro__:
-            name = type_name(base)
-            found = self._by_type.get(base) or self._by_type.get(name)
+        names = {base: type_name(base) for base in kind.__mro__ if base is not object}
+        for name in names.values():
+            self._ask(name)
+        for base, name in names.items():
+            found = self._by_type.get(base) or self._by_type.get(name) or self._offered_by_type.get(name)
             if found is None and name in _BY_TYPE:
                 found = _load(_BY_TYPE[name])
             if found is not None and (base is kind or not found.exact):
                 return found
-        return _load(_BY_FORMAT[PICKLE_FORMAT])
+        if object in self._by_type or "object" in self._by_type:
+            return self._by_type.get(object) or self._by_type["object"]
+        return _load(_BY_FORMAT[PICKLE_FORMAT if form_of(kind) is None else PLAIN_FORMAT])
+
+    def _ask(self, name: str) -> None:
+        """Take what installed packages offer for the package that this type's name or format id begins with."""
+        package = name.partition(".")[0].partition("/")[0]
+        if "." not in name and "/" not in name:
+            return
+        if package in _WITHOUT_ENTRY_POINTS or package in self._asked:
+            return
+        from .entry_points import materializers_for
+
+        for materializer in materializers_for(package):
+            instance = self.add_format(materializer)
+            names = (one if isinstance(one, str) else type_name(one) for one in instance.types)
+            self._offered_by_type.update(dict.fromkeys(names, instance))
+        self._asked.add(package)
+
+    def registered_for(self, kind: type) -> type[Materializer[Any]] | None:
+        """The class of the registered materializer that saves values of this type; None if it is a built-in one."""
+        found = self.for_type(kind)
+        return type(found) if self._by_format.get(found.format) is found else None
 
     def for_value(self, value: object) -> Materializer[Any]:
         """The materializer that saves this value."""
@@ -155,10 +222,10 @@ class Registry:
             return found
         if format_id in _BY_FORMAT:
             return _load(_BY_FORMAT[format_id])
-        raise self._missing(format_id)
+        return self._offered(format_id)
 
     def runs_code(self, format_id: str) -> bool:
-        """Whether loading this format may execute code; imports nothing.
+        """Whether loading this format may execute code; imports nothing but what an installed package offers for it.
 
         Raises:
             MaterializerMissing: None is registered.
@@ -168,7 +235,13 @@ class Registry:
             return found.runs_code
         if format_id in _BY_FORMAT:
             return format_id == PICKLE_FORMAT
-        raise self._missing(format_id)
+        return self._offered(format_id).runs_code
+
+    def _offered(self, format_id: str) -> Materializer[Any]:
+        self._ask(format_id)
+        if format_id not in self._by_format:
+            raise self._missing(format_id)
+        return self._by_format[format_id]
 
     def _missing(self, format_id: str) -> MaterializerMissing:
         name, _, _ = format_id.rpartition("/")

@@ -97,8 +97,8 @@ class ManifestWriter:
     def names(self, code: Iterable[str]) -> None:
         self.code.update(code)
 
-    def is_opaque(self, value: object) -> bool:
-        return self._registry.for_value(value).format == PICKLE_FORMAT
+    def format_of(self, value: object) -> str:
+        return self._registry.for_type(type(value)).format
 
     def file(self, name: str, source: Path | FileEntry) -> bool:
         after = None if self._slot is None else self._slot.blob(name)
@@ -176,7 +176,7 @@ def _outermost(
 def _manifest_of(value: object, materializer: Materializer[Any], writer: ManifestWriter) -> Manifest:
     head = materializer.save(value, writer)
     if not is_built_in(materializer):  # what it makes again is an object of a class that nothing else need name
-        writer.names(name_of_code(type(value)))
+        writer.names([*name_of_code(type(value)), *name_of_code(type(materializer))])
     if writer.parts and len(dict(writer.parts)) != len(writer.parts):
         raise Invalid("a materializer gave two parts one name", where=materializer.format, hint="Number them.")
     return Manifest(materializer.format, type_name(type(value)), head, tuple(writer.parts))

@@ -75,8 +75,9 @@ ON_USE = {"cloudpickle", "numpy", "pandas", "pyarrow"}
 THEMSELVES_ON_USE = {"materializers", "tables"}
 
 ANY = f"{PACKAGE}.*"
-# Computed imports beyond the importer's own room: the public names on use, and what the code of a step imports.
-COMPUTES = {PACKAGE: ANY, "pipeline": ""}
+# Computed imports beyond the importer's own room: the public names on use, what the code of a step imports, and the
+# classes of records where they may be.
+COMPUTES = {PACKAGE: ANY, "materializers": "", "pipeline": ""}
 LATER_STANDARD_LIBRARY = {"annotationlib"}
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Callable
 from decimal import Decimal
@@ -18,9 +17,15 @@ from lineal.materializers import load, runs_code, save
 RoundTrip = Callable[[Any], tuple[Any, Manifest]]
 
 
-@dataclasses.dataclass
 class Holder:
-    value: Any
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Holder) and other.value == self.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
 
 
 MOMENT = datetime.datetime(2020, 1, 1, 12)

@@ -110,6 +110,25 @@ def test_a_format_id_that_is_none_or_taken_is_refused(registry: Registry, format
         registry.register(kind)
 
 
+def test_a_type_that_another_is_registered_for_is_refused(registry: Registry) -> None:
+    for types in ((Signal,), (f"{__name__}.Signal",)):
+        with pytest.raises(Invalid, match=r"saved by .*SignalMaterializer already"):
+            registry.register(type("Other", (OwnArrays,), {"format": "test.other/1", "types": types}))
+    assert registry.for_type(Signal).format == "test.signal/1"
+
+
+def test_a_registered_materializer_comes_before_records(registry: Registry) -> None:
+    @dataclasses.dataclass
+    class Sampled(Signal):
+        samples: Any
+        rate_hz: int
+
+    assert registry.for_type(Sampled).format == "test.signal/1"
+    blobs = MemoryBlobs()
+    loaded: Any = load(save([Sampled([1], 2)], blobs, registry).manifest, blobs, registry=registry)
+    assert type(loaded[0]) is Signal
+
+
 def test_a_materializer_of_no_types_is_refused() -> None:
     with pytest.raises(Invalid, match="types"):
         Registry().register(type("Other", (OwnArrays,), {"types": ()}))
