@@ -11,7 +11,7 @@ import pytest
 from lineal.cas import Manifest, MemoryBlobs
 from lineal.cas.manifest import Plain
 from lineal.errors import Invalid, ManifestCorrupt, MaterializerMissing
-from lineal.materializers import Materializer, PartReader, PartWriter, Registry, load, runs_code, save
+from lineal.materializers import Materializer, PartReader, PartWriter, Registry, code_in, load, runs_code, save
 from lineal.materializers.registry import _BUILT_IN
 
 
@@ -72,7 +72,10 @@ def test_a_registered_type_is_saved_in_its_own_format_alone_and_inside_container
         signal = loaded if isinstance(loaded, Signal) else loaded["deep"][0]
         assert signal.rate_hz == 8000
         np.testing.assert_array_equal(signal.samples, np.arange(3))
-    assert save(Signal(None, 5), blobs, registry).metadata == {"rate_hz": 5}
+    metadata = save(Signal(None, 5), blobs, registry).metadata
+    assert metadata["rate_hz"] == 5
+    # Who uses the value runs the code of both.
+    assert code_in(metadata) == [f"{__name__}:Signal", f"{__name__}:SignalMaterializer"]
 
 
 def test_the_most_specific_type_wins_whatever_was_registered_first(registry: Registry) -> None:
