@@ -74,6 +74,10 @@ class Agenda:
                     failed.append(self._nodes[place].name)
         return [self._nodes[place] for place in sorted(dropped)]
 
+    def is_done(self, name: str) -> bool:
+        """Whether a node's outputs are there."""
+        return name in self._done
+
     def left(self) -> list[Node]:
         """The nodes that nobody took."""
         return [self._nodes[place] for place in self._left]

@@ -101,6 +101,8 @@ class Graph:
     """Nodes in an order in which each comes after those it takes outputs of."""
 
     nodes: tuple[Node, ...]
+    code: str | None = None
+    """Of a dynamic pipeline, whose nodes are known only when they run, what its function is, without what it calls."""
 
     def structure(self) -> bytes:
         """What tells one version of a pipeline from another: steps and edges, without literals and code.
@@ -114,7 +116,8 @@ class Graph:
             entry["inputs"].update(_edges(node, maps))
             if node.after:
                 entry["after"] = list(dict.fromkeys([maps.get(name, name) for name in node.after]))
-        packed: bytes = msgpack.packb({"steps": list(entries.values())})
+        of_code = {} if self.code is None else {"code": self.code}
+        packed: bytes = msgpack.packb({"steps": list(entries.values()), **of_code})
         return packed
 
 

@@ -42,6 +42,24 @@ class Interrupts:
         """Hold them back."""
         self._is_open = False
 
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Let them come through inside."""
+        self.open()
+        try:
+            yield
+        finally:
+            self.shut()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold them back inside, and let them come through again if they could before."""
+        was_open = self._is_open
+        self.shut()
+        yield
+        if was_open:
+            self.open()
+
     def _let_through(self) -> None:
         if self._count == 1:
             self._count = 2

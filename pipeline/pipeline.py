@@ -16,10 +16,12 @@ from ..in_force import current_store
 from .checks import check, checks_of
 from .earlier import Done, RunReference, called_with, unfinished
 from .executors import ExecutorChoice, opened
+from .fingerprint import code_manifest
 from .forecast import Forecast
 from .graph import Graph
 from .hooks import NO_HOOKS, Hooks, RunHookOptions
 from .literals import fixed
+from .live import LiveRun, LiveTrace
 from .plan import FailurePolicy, Plan
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .runner import Runner
@@ -55,6 +57,9 @@ class PipelineOptions:
     that does not depend on it, and the run fails then."""
     hooks: Hooks[RunView] = NO_HOOKS
     """What is called when a run has ended."""
+    is_dynamic: bool = False
+    """Whether the function runs while the steps do, and may ask for the values of what they gave: in conditions and
+    loops, or by ``.load()``."""
 
     def __post_init__(self) -> None:
         if self.failure not in ("stop", "continue"):
@@ -109,6 +114,7 @@ class Pipeline(Generic[P, R]):
         Raises:
             InvalidPipeline: An argument is missing or unknown, or the body does what only a step can.
         """
+        self._require_static()
         return self._trace(self._bind(args, kwargs))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> RunView:
@@ -135,6 +141,7 @@ class Pipeline(Generic[P, R]):
         """
         from .foresee import foresee
 
+        self._require_static()
         in_force = current_store()
         is_sequential = self.options.executor == "inline"
         planned = self.planned(self._bind(args, kwargs))
@@ -223,6 +230,7 @@ class Pipeline(Generic[P, R]):
             self.function,
             failure=self.options.failure,
             hooks=self.options.hooks,
+            body=self._body(arguments) if self.options.is_dynamic else None,
         )
 
     @cached_property
@@ -246,7 +254,33 @@ class Pipeline(Generic[P, R]):
         bound.arguments.update(arguments)
         return self.function(*bound.args, **bound.kwargs)
 
+    def _require_static(self) -> None:
+        if self.options.is_dynamic:
+            raise InvalidPipeline(
+                f"the steps of dynamic pipeline {self.name!r} are known only when it runs",
+                hint="Run it, and look at the run.",
+            )
+
+    def _body(self, arguments: dict[str, Any]) -> Callable[[LiveRun], None]:
+        """What calls the steps of a dynamic pipeline in a run."""
+
+        def body(run: LiveRun) -> None:
+            trace = LiveTrace(self.name, self.options.steps, run)
+            with tracing(trace):
+                self._called(arguments)
+            trace.check_overrides()
+
+        return body
+
+    @cached_property
+    def _code(self) -> str:
+        """What the function is, for the structure of a dynamic pipeline."""
+        entries = code_manifest(self.function).entries
+        return str(entries.get(str(entries["root"]), entries["root"]))
+
     def _trace(self, arguments: dict[str, Any]) -> Graph:
+        if self.options.is_dynamic:
+            return Graph((), self._code)
         trace = Trace(self.name, self.options.steps)
         with tracing(trace):
             self._called(arguments)
@@ -275,6 +309,7 @@ def pipeline(
     executor: ExecutorChoice = "inline",
     seed: int | None = None,
     failure: FailurePolicy = "stop",
+    dynamic: bool = False,
     **hooks: Unpack[RunHookOptions],
 ) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
 
@@ -289,10 +324,12 @@ def pipeline(
     executor: ExecutorChoice = "inline",
     seed: int | None = None,
     failure: FailurePolicy = "stop",
+    dynamic: bool = False,
     **hooks: Unpack[RunHookOptions],
 ) -> Pipeline[P, R] | Callable[[Callable[P, R]], Pipeline[P, R]]:
     """Declare a function as a pipeline; with or without options, as `PipelineOptions` describes them."""
-    options = PipelineOptions(name, Policy.of(cache, expires_after), executor, seed=seed, failure=failure)
+    policy = Policy.of(cache, expires_after)
+    options = PipelineOptions(name, policy, executor, seed=seed, failure=failure, is_dynamic=dynamic)
     options = replace(options, hooks=options.hooks.but(hooks))
     if function is not None:
         return Pipeline(function, options)

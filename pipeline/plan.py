@@ -11,6 +11,7 @@ from ..history import RunView
 from .earlier import Done
 from .graph import Graph
 from .hooks import NO_HOOKS, Hooks
+from .live import LiveRun
 from .policy import UNSAID, Policy
 
 FailurePolicy = Literal["stop", "continue"]
@@ -41,3 +42,5 @@ class Plan:
     """What a step that failed means for those that don't depend on it."""
     hooks: Hooks[RunView] = NO_HOOKS
     """What is called when the run has ended."""
+    body: Callable[[LiveRun], object] | None = None
+    """Of a dynamic pipeline, what calls its steps while they run."""

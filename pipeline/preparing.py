@@ -143,6 +143,10 @@ class Preparer:
         """How many items an output has, or rows; raises as `Taking.length` says."""
         return self._taking.length(ref, given)
 
+    def value(self, ref: OutputRef, given: Given) -> Any:
+        """The value of an output, or of a part of it, loaded anew; raises as `Taking.value` says."""
+        return self._taking.value(ref, given)
+
     def prepare(self, node: Node, given: Given) -> Ready:
         """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""
         inputs, blobs, code = self._taking.inputs(node, given)

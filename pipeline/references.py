@@ -48,7 +48,7 @@ class Reference:
         return f"<call of step {self.node!r}>"
 
 
-_ARITHMETIC = (
+ARITHMETIC = (
     *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod"),
     *("pow", "lshift", "rshift", "and", "xor", "or"),
 )
@@ -64,7 +64,7 @@ _REFUSED = {
     "be made a number": ["int", "float", "complex", "index", "round", "trunc", "floor", "ceil"],
     "be made an array": ["array"],
     "be computed with": [
-        *(f"{side}{operation}" for operation in _ARITHMETIC for side in ("", "r")),
+        *(f"{side}{operation}" for operation in ARITHMETIC for side in ("", "r")),
         *("neg", "pos", "abs", "invert"),
     ],
 }
@@ -112,7 +112,7 @@ class OutputRef(Reference):
 
     def part(self, key: int | str | slice) -> OutputRef:
         """The part of it that a key selects."""
-        return OutputRef(self.node, self.output, self.traced_by, (*self.selector, key))
+        return type(self)(self.node, self.output, self.traced_by, (*self.selector, key))
 
     def __repr__(self) -> str:
         return f"<output {self.output!r}{selector_text(self.selector)} of step {self.node!r}>"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..cas import BlobFiles
-from ..events.catalogue import Annotated, Event, Output, Subject
+from ..events.catalogue import Annotated, Event, Subject
 from ..events.ids import RunId, StepRunId
 from ..events.projections.runs import RunRow, Runs
 from ..events.rows import key
 from ..metrics import check_metric, metric_step, metric_value
 from ..store import Store
 from .context import STEP, Point
+from .task import Result
 
 ProgressListener = Callable[[float, "float | None", str], object]
 """Hears how much is done, of how much, and a note."""
@@ -76,19 +77,16 @@ def run_name(store: Store, run: RunId) -> str:
     return "" if found is None else RunRow.of(found.row).name
 
 
-def take_points(store: Store, step_run: StepRunId, points: Iterable[Point]) -> None:
-    """Log the metrics that came with a result."""
+def told(store: Store, step_run: StepRunId, result: Result) -> list[Event]:
+    """What a step told of itself and of its outputs, to be committed with its end; its metrics go their own way."""
     subject = Subject("step", step_run.step, step_run.run)
-    for point in points:
+    for point in result.points:
         store.metrics.log(subject, {point.name: point.value}, step=point.step, time_us=point.time_us)
-
-
-def told(step_run: StepRunId, metadata: Mapping[str, dict[str, Any]], outputs: Iterable[Output] = ()) -> list[Event]:
-    """What a step told of itself and of its outputs, to be committed with its end."""
     events: list[Event] = []
-    if STEP in metadata:
-        events.append(Annotated(Subject("step", step_run.step, step_run.run), metadata[STEP]))
-    for output in outputs:
-        if output.name in metadata:
-            events.append(Annotated(Subject("version", output.artifact, output.content), metadata[output.name]))
+    if STEP in result.metadata:
+        events.append(Annotated(subject, dict(result.metadata[STEP])))
+    for output in result.outputs:
+        if output.name in result.metadata:
+            of_output = Subject("version", output.artifact, output.content)
+            events.append(Annotated(of_output, dict(result.metadata[output.name])))
     return events

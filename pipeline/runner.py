@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import LinealError
 from ..events import catalogue as facts
-from ..events.catalogue import Difference, Event, Output
+from ..events.catalogue import Event, Output
 from ..events.committer import Ticket
 from ..events.ids import RunId, StepRunId
 from ..events.projections.cache import SLOW_US, Reusable
@@ -22,6 +22,7 @@ from ..history import Reader, RunView, StepRunView
 from ..store import Store
 from .agenda import Agenda
 from .claims import Claims
+from .divergence import divergence
 from .executors import shares_memory
 from .flights import Flights
 from .graph import Node
@@ -35,7 +36,8 @@ from .plan import Plan
 from .preparing import Ready
 from .progress import ending, listener_of
 from .recording import Recorder
-from .reports import take_points, told
+from .references import OutputRef
+from .reports import told
 from .session import Session
 from .submitting import Submitter
 from .task import Result
@@ -90,6 +92,8 @@ class Runner:
         self._calls = HookCalls(store)
         self._reader = Reader(store, allow_pickle=allow_pickle)
         self._failures: list[LinealError] = []
+        self._lost: dict[str, LinealError] = {}
+        """What failed, or can't run for that, and why."""
         self._failed_step: str | None = None
         self._is_ending = False
 
@@ -141,18 +145,12 @@ class Runner:
 
     def _run_steps(self) -> None:
         try:
-            while self._agenda or self._running or self._waiting or self._retries:
-                while node := self._agenda.next_ready():
-                    if isinstance(node, Folded):
-                        self._unfold(node)
-                    else:
-                        self._begin(self._prepare(node))
-                self._try_again()
-                self._flights.land()
-                self._calls.make_due()
-                if self._running or self._waiting or self._retries:
-                    self._record.submit()
-                    self._wait(self._pause_until_s())
+            if self._plan.body is not None:
+                with self._interrupts.opened():
+                    self._plan.body(self)
+            self._go_on(until=None)
+            if self._plan.failure == "stop" and self._lost:
+                raise next(iter(self._lost.values()))  # The body went on, but the run was not to.
         except Exception as error:
             self._give_up(error)
             raise
@@ -161,6 +159,47 @@ class Runner:
             raise
         if self._failures:
             raise together(self._failures, self._plan.pipeline, self.run_id)
+
+    def _go_on(self, until: Callable[[], bool] | None) -> None:
+        """Run what is on the agenda, to the end or until something is so; what can begin has begun then."""
+        while self._agenda or self._running or self._waiting or self._retries:
+            while node := self._agenda.next_ready():
+                if isinstance(node, Folded):
+                    self._unfold(node)
+                else:
+                    self._begin(self._prepare(node))
+            self._try_again()
+            self._flights.land()
+            self._calls.make_due()
+            if until is not None and until():
+                return
+            if self._running or self._waiting or self._retries:
+                self._record.submit()
+                self._wait(self._pause_until_s())
+
+    def take(self, node: Node) -> None:
+        """Take a call that the body of a dynamic pipeline makes, and begin what can begin."""
+        with self._interrupts.held():
+            self._add(node)
+            self._go_on(until=lambda: True)
+
+    def wait_for(self, name: str) -> None:
+        """Go on until a call is done. Raises what it failed with, or what kept it from running; it is handled then."""
+        with self._interrupts.held():
+            self._go_on(until=lambda: self._agenda.is_done(name) or name in self._lost)
+        if (error := self._lost.get(name)) is not None:
+            self._failures = [one for one in self._failures if one is not error]
+            raise error
+
+    def value_of(self, ref: OutputRef) -> Any:
+        """The value of an output that is there, loaded anew."""
+        return self._preparer.value(ref, self._given)
+
+    def _add(self, node: Node) -> None:
+        """Put a call on the agenda, or record that it can't run."""
+        if not self._agenda.add(node):
+            failed = next(self._lost[parent] for parent in sorted(node.parents) if parent in self._lost)
+            self._skip([node, *self._agenda.drop_after(node.name)], failed)
 
     def _pause_until_s(self) -> float | None:
         """How long to wait for what executes at most; None if for nothing else."""
@@ -191,8 +230,7 @@ class Runner:
     def _unfold(self, folded: Folded) -> None:
         """Put on the agenda what is known to be called by now."""
         for node in self._unfolding.unfold(folded):
-            if not self._agenda.add(node):
-                self._skip([node, *self._agenda.drop_after(node.name)], self._failures[-1])
+            self._add(node)
         if self._unfolding.is_unfolded(folded.name):
             self._agenda.done(folded.name)
 
@@ -342,7 +380,10 @@ class Runner:
             ready.policy.offers,
         )
         self._heard_by.step(node.name, "completed", result.duration_us / 1_000_000)
-        consequences = [*self._consequences(ready, result.outputs), *self._told(node, result)]
+        consequences = [
+            *self._consequences(ready, result.outputs),
+            *told(self._store, StepRunId(self.run_id, node.name), result),
+        ]
         ticket = self._record.step(node, [event, *consequences], result.blobs)
         self._land(ready, ticket, "on_success", node.step.options.hooks.on_success)
         if ready.policy.offers:
@@ -350,20 +391,10 @@ class Runner:
             completed = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us)
             self._cache.announce(ready.fingerprint, completed, ticket)
 
-    def _told(self, node: Node, result: Result) -> list[Event]:
-        """What a step told beside its outputs; its metrics go their own way."""
-        step_run = StepRunId(self.run_id, node.name)
-        take_points(self._store, step_run, result.points)
-        return told(step_run, result.metadata, result.outputs)
-
     def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:
         """What is true with the completion of a step, in the same commit."""
-        events = [*self._ended_claim(ready), *declared_labels(self._store, ready.node.step.outputs, outputs)]
-        differences = () if ready.newest is None else _differences(ready.newest.outputs, outputs)
-        if ready.newest is not None and differences:
-            name, first = ready.node.name, ready.newest.step
-            events.append(facts.DivergenceSeen(self.run_id, name, ready.fingerprint, first, differences))
-        return events
+        labels = declared_labels(self._store, ready.node.step.outputs, outputs)
+        return [*self._ended_claim(ready), *labels, *divergence(self.run_id, ready, outputs)]
 
     def _land(self, ready: Ready, ticket: Ticket, name: str, hook: Callable[[StepRunView], object] | None) -> None:
         """Let others find what a step came to once that is committed, and its hook be called."""
@@ -379,7 +410,7 @@ class Runner:
         if is_users and attempts.may_retry(ready.attempt, result.exception, result.kinds):
             self._retry(ready, result, failure, attempts.delay_after_s(ready.attempt, self.run_id, ready.node.name))
             return
-        error = self._fail(ready, result, failure)
+        error = self._lost[ready.node.name] = self._fail(ready, result, failure)
         if self._plan.failure == "stop" or self._is_ending or not may_go_on(error):
             raise error
         self._failures.append(error)
@@ -398,7 +429,7 @@ class Runner:
             int(delay_s * 1_000_000),
             result.log,
         )
-        self._record.step(node, [event, *self._told(node, result)], result.blobs)
+        self._record.step(node, [event, *told(self._store, StepRunId(self.run_id, node.name), result)], result.blobs)
         heapq.heappush(self._retries, (time.monotonic() + delay_s, next(self._numbers), ready, result))
 
     def _fail(self, ready: Ready, result: Result, failure: facts.Failure) -> LinealError:
@@ -414,7 +445,7 @@ class Runner:
             node.step.__doc__,
             result.resources,
         )
-        events = [event, *self._ended_claim(ready), *self._told(node, result)]
+        events = [event, *self._ended_claim(ready), *told(self._store, StepRunId(self.run_id, node.name), result)]
         ticket = self._record.step(node, events, result.blobs)
         self._land(ready, ticket, "on_failure", node.step.options.hooks.on_failure)
         self._failed_step = self._failed_step or node.name
@@ -437,8 +468,10 @@ class Runner:
             error.add_note(f"before that: {first_line(other)}")
         self._skip(skipped, error)
 
-    def _skip(self, nodes: Sequence[Node], error: BaseException) -> None:
+    def _skip(self, nodes: Sequence[Node], error: Exception) -> None:
         for node in nodes:
+            if isinstance(error, LinealError):
+                self._lost[node.name] = error
             self._heard_by.step(node.name, "skipped", None)
         self._record.skipped(nodes, first_line(error))
 
@@ -461,14 +494,3 @@ class Runner:
         for future in done:
             if not future.cancelled() and future.exception() is None:
                 self._note(Exception(), self._running[future], partial(self._finish, self._running[future], future))
-
-
-def _differences(first: tuple[Output, ...], again: tuple[Output, ...]) -> tuple[Difference, ...]:
-    before = {output.name: output.content for output in first}
-    return tuple(
-        [
-            Difference(output.name, before[output.name], output.content)
-            for output in again
-            if before.get(output.name, output.content) != output.content
-        ]
-    )

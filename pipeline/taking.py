@@ -100,6 +100,13 @@ class Taking:
             )
         return len(whole)
 
+    def value(self, ref: OutputRef, given: Given) -> Any:
+        """The value of an output, or of a part of it, loaded anew. Raises `InvalidPipeline` if it has no such part."""
+        self._whole = None
+        value = self._part_of(given[ref.node, ref.output].content, ref, None)
+        self._whole = None  # It is the caller's to change.
+        return value
+
     def _element(self, content: Digest, ref: OutputRef, step: str) -> SavedLiteral:
         """A part of an output, saved by itself. Equal ones are stored once, and large buffers with the whole."""
         known_as = content, selector_text(ref.selector)

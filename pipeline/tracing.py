@@ -13,12 +13,16 @@ from ..errors import InvalidPipeline
 from .checks import check
 from .graph import Graph, Node, TracedStep, node_of
 from .mapping import MapKind, Spread, spread
+from .outputs import OutputSpec
 from .policy import UNSAID, Policy
 from .references import MappedRef, NothingRef, OutputRef, Reference
 from .templates import references_in
 from .unfolding import Folded, mapped_nodes
 
 _PLAIN_TYPES = (type(None), bool, int, float, str, bytes)
+
+_DEPTH_MAX = 100
+"""How deep pipelines may call each other."""
 
 Overrides = Mapping[str, Mapping[str, Any]]
 """Options of single steps, by their names."""
@@ -104,15 +108,18 @@ class Trace:
             self._keep(node)
         self._check_calls(nodes, spreading, where)
         if not step.outputs.specs:
-            return [NothingRef(node.name, self) for node in nodes]
-        specs = step.outputs.specs
-        return step.outputs.together(
-            [[OutputRef(node.name, spec.name, self, length=spec.length) for node in nodes] for spec in specs]
-        )
+            return [self._nothing(node) for node in nodes]
+        return step.outputs.together([[self._ref(node, spec) for node in nodes] for spec in step.outputs.specs])
 
     @contextmanager
     def inside(self, pipeline: str, overrides: Overrides, policy: Policy) -> Iterator[None]:
         """Trace the call of another pipeline in this one: its steps go by ``pipeline.step``."""
+        if len(self._scopes) > _DEPTH_MAX:
+            raise InvalidPipeline(
+                f"pipelines call each other more than {_DEPTH_MAX} deep: {pipeline!r} may call itself without end",
+                where=self._pipeline,
+                hint="Let it end, or write a loop.",
+            )
         scope = Scope(pipeline, self._free_name(pipeline), overrides, policy)
         self._scopes.append(scope)
         try:
@@ -161,10 +168,16 @@ class Trace:
         """What stands for what a call gives, or a map."""
         outputs = node.step.outputs
         if not outputs.specs:
-            return NothingRef(node.name, self)
+            return self._nothing(node)
         if node.map is not None:
             return outputs.together([MappedRef(node.name, spec.name, self) for spec in outputs.specs])
-        return outputs.together([OutputRef(node.name, spec.name, self, (), spec.length) for spec in outputs.specs])
+        return outputs.together([self._ref(node, spec) for spec in outputs.specs])
+
+    def _ref(self, node: Node, spec: OutputSpec) -> OutputRef:
+        return OutputRef(node.name, spec.name, self, (), spec.length)
+
+    def _nothing(self, node: Node) -> NothingRef:
+        return NothingRef(node.name, self)
 
     def _place(self, step: TracedStep, name: str) -> dict[str, Any]:
         """Where a call stands: what it comes after, and in the call of which pipeline."""

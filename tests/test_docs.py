@@ -56,6 +56,15 @@ def test_the_recipes_for_tables_run_and_give_what_the_page_says(tmp_path: Path) 
     ]
 
 
+def test_the_pipelines_on_the_page_run_and_give_what_it_says(tmp_path: Path) -> None:
+    assert run_blocks_of("pipelines.md", tmp_path) == [
+        "['train', 'test'] ('sample',)",
+        "['fit[0]', 'fit[1]', 'fit[2]'] 2.3076923076923075",
+        "[10, 5, 2, 1] 1",
+        "1",
+    ]
+
+
 def test_appends_on_conditions_and_claims_are_as_the_page_says(tmp_path: Path) -> None:
     assert run_blocks_of("concurrency.md", tmp_path) == [
         "[2] [2]",
