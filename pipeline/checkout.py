@@ -52,6 +52,15 @@ _looks: dict[str, _Look] = {}
 _looking = threading.Lock()
 
 
+def _start_over_in_child() -> None:
+    """A thread that does not exist here may have been looking."""
+    global _looking
+    _looking = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_over_in_child)
+
+
 def captured_checkout(function: Callable[..., Any] | None) -> bytes | None:
     """A description in msgpack of the git checkout that a function's file is in; None if it is in none.
 
@@ -151,7 +160,7 @@ class _Repository:
         try:
             index = self._folder / "index"
             written_ns = os.stat(index).st_mtime_ns
-            entries = read_index(index)
+            entries = read_index(index) if index.is_file() else []
         except (OSError, UnreadableIndex):
             return None, {}
         staged = git.changed_in_index(self._top)
@@ -203,6 +212,8 @@ def _pointed_to(path: Path, label: str, base: Path) -> Path:
 
 def _text(path: Path) -> str:
     try:
+        if not path.is_file():  # Reading from a pipe would wait for ever.
+            return ""
         return path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""

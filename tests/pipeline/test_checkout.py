@@ -275,6 +275,16 @@ def test_nothing_that_a_hostile_repository_configures_is_run(
     assert "fsmonitor" in (marks / "ran").read_text()
 
 
+def test_pipes_in_the_place_of_files_are_not_waited_for(
+    top: Path, described: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")  # Git would wait for them, until its time is over.
+    for path in (top / ".git" / "HEAD", top / ".git" / "index", top / ".git" / "config", top / "inner" / "run.sh"):
+        path.unlink()
+        os.mkfifo(path)
+    assert described()["commit"] is None
+
+
 def test_equal_checkouts_are_equal_bytes_and_nothing_is_written(top: Path, described: Callable[[], Any]) -> None:
     (top / "code.py").write_text("changed\n")
     before = {path: path.stat().st_mtime_ns for path in (top / ".git").rglob("*")}
