@@ -176,3 +176,117 @@ def test_a_dict_and_a_set_that_were_filled_in_another_order_cut_off_too(client: 
     project(flow=CUTOFF.format(loaded=f"set({names})")).counting()
     again = project(flow=CUTOFF.format(loaded=f"set({names[::-1]})")).counting()
     assert cached(again) == {"clean", "count"}
+
+
+METHODS = """
+import asyncio
+from lineal import pipeline, step
+
+class Trainer:
+    def __init__(self, rate):
+        self.rate = rate
+    def fit(self, x):
+        return self.scaled(x) * self.rate
+    def scaled(self, x):
+        return x / {by}
+    @staticmethod
+    def fixed(x):
+        return x + {by}
+
+async def waited(x):
+    await asyncio.sleep(0)
+    return x * {by}
+
+@step
+async def wait(x):
+    return await waited(x)
+
+fit = step(Trainer({rate}).fit)
+fixed = step(Trainer.fixed)
+
+@pipeline
+def training():
+    fit(3.0)
+    fixed(3.0)
+    wait(3.0)
+"""
+
+
+def test_methods_and_async_functions_are_steps_like_any_other(client: Client, project: Load) -> None:
+    project(flow=METHODS.format(by=2, rate=1)).training()
+    same = project(flow="# Training.\n" + METHODS.format(by=2, rate=1)).training()
+    assert cached(same) == {"fit", "fixed", "wait"}
+    other_state = project(flow=METHODS.format(by=2, rate=5)).training()
+    assert cached(other_state) == {"fixed", "wait"}
+    other_code = project(flow=METHODS.format(by=4, rate=5)).training()
+    assert cached(other_code) == set()
+    assert [step.outputs["output"].load() for step in other_code.steps.values()] == [3.75, 7.0, 12.0]
+
+
+DRIFTING = """
+import itertools
+import logging
+import queue
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, lru_cache
+from lineal import pipeline, step
+
+LOG = logging.getLogger("drifting")
+READY, PLACES, LOCAL = threading.Event(), threading.Semaphore(3), threading.local()
+POOL, WAITING, DICE, NUMBERS = ThreadPoolExecutor(1), queue.Queue(), random.Random(3), itertools.count()
+SOURCE = open(__file__)
+
+@lru_cache
+def remembered(x):
+    return x + 1
+
+class Slow:
+    lock = threading.Lock()
+    @cached_property
+    def answer(self):
+        return 42
+
+SLOW = Slow()
+
+@step
+def drift(x):
+    LOG.setLevel(logging.ERROR)
+    READY.set(), PLACES.acquire(), WAITING.put(x)
+    LOCAL.x = x
+    DICE.random(), next(NUMBERS), SOURCE.read()
+    with SLOW.lock:
+        return POOL.submit(remembered, x).result() + SLOW.answer
+
+@pipeline
+def drifting():
+    drift(1)
+"""
+
+
+def test_a_step_that_uses_up_locks_queues_caches_and_files_is_the_same_step_afterwards(
+    client: Client, project: Load
+) -> None:
+    flow = project(flow=DRIFTING)
+    assert cached(flow.drifting()) == set()
+    assert cached(flow.drifting()) == {"drift"}
+    flow.SOURCE.close()
+    flow.POOL.shutdown()
+    edited = project(flow=DRIFTING.replace("random.Random(3)", "random.Random(4)"))
+    assert cached(edited.drifting()) == set()
+    edited.SOURCE.close()
+    edited.POOL.shutdown()
+
+
+def test_a_container_that_a_step_fills_counts_by_what_it_holds(client: Client, project: Load) -> None:
+    """No syntax tells a memo from a registry: filled by the step itself, or by anybody, it is another cause."""
+    text = "from lineal import pipeline, step\nSEEN = {}\n@step\ndef see(x):\n    SEEN[x] = 1\n    return len(SEEN)\n"
+    text += "@pipeline\ndef seeing(x):\n    see(x)\n"
+    flow = project(flow=text)
+    first = flow.seeing(1)
+    assert cached(flow.seeing(1)) == set()
+    assert cached(project(flow=text).seeing(1)) == {"see"}
+    assert first.steps["see"].outputs["output"].load() == 1
+    filled = project(flow=text.replace("SEEN = {}", "SEEN = {5: 1}"))
+    assert cached(filled.seeing(1)) == set()
