@@ -23,12 +23,12 @@ from .definitions import Definition
 from .framing import frame_all, frame_str
 from .live import class_symbol, function_symbol, namespace_of, wrapped_functions
 from .sources import SOURCES
-from .values import is_scalar
 
 PLAIN_METACLASSES = (type, ABCMeta)
 """Metaclasses that add nothing to what a class statement says."""
 _DESCRIPTORS = (staticmethod, classmethod, property, cached_property)
 _TOLD_BY_THE_STATEMENT = frozenset({"__slots__", "__doc__", "__match_args__"})
+_PLAIN = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
 _KEPT_BY_PYTHON = frozenset({"_abc_impl", "_is_protocol", "_is_runtime_protocol"})
 _SLOTS = (MemberDescriptorType, GetSetDescriptorType)
 _GENERATORS_MARKS = ("__dataclass_fields__", "_fields", "__attrs_attrs__")
@@ -73,14 +73,14 @@ def class_members(kind: type, definition: Definition | None, origins: Origins) -
         if isinstance(member, _SLOTS) or name in fixed:
             continue
         if isinstance(member, (FunctionType, *_DESCRIPTORS)):
-            if not _is_generated(member, kind, origins):
+            if not _is_generated(member, kind, origins) or not name.startswith("_"):
                 yield name, member
         elif name in bound:
             if name not in _TOLD_BY_THE_STATEMENT:
                 yield name, member
         elif name.startswith("__") or name in _KEPT_BY_PYTHON:
             continue
-        elif is_open or (is_scalar(member) and not name.startswith("_")):
+        elif is_open or (isinstance(member, _PLAIN) and not name.startswith("_")):
             # Set by a decorator, a metaclass or from outside; metaclasses of others keep much that is theirs.
             yield name, member
     for name, item in fixed.items():

@@ -186,7 +186,8 @@ class CodeGraph:
             if isinstance(value, ModuleType):
                 if self.origins.is_followed(value.__name__):
                     self.reach(node, value)
-            elif texts or isinstance(value, CODE_TYPES):
+            elif texts or isinstance(value, CODE_TYPES) or module.__name__ != "__main__":
+                # What a notebook's names hold besides, its own records among them, changes with each cell.
                 self.bind(node, f"{module.__name__}:{name}", value)
         if type(module) is not ModuleType:
             self.reach(node, type(module))

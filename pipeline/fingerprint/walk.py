@@ -19,7 +19,7 @@ from .sources import file_digest
 
 DEFAULT_IGNORES = ("tqdm", "typing_extensions")
 """What shows progress or types, and so determines no result."""
-PYTHON_VERSION = "{}.{}".format(*sys.version_info)
+PYTHON_VERSION = "{}.{}".format(*sys.version_info) + " -O" * sys.flags.optimize  # without what asserts say
 
 _Memo = tuple[object, object, tuple[object, ...], CodeManifest]
 
