@@ -54,9 +54,11 @@ class Recorded:
         """An event that is to be appended: `placed` says where it came to be.
 
         Raises:
-            Invalid: It holds something msgpack has no form for, or is larger than `EVENT_MAX_BYTES`.
+            Invalid: It holds something msgpack has no form for, is larger than `EVENT_MAX_BYTES`, or is `Unknown`.
         """
         type_, stream, named = event.TYPE, event.stream, event.refs
+        if not type_:
+            raise Invalid("an event of an unknown type is not made here", hint="Copy its bytes instead.")
         self.type, self.time_us, self.stream = type_, time_us, stream
         self.fields = event
         self._event: Event | None = event

@@ -163,6 +163,25 @@ def test_an_event_that_is_too_large_or_not_plain_is_refused() -> None:
             encode(facts.RunFailed(run, None, message), event_id=EVENT, time_us=5, origin=ORIGIN)  # type: ignore[arg-type]
 
 
+def test_an_event_of_an_unknown_type_is_not_written_anew() -> None:
+    with pytest.raises(Invalid, match="unknown type"):
+        encode(Unknown("thing.done/4", ["a thing"]), event_id=EVENT, time_us=5, origin=ORIGIN)
+
+
+def test_an_event_does_not_change_and_equals_only_one_of_its_type_with_its_fields() -> None:
+    run = RunId.new()
+    event = facts.RunRenewed(run, lease_until_us=5)
+    with pytest.raises(AttributeError):
+        event.run = RunId.new()  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        event.mood = "good"  # type: ignore[attr-defined]
+    assert event == facts.RunRenewed(run, 5) != facts.RunRenewed(run, 6)
+    assert facts.RunCompleted(run) != (run,)
+    assert hash(event) == hash(facts.RunRenewed(run, 5))
+    with pytest.raises(TypeError):
+        facts.RunRenewed(run, 5, "more")  # type: ignore[call-arg]
+
+
 def test_event_ids_are_uuids_of_version_7_in_the_order_of_their_milliseconds() -> None:
     ids = [EventId.new() for _ in range(100)]
     assert {(one[6] >> 4, one[8] >> 6) for one in ids} == {(7, 2)}
