@@ -39,6 +39,7 @@ VERBS = {
     "name": ("make a version a version of another artifact, too", ".name"),
     "annotate": ("note something of an artifact version, a run, or anything else", ".annotate"),
     "recompute": ("run the step that makes an evicted artifact version again", ".recompute"),
+    "cancel": ("stop a run that goes on in another process", ".cancel"),
     "resume": ("do what a run that did not complete has left to do", ".resume"),
     "rerun": ("run the pipeline of a historical run again, as it was then", ".rerun"),
     "reproduce": ("execute the steps of a run again, and compare what they give", ".reproduce"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -115,12 +116,37 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
         with lineal.open(copied) as store:
             store.tag("digits-model@1", "candidate")
             store.alias("digits-model@1", "champion")
+    if verb == "cancel":
+        begun = start_long_run(copied, "training-6")
     if verb == "resume":
         with lineal.open(copied), pytest.raises(StepFailed):
             stumbling.with_options(run_name="training-5")()
     ended = command(*argv, "--store", str(copied))
     assert (program, argv[0], ended.code, ended.err) == ("lineal", verb, 0, "")
     assert ended.out != ""
+    if verb == "cancel":
+        assert begun.wait(30) == -signal.SIGINT
+        assert "cancelled" in ended.out
+        assert "not running: it is cancelled" in command(*argv, "--store", str(copied)).err
+
+
+def start_long_run(store: Path, name: str) -> subprocess.Popen[str]:
+    """Start a process with a run of this name that takes ten minutes."""
+    program = Path("long.py")
+    program.write_text(
+        "import sys, time, lineal\n"
+        "@lineal.step\n"
+        "def long() -> None:\n    print('begun', flush=True)\n    time.sleep(600)\n"
+        "@lineal.pipeline\n"
+        "def lasting() -> None:\n    long()\n"
+        "with lineal.open(sys.argv[1]):\n    lasting.with_options(run_name=sys.argv[2])()\n"
+    )
+    command = [sys.executable, "-P", str(program), str(store), name]
+    begun = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert begun.stdout is not None
+    with begun.stdout:
+        assert begun.stdout.readline() == "begun\n"
+    return begun
 
 
 def test_the_example_in_the_help_runs(command: Command) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import lineal
+from lineal import Client, pipeline, step
 from lineal.pipeline.interrupts import Interrupts
 
 PROGRAM = """
@@ -121,6 +122,37 @@ def test_what_was_done_before_ctrl_c_is_reused_after_it(tmp_path: Path) -> None:
         newest = next(store.runs())
         assert newest.status == "completed"
         assert newest.steps["first"].is_cached
+
+
+def test_no_worker_goes_on_with_a_step_of_a_run_that_was_cancelled(client: Client, tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+
+    @step(version="1")
+    def lasting(where: str) -> None:
+        import os
+        import time
+        from pathlib import Path
+
+        Path(where).write_text(f"{os.getpid()}\n")
+        time.sleep(600)
+
+    @pipeline
+    def waiting() -> None:
+        lasting(str(told))
+
+    def press() -> None:
+        while not told.exists() or not told.read_text().endswith("\n"):
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    with pytest.raises(KeyboardInterrupt):
+        waiting.with_options(executor=("processes", 1))()
+    pressing.join()
+    (run,) = client.runs()
+    assert (run.status, run.steps["lasting"].status) == ("cancelled", "cancelled")
+    assert not Path(f"/proc/{int(told.read_text())}").exists()
 
 
 def test_an_interrupt_comes_through_only_where_it_may() -> None:

@@ -73,7 +73,8 @@ def test_a_call_that_takes_too_long_is_stopped_with_all_that_it_started(pool: Wo
     told = tmp_path / "pid"
     code = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     begun = time.monotonic()
-    future = pool.submit_for(1.5, subprocess.run, [sys.executable, "-c", code])
+    starting = f"import subprocess; subprocess.Popen([{sys.executable!r}, '-c', {code!r}]).wait()"
+    future = pool.submit_for(1.5, exec, starting)
     with pytest.raises(StepTimeout, match=r"longer than 1\.5 s"):
         future.result(30)
     assert time.monotonic() - begun < 10
