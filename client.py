@@ -37,7 +37,7 @@ from .history import (
     check_name,
     newest_content,
 )
-from .in_force import InForce, entered, entered_store
+from .in_force import InForce, Resolved, entered, entered_store, nearest_store, tell_resolved
 from .materializers import Previous
 from .materializers import save as save_value
 from .store import Store, open_store
@@ -117,6 +117,16 @@ class Client(History):
         )
         store.append([ArtifactSaved(output)], blobs)
         return ArtifactVersionView(self._reader, name, manifest.digest)
+
+    def artifact(self, reference: str) -> ArtifactVersionView:
+        """A version of an artifact, as `History.artifact` says.
+
+        In a running step it is an input of the step run: what is served from the cache later is what was made of the
+        same version.
+        """
+        version = super().artifact(reference)
+        tell_resolved(self.path, Resolved(reference, version.name, version.content))
+        return version
 
     def flush(self) -> None:
         """Return when everything submitted is durable."""
@@ -458,7 +468,7 @@ def foreseen_migration(path: str | os.PathLike[str] | None = None) -> Foreseen:
 def current() -> Client:
     """The store of the enclosing ``with lineal.open(…)``, else the one that `open` finds."""
     opened = entered_store()
-    return open() if opened is None else Client(opened, is_borrowed=True)
+    return open(nearest_store()) if opened is None else Client(opened, is_borrowed=True)
 
 
 def save(value: Any, name: str) -> ArtifactVersionView:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import NamedTuple
 
+from .cas.digest import Digest
 from .directory import find_store
 from .errors import StoreClosed
 from .store import Store, open_store
@@ -48,4 +50,46 @@ def entered_store() -> InForce | None:
 
 def current_store() -> InForce:
     """The store entered, else the one found, made if need be."""
-    return _enclosing.get() or InForce(open_store(find_store()), read_only=False, allow_pickle=True)
+    return _enclosing.get() or InForce(open_store(nearest_store()), read_only=False, allow_pickle=True)
+
+
+class Resolved(NamedTuple):
+    """A reference to an artifact that a running step has asked for, and the version that it meant then."""
+
+    reference: str
+    name: str
+    content: Digest
+
+
+class _Listening(NamedTuple):
+    """A step that is running: the store of its run, and what it has asked of that."""
+
+    path: Path
+    resolved: dict[str, Resolved]
+
+
+_listening: ContextVar[_Listening | None] = ContextVar("lineal_listening", default=None)
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[Mapping[str, Resolved]]:
+    """Hear which artifacts a step asks for in the store of its run, which is the nearest one inside, by reference."""
+    heard = _Listening(path, {})
+    token = _listening.set(heard)
+    try:
+        yield heard.resolved
+    finally:
+        _listening.reset(token)
+
+
+def tell_resolved(path: Path, resolved: Resolved) -> None:
+    """Let a step that is running know what it asked for; of one reference, what it meant first."""
+    step = _listening.get()
+    if step is not None and step.path == path:
+        step.resolved.setdefault(resolved.reference, resolved)
+
+
+def nearest_store() -> Path:
+    """Where the store is that is used if none was entered: that of the step which is running, else the one found."""
+    step = _listening.get()
+    return find_store() if step is None else step.path

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
+from ..errors import Invalid, NotFound
+from ..events.catalogue import Input
 from ..events.committer import Ticket
 from ..events.ids import Fingerprint, StepRunId
 from ..events.projections import Cache, Causes
 from ..events.projections.cache import Reusable
 from ..events.rows import key
-from ..history import execution_at
+from ..history import History, execution_at
 from ..store import Store
 from .outputs import Outputs
 from .preparing import Ready
@@ -24,7 +26,8 @@ _executions: WeakKeyDictionary[Store, dict[int, Reusable]] = WeakKeyDictionary()
 class StepCache:
     """Looks up fingerprints, in what is committed and in what this run has on its way.
 
-    Invariant: a hit is served only if all its bytes are there; so a lost blob costs an execution, never a wrong answer.
+    Invariant: a hit is served only if all its bytes are there, and what the step loaded by reference is what it was; so
+    a lost blob, or a moved label, costs an execution, never a wrong answer.
     """
 
     def __init__(self, store: Store, blobs: Unkept | None = None) -> None:
@@ -87,8 +90,17 @@ class StepCache:
         return None if ready.because else found
 
     def holds(self, found: Reusable) -> bool:
-        """Whether all bytes are there of what a step run gave."""
+        """Whether all bytes are there of what a step run gave, and what it loaded by reference is what it was."""
+        if found.loads and not self._loads_the_same(found.loads):
+            return False
         return all(self._blobs.holds(output.content) for output in found.outputs)
+
+    def _loads_the_same(self, loads: tuple[Input, ...]) -> bool:
+        history = History(self._store)
+        try:
+            return all(history.artifact(one.reference or one.name).content == one.content for one in loads)
+        except (NotFound, Invalid):
+            return False
 
     def is_slow(self, function: str) -> bool:
         """Whether an execution of this function has taken `SLOW_US` or more."""

@@ -45,6 +45,8 @@ class Ready:
     begun_us: int = 0
     begun_ns: int = 0
     """When it was first looked for in the cache, on the clock of `time.perf_counter_ns`."""
+    loads: tuple[Input, ...] = ()
+    """What the step loaded itself while it executed."""
     attempt: int = 0
     """The latest one, from 1."""
     tried_us: int = 0
@@ -66,7 +68,8 @@ class Ready:
     def causes(self, run: RunId) -> tuple[RunId, str, str, Fingerprint, Digest, tuple[Input, ...]]:
         """What every fact of the step's end begins with."""
         step = self.node.step.qualified_name
-        return run, self.node.name, step, self.fingerprint, self.code.digest, self.inputs
+        inputs = (*self.inputs, *self.loads) if self.loads else self.inputs
+        return run, self.node.name, step, self.fingerprint, self.code.digest, inputs
 
 
 @dataclass(slots=True)

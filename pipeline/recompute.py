@@ -193,7 +193,14 @@ def _follow(store: Store, reader: Reader, recipe: _Recipe) -> None:
     with store.blobs.batch() as batch:
         batch.put(recipe.code.encoded)
         print_, policy = Fingerprint(executed.fingerprint), step.options.policy
-        ready = Ready(node, executed.inputs, print_, recipe.code, policy, list(batch.publish()))
+        ready = Ready(
+            node,
+            tuple(taken for taken in executed.inputs if taken.reference is None),
+            print_,
+            recipe.code,
+            policy,
+            list(batch.publish()),
+        )
     plan = Plan(PIPELINE, Graph((node,)), {})
     run = RunView(reader, _Again(store, plan, ready, version.content, allow_pickle=reader.allow_pickle).run())
     made = {view.content: view for view in run.steps[executed.step].outputs.values()}

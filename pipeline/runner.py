@@ -331,6 +331,7 @@ class Runner:
             [Output(given.name, self._artifact(node, given.name), *given[2:]) for given in reusable.outputs]
         )
         self._give(node, outputs)
+        ready.loads = reusable.loads
         event = facts.StepReused(
             *ready.causes(self.run_id),
             outputs,
@@ -360,6 +361,7 @@ class Runner:
     def _finish(self, ready: Ready, future: Future[Any]) -> None:
         """Record what an attempt came to. Raises what the step raised, if the run is not to go on."""
         result = result_of(future, ready, self._store)
+        ready.loads = result.loads
         if result.failure is not None:
             self._take_failure(ready, result, result.failure)
             return
@@ -388,7 +390,7 @@ class Runner:
         self._land(ready, ticket, "on_success", node.step.options.hooks.on_success)
         if ready.policy.offers:
             completed_us = result.started_us + result.duration_us
-            completed = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us)
+            completed = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us, ready.loads)
             self._cache.announce(ready.fingerprint, completed, ticket)
 
     def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:

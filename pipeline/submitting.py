@@ -90,6 +90,7 @@ class Submitter:
             Entropy(ready.fingerprint, ready.seed),
             attempt,
             node.unchecked,
+            self._store.path,
         )
 
     def _submit(self, ready: Ready, task: Task) -> Future[Any]:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from resource import RUSAGE_THREAD, getrusage, struct_rusage
 from types import FunctionType, TracebackType
 from typing import Any
@@ -16,8 +17,9 @@ from typing import Any
 from ..cas import Batch, Blob, BlobReader, Digest
 from ..cas.blob import read_manifest
 from ..errors import LinealError, UnsavableValue
-from ..events.catalogue import Failure, Output, Resources
+from ..events.catalogue import Failure, Input, Output, Resources
 from ..events.ids import RunId
+from ..in_force import Resolved, listening
 from ..materializers import Previous, load, save
 from .attempts import name_of
 from .awaiting import awaited
@@ -54,6 +56,8 @@ class Task:
     """Which execution it is of those that the step may take."""
     unchecked: tuple[str, ...] = ()
     """Parameters whose arguments have not been held against their annotations."""
+    store: Path = Path()
+    """Where the store of the run is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,9 @@ class Result:
     """Metrics that it logged and that are in no store yet."""
     kinds: tuple[str, ...] = ()
     """Names of the kinds of what the step raised, where that can't be carried over."""
+
+    loads: tuple[Input, ...] = ()
+    """What it loaded itself, by reference."""
 
     def packed(self) -> bytes:
         """The result in bytes, less an exception that does not survive it."""
@@ -124,9 +131,10 @@ def execute(
         failure: Failure | None = None
         exception: BaseException | None = None
         outputs: tuple[Output, ...] = ()
+        resolved: Mapping[str, Resolved] = {}
         is_users = is_ours = False
         try:
-            with captured(log), tracing(None), running(context):
+            with captured(log), tracing(None), running(context), listening(task.store) as resolved:
                 args, kwargs = _loaded(task, reader)
                 with seeded(task.entropy.seed):
                     is_users = True
@@ -154,6 +162,9 @@ def execute(
         is_ours,
         context.metadata,
         reports.points,
+        loads=tuple(
+            [Input(one.reference, one.content, one.name, None, None, None, one.reference) for one in resolved.values()]
+        ),
     )
 
 

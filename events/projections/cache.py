@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Self
 
-from ..catalogue import Output, StepCompleted
+from ..catalogue import Input, Output, StepCompleted
 from ..codec import Recorded
 from ..ids import StepRunId
 from ..rows import RowWriter, key
@@ -24,11 +24,14 @@ class Reusable(NamedTuple):
     step: StepRunId
     outputs: tuple[Output, ...]
     completed_us: int
+    loads: tuple[Input, ...] = ()
+    """What it loaded itself, by references that may mean something else by now."""
 
     @classmethod
     def of(cls, event: StepCompleted) -> Self:
         """What an execution left."""
-        return cls(StepRunId(event.run, event.step), event.outputs, event.started_us + event.duration_us)
+        loads = tuple([taken for taken in event.inputs if taken.reference is not None])
+        return cls(StepRunId(event.run, event.step), event.outputs, event.started_us + event.duration_us, loads)
 
 
 class Cache(Projection):

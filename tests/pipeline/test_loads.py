@@ -1,0 +1,123 @@
+"""Artifacts that a running step loads by name: they are inputs of it, and a hit is checked against them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lineal
+from lineal import Client, pipeline, step
+from lineal.errors import StepFailed
+
+
+@step
+def scaled(x: int) -> int:
+    return x * lineal.load("factor")
+
+
+@step
+def pinned(x: int) -> int:
+    return x * lineal.artifact("factor@1").load()
+
+
+@pipeline
+def scaling(x: int) -> None:
+    scaled(x)
+    pinned(x)
+
+
+def test_what_a_step_loads_is_an_input_of_its_run(client: Client, executor: Any) -> None:
+    factor = client.save(3, "factor")
+    run = scaling.with_options(executor=executor)(2)
+    assert run.steps["scaled"].output.load() == 6
+    assert run.steps["scaled"].inputs == {"factor": factor}
+    assert run.steps["pinned"].inputs == {"factor@1": factor}
+    assert run.steps["scaled"].parameters == {"x": 2}
+    assert [view.name for view in factor.consumers] == ["scaled", "pinned"]
+    assert "factor" in {node.name for node in run.steps["scaled"].output.lineage()}
+
+
+def test_a_hit_never_lies_it_is_only_served_if_the_name_means_the_same(client: Client, executor: Any) -> None:
+    scaling = globals()["scaling"].with_options(executor=executor)
+    factor = client.save(3, "factor")
+    scaling(2)
+    again = scaling(2)
+    assert {view.status for view in again.steps.values()} == {"cached"}
+    assert again.steps["scaled"].inputs == {"factor": factor}
+    client.save(5, "factor")
+    moved = scaling(2)
+    assert {name: view.status for name, view in moved.steps.items()} == {"scaled": "completed", "pinned": "cached"}
+    assert (moved.steps["scaled"].output.load(), moved.steps["scaled"].divergence) == (10, None)
+    assert scaling(2).steps["scaled"].is_cached
+
+
+def test_what_a_failed_step_loaded_is_known_too(client: Client) -> None:
+    factor = client.save("text", "factor")
+
+    @pipeline
+    def failing() -> None:
+        pinned.with_options(name="failing")(lineal.artifact("factor"))
+
+    with pytest.raises((StepFailed, lineal.LinealError)):
+        failing()
+
+    @step
+    def broken() -> None:
+        lineal.load("factor@latest")
+        raise ValueError("after")
+
+    with pytest.raises(StepFailed, match="after"):
+        pipeline(lambda: broken())()
+    assert next(client.runs()).steps["broken"].inputs == {"factor@latest": factor}
+
+
+def test_what_is_loaded_outside_of_steps_or_of_other_stores_is_no_input(client: Client, tmp_path: Path) -> None:
+    client.save(3, "factor")
+    with lineal.open(tmp_path / "other") as other:
+        other.save(4, "factor")
+
+    @step
+    def elsewhere() -> int:
+        with lineal.open(tmp_path / "other") as other:
+            return other.load("factor")
+
+    @pipeline
+    def reading() -> None:
+        assert lineal.load("factor") == 3
+        elsewhere()
+
+    run = reading()
+    assert (run.steps["elsewhere"].output.load(), run.steps["elsewhere"].inputs) == (4, {})
+
+
+def test_in_other_processes_the_nearest_store_is_that_of_the_run(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import lineal
+            from lineal import pipeline, step
+
+            @step
+            def scaled(x: int) -> int:
+                return x * lineal.load("factor")
+
+            @pipeline(executor="processes")
+            def scaling(x: int):
+                scaled(x)
+
+            if __name__ == "__main__":
+                with lineal.open("somewhere") as store:
+                    store.save(3, "factor")
+                    run = scaling(2)
+                    print(run.steps["scaled"].output.load(), list(run.steps["scaled"].inputs))
+            """
+        )
+    )
+    done = subprocess.run([sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("6 ['factor']\n", "")
