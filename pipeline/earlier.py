@@ -18,6 +18,8 @@ from ..events.rows import key
 from ..history import ArtifactVersionView, History, Reader, RunView
 from ..materializers import load
 from .script import MAIN
+from .shapes import shapes
+from .templates import fill
 
 RunReference = RunView | RunId | str
 """A run: a view of it, its id, its name, or the beginning of its id."""
@@ -52,13 +54,22 @@ def recorded_arguments(reader: Reader, started: RunStarted) -> dict[str, Any]:
     Raises:
         LoadRefused: Loading a value would execute code, and the store was opened not to allow that.
         BlobMissing, Corrupt: Its bytes are gone, or damaged.
+        InvalidPipeline: Artifacts were gathered in it in a way that is not recorded.
     """
-    return {
-        taken.name: _of_here(load(reader.manifest(taken.content), reader.store.blobs, allow_pickle=reader.allow_pickle))
+    values = [
+        _of_here(load(reader.manifest(taken.content), reader.store.blobs, allow_pickle=reader.allow_pickle))
         if taken.artifact is None
         else ArtifactVersionView(reader, taken.artifact, taken.content)
         for taken in started.parameters
-    }
+    ]
+    forms = next(shapes(started.parameters), None)
+    if forms is None:
+        raise InvalidPipeline(
+            "what the run was called with can't be put together from what is recorded",
+            where=started.pipeline,
+            hint="Call its pipeline with the same values.",
+        )
+    return {name: fill(form, values) for name, form in forms.items()}
 
 
 def _of_here(value: Any) -> Any:

@@ -10,11 +10,10 @@ from functools import cached_property
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import InvalidPipeline
-from ..events.catalogue import Again
 from ..history import Reader, RunView, check_name
 from ..in_force import current_store
 from .checks import check, checks_of
-from .earlier import Done, RunReference, called_with, unfinished
+from .earlier import RunReference, called_with, unfinished
 from .executors import ExecutorChoice, opened
 from .fingerprint import code_manifest
 from .forecast import Forecast
@@ -22,6 +21,7 @@ from .graph import Graph
 from .hooks import NO_HOOKS, Hooks, RunHookOptions
 from .literals import fixed
 from .live import LiveRun, LiveTrace
+from .pinning import pinned
 from .plan import FailurePolicy, Plan
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .runner import Runner
@@ -129,7 +129,7 @@ class Pipeline(Generic[P, R]):
             with outer.inside(self.name, self.options.steps, self.options.policy):
                 inlined: Any = self._called(self._bind(args, kwargs))
                 return inlined  # type: ignore[no-any-return]
-        return self.execute(self._bind(args, kwargs))
+        return self.execute(self.planned(self._bind(args, kwargs)))
 
     def plan(self, *args: P.args, **kwargs: P.kwargs) -> Forecast:
         """Tell which steps a call with these arguments would execute now, why, and what that is expected to take.
@@ -167,7 +167,8 @@ class Pipeline(Generic[P, R]):
         in_force = current_store()
         reader = Reader(in_force.store, allow_pickle=in_force.allow_pickle)
         left = unfinished(reader, run, self.name)
-        return self.execute(self.bind_again(left.arguments), again=left.again, done=left.done)
+        plan = pinned(self.planned(self.bind_again(left.arguments)), reader, left.again.run)
+        return self.execute(replace(plan, again=left.again, done=left.done))
 
     def bind_again(self, recorded: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The arguments of a call, from those that were recorded of an earlier one and what is to be different.
@@ -178,11 +179,8 @@ class Pipeline(Generic[P, R]):
         args, kwargs = called_with(self._signature, recorded, overrides or {}, self.name)
         return self._bind(args, kwargs)
 
-    def execute(
-        self, arguments: dict[str, Any], *, again: Again | None = None, done: Mapping[str, Done] | None = None
-    ) -> RunView:
-        """Run it with these arguments, by parameter; see `Plan` for the others. Raises as calling it does."""
-        plan = replace(self.planned(arguments), again=again, done=done or {})
+    def execute(self, plan: Plan) -> RunView:
+        """Run what `planned` gave. Raises as calling it does."""
         in_force = current_store()
         with opened(self.options.executor) as executor:
             run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgpack
@@ -21,6 +22,7 @@ from .earlier import RunReference, recorded_arguments, run_of
 from .environment import captured_environment
 from .fingerprint import CodeWalker, carried_by
 from .graph import Graph
+from .pinning import pinned
 from .pipeline import Pipeline, PipelineOptions
 from .script import MAIN
 from .step import Step
@@ -81,13 +83,14 @@ def run_again(run: RunId, cache: bool, overrides: Mapping[str, Any], *, is_recor
     earlier = run_of(reader, run)
     pipeline = found_pipeline(earlier)
     arguments = pipeline.bind_again(recorded_arguments(reader, earlier.beginning), overrides)
-    graph = pipeline.planned(arguments).graph
+    plan = pipeline.planned(arguments)
     if is_recorded:
-        require_recorded_code(reader, earlier, graph)
+        require_recorded_code(reader, earlier, plan.graph)
     if not cache:
-        off = {node.step.name: {"cache": "off"} for node in graph.nodes}
-        pipeline = pipeline.with_options(cache="off", steps=off)
-    return pipeline.execute(arguments, again=Again("rerun", run)).id
+        off = {node.step.name: {"cache": "off"} for node in plan.graph.nodes}
+        plan = pipeline.with_options(cache="off", steps=off).planned(arguments)
+    plan = pinned(plan, reader, run, overrides.values())
+    return pipeline.execute(replace(plan, again=Again("rerun", run))).id
 
 
 def require_recorded_code(reader: Reader, run: RunView, graph: Graph) -> None:

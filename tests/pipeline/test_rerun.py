@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import lineal
-from lineal import Client, rerun
+from lineal import Client, pipeline, rerun, step
 from lineal.cli import main
 from lineal.errors import CodeMissing, InvalidPipeline, LoadRefused, RunNotFound, StepFailed
 
@@ -70,6 +70,26 @@ PROJECT = {
 """With a package, a namespace package in it, relative imports, and values that are instances of its classes."""
 
 Write = Callable[..., Any]
+
+
+@step
+def count(data: list) -> int:
+    return len(data)
+
+
+@step
+def count_all(data: list, more: list) -> int:
+    return len(data) + len(more)
+
+
+@pipeline
+def naming() -> None:
+    count(lineal.artifact("data"))
+
+
+@pipeline
+def taking(data: Any, more: list) -> None:
+    count_all(data, more)
 
 
 @pytest.fixture
@@ -162,6 +182,34 @@ def test_with_the_code_of_today_what_changed_since_is_executed(client: Client, w
     assert run.again == ("rerun", client.run("job-1"))
     assert statuses(run) == ["completed", "completed"]
     assert run.steps["area"].output.load() == "-30 mm"
+
+
+def test_a_name_means_the_version_that_it_meant_then_unless_it_is_given_anew(client: Client) -> None:
+    client.save([1], "data")
+    naming()
+    client.save([2, 2], "data")
+    same = rerun("naming-1", code="current")
+    assert same.steps["count"].inputs["data"] == client.artifact("data@1")
+    assert statuses(same) == ["cached"]
+    assert naming().steps["count"].inputs["data"] == client.artifact("data@2")
+
+
+def test_a_seed_that_was_given_for_the_run_is_that_of_the_rerun(client: Client) -> None:
+    client.save([1], "data")
+    naming.with_options(seed=11)()
+    assert statuses(rerun("naming-1", code="current")) == ["cached"]
+    assert statuses(naming()) == ["completed"]
+
+
+def test_an_artifact_that_a_run_was_called_with_is_the_version_of_then(client: Client) -> None:
+    client.save([1], "data")
+    taking(client.artifact("data"), [client.artifact("data"), 5])
+    client.save([2, 2], "data")
+    same = rerun("taking-1", code="current")
+    assert statuses(same) == ["cached"]
+    other = rerun("taking-1", code="current", data=client.artifact("data@2"))
+    assert other.steps["count_all"].inputs["data"] == client.artifact("data@2")
+    assert other.steps["count_all"].inputs["more[0]"] == client.artifact("data@1")
 
 
 def test_what_differs_from_the_environment_of_then_is_logged(
