@@ -11,7 +11,7 @@ from ..events.ids import RunId
 from ..events.projections import Steps
 from ..events.rows import key
 from ..history import ArtifactVersionView, Reader
-from .graph import Graph, Node, Source
+from .graph import Node, Source
 from .plan import Plan
 from .seeds import SEED
 from .templates import taken_apart
@@ -38,7 +38,7 @@ def pinned(plan: Plan, reader: Reader, run: RunId, given: Iterable[Any] = ()) ->
         for node in plan.graph.nodes
         if node.step.options.seed is None and SEED in (taken := inputs.get(node.name, {}))
     ]
-    return replace(plan, graph=Graph(nodes), seed=seeds[0] if seeds else plan.seed)
+    return replace(plan, graph=replace(plan.graph, nodes=nodes), seed=seeds[0] if seeds else plan.seed)
 
 
 def _node(node: Node, then: Mapping[str, Input], reader: Reader, meant: set[ArtifactVersionView]) -> Node:

@@ -55,6 +55,19 @@ def test_the_shell_lines_on_time_travel_are_understood() -> None:
         assert parse(shlex.split(line)).options is not None
 
 
+def test_the_page_on_running_again_says_what_its_example_prints_and_its_lines_are_understood(tmp_path: Path) -> None:
+    page = (README.parent / "docs" / "again.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "study.py").write_text(code)
+    done = subprocess.run([sys.executable, "study.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == re.findall(r"^ *# → (.*)$", page, re.MULTILINE)
+    lines = re.findall(r"^lineal (.*)$", page, re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        assert parse(shlex.split(line)).options is not None
+
+
 def test_the_readmes_targets_exist() -> None:
     makefile = (README.parent / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"make (\w+)", README.read_text(encoding="utf-8"))

@@ -87,6 +87,24 @@ def naming() -> None:
     count(lineal.artifact("data"))
 
 
+@step(cache=False)
+def found(number: int) -> int:
+    return number
+
+
+@step
+def gone(number: int) -> int:
+    if not Path("go").exists():
+        raise OSError(number)
+    return number
+
+
+@pipeline(dynamic=True)
+def choosing() -> None:
+    if found(4) > 3:
+        gone(2)
+
+
 @pipeline
 def taking(data: Any, more: list) -> None:
     count_all(data, more)
@@ -210,6 +228,15 @@ def test_an_artifact_that_a_run_was_called_with_is_the_version_of_then(client: C
     other = rerun("taking-1", code="current", data=client.artifact("data@2"))
     assert other.steps["count_all"].inputs["data"] == client.artifact("data@2")
     assert other.steps["count_all"].inputs["more[0]"] == client.artifact("data@1")
+
+
+def test_a_dynamic_pipeline_is_resumed_and_rerun_like_others(client: Client, tmp_path: Path) -> None:
+    client.save([1, 2], "data")
+    with pytest.raises(StepFailed):
+        choosing()
+    (tmp_path / "go").touch()
+    assert statuses(choosing.resume("choosing-1")) == ["cached", "completed"]
+    assert statuses(rerun("choosing-2", code="current")) == ["completed", "cached"]
 
 
 def test_what_differs_from_the_environment_of_then_is_logged(
