@@ -18,6 +18,7 @@ VERBS = {
     "show": ("show a run, step, artifact or pipeline in full", ".show"),
     "artifacts": ("list artifacts, or the versions of one", ".artifacts"),
     "why": ("tell why steps were served from the cache, or executed", ".why"),
+    "plan": ("tell which steps a pipeline would run, why, and for how long", ".plan"),
     "lineage": ("draw what an artifact was made from", ".lineage"),
     "log": ("list events, oldest first", ".log"),
     "logs": ("show what steps printed and logged", ".logs"),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import ast
-from typing import Any
 
 from ..pipeline.rerun import rerun_with
-from .importing import add_script, make_importable, steps_on_stderr
+from .importing import add_parameters, add_script, make_importable, steps_on_stderr
 from .outcome import ExitCode
 from .output import Output
 from .past import opened_to_write
@@ -24,14 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "today. What has not changed is served from the cache."
     )
     parser.add_argument("run", metavar="RUN", help="the run: its name, id, or beginning of its id")
-    parser.add_argument(
-        "--param",
-        metavar="NAME=VALUE",
-        type=_parameter,
-        action="append",
-        default=[],
-        help="a parameter that is to be different: a Python literal, else text; may be given again",
-    )
+    add_parameters(parser, "a parameter that is to be different")
     parser.add_argument(
         "--code",
         choices=("recorded", "current"),
@@ -53,13 +44,3 @@ def execute(options: argparse.Namespace, output: Output) -> int:
             made = rerun_with(run, dict(options.param), code=options.code, cache=not options.no_cache)
         output.document(run_detail(made), of_run)
     return ExitCode.OK
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise ValueError(text)
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value

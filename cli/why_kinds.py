@@ -46,6 +46,44 @@ class EnvironmentDifference(TypedDict):
     new: str | None
 
 
+class Expectation(TypedDict):
+    """What an execution of a function took so far, by the median of the newest."""
+
+    executions: int
+    duration_s: float
+    size_bytes: int
+
+
+class ForeseenStep(TypedDict):
+    """What would become of one step."""
+
+    name: str
+    function: str
+    verdict: str
+    """hit, miss, or unknown where what other steps give decides it."""
+    why: str
+    """The verdict's grounds, in one line."""
+    reasons: list[Cause]
+    reuses: Mention | None
+    shares: str | None
+    """Of a hit: the step of the same run that will have executed the same."""
+    compared_with: Mention | None
+    waits_for: list[str]
+    """Of what is unknown: the steps whose outputs decide it."""
+    expected: Expectation | None
+    """Null where its function has never executed."""
+
+
+class Forecast(TypedDict):
+    """What a run of a pipeline would do."""
+
+    kind: Literal["forecast"]
+    v: Literal[1]
+    pipeline: str
+    summary: str
+    steps: list[ForeseenStep]
+
+
 class Explanation(TypedDict):
     """Why a step run was served from the cache, or executed."""
 

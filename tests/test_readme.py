@@ -15,7 +15,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     script = tmp_path / "study.py"
     script.write_text("\n".join([*blocks, "print(samples.shape)"]))
     done = subprocess.run([sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=120)

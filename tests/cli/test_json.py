@@ -154,8 +154,17 @@ def test_heads_and_proofs_have_the_documented_fields(command: Command) -> None:
     assert [check["head"] for check in verification["heads"]] == [head]
 
 
+def test_a_forecast_has_its_documented_fields(
+    command: Command, project: Callable[[dict[str, str]], types.ModuleType]
+) -> None:
+    project({"flow.py": "from lineal import pipeline, step\n@step\ndef f(): ...\n@pipeline\ndef p():\n    f()\n"})
+    forecast = json.loads(command("plan", "flow:p", "--json").out)
+    assert faults(forecast, KINDS["forecast"], "forecast") == []
+
+
 def test_every_kind_is_tested() -> None:
     others = {
+        "forecast",
         "rebuild",
         "reproduction",
         "migration",

@@ -21,6 +21,17 @@ from lineal.errors import StepFailed
 
 Command = Callable[..., Any]
 HEAVY = {"cloudpickle", "numpy", "pandas", "pyarrow", "rich", "sklearn"}
+FLOWS = """
+from lineal import pipeline, step
+
+@step
+def fit(lr: float) -> float:
+    return lr
+
+@pipeline
+def training(lr: float = 0.1):
+    fit(lr)
+"""
 IMPORTS = """
 import sys
 from lineal.cli import main
@@ -116,6 +127,7 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
         with lineal.open(copied) as store:
             store.tag("digits-model@1", "candidate")
             store.alias("digits-model@1", "champion")
+    Path("flows.py").write_text(FLOWS)
     if verb == "cancel":
         begun = start_long_run(copied, "training-6")
     if verb == "resume":
