@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ..errors import InvalidPipeline
 from .pool import Processes, usable_cores
+from .step_threads import StepThreads
 from .warm import warm_pools
 
 ExecutorName = Literal["inline", "threads", "processes"]
@@ -31,7 +32,7 @@ class InlineExecutor(Executor):
 
 def shares_memory(executor: Executor) -> bool:
     """Whether tasks run in this process; anything that isn't known to is sent everything in bytes."""
-    return isinstance(executor, InlineExecutor | ThreadPoolExecutor)
+    return isinstance(executor, InlineExecutor | StepThreads | ThreadPoolExecutor)
 
 
 @contextmanager
@@ -48,11 +49,11 @@ def opened(choice: ExecutorChoice) -> Iterator[Executor]:
     if kind == "inline":
         yield InlineExecutor()
     elif kind == "threads":
-        threads = ThreadPoolExecutor(workers or usable_cores(), thread_name_prefix="lineal-step")
+        threads = StepThreads(workers or usable_cores())
         try:
             yield threads
         finally:
-            threads.shutdown(cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)
     else:
         processes = choice if isinstance(choice, Processes) else Processes(workers)
         with warm_pools.leased(processes) as pool:

@@ -25,6 +25,7 @@ from .pool import WorkerPool
 from .preparing import Ready
 from .reports import StoreReports, run_name
 from .seeds import Entropy
+from .step_threads import StepThreads
 from .task import Task, execute
 
 
@@ -67,7 +68,7 @@ class Submitter:
 
     def stop(self, future: Future[Any]) -> None:
         """Stop what was submitted, as far as its executor can."""
-        if isinstance(self._executor, WorkerPool):
+        if isinstance(self._executor, StepThreads | WorkerPool):
             self._executor.stop(future)
         else:
             future.cancel()

@@ -88,7 +88,7 @@ def recorded(folder: Path) -> tuple[str, set[str]]:
         return run.status, {found.status for name, found in run.steps.items() if name != "first"}
 
 
-@pytest.mark.parametrize(("executor", "begun"), [("inline", 1), ("processes", 2)])
+@pytest.mark.parametrize(("executor", "begun"), [("inline", 1), ("threads", 2), ("processes", 2)])
 def test_after_ctrl_c_the_run_and_its_steps_read_cancelled(tmp_path: Path, executor: str, begun: int) -> None:
     started = Started(tmp_path, executor, SLEEPS, begun)
     started.interrupt()
