@@ -45,8 +45,9 @@ def error_of(ready: Ready, result: Result, failure: Failure, pipeline: str, run:
         return result.exception
     name = ready.node.name
     tried = f" in attempt {ready.attempt}" if ready.attempt > 1 else ""
+    cut_off = result.exception if isinstance(result.exception, StepTimeout | WorkerDied) else None
     error = StepFailed(
-        f"step {name!r} raised {failure.type}{tried}: {failure.message}",
+        f"step {name!r} raised {failure.type}{tried}: {failure.message if cut_off is None else cut_off.what}",
         where=pipeline,
         hint=f"See its traceback and output with `lineal show {str(run)[:8]}/{name}`.",
         step=name,

@@ -65,6 +65,15 @@ def test_the_pipelines_on_the_page_run_and_give_what_it_says(tmp_path: Path) -> 
     ]
 
 
+def test_a_run_goes_as_the_page_on_running_says(tmp_path: Path) -> None:
+    assert run_blocks_of("running.md", tmp_path) == [
+        "called with failed",
+        "step 'endless' raised lineal.errors.StepTimeout: it took longer than 0.5 s",
+        "{'fetch': 'completed', 'endless': 'failed', 'count': 'skipped', 'letters': 'completed'}",
+        "[(1, 'failed', 0.1), (2, 'completed', None)]",
+    ]
+
+
 def test_appends_on_conditions_and_claims_are_as_the_page_says(tmp_path: Path) -> None:
     assert run_blocks_of("concurrency.md", tmp_path) == [
         "[2] [2]",
