@@ -6,7 +6,6 @@ import builtins
 import dis
 import importlib
 import importlib.util
-import linecache
 import shutil
 import subprocess
 import sys
@@ -196,21 +195,6 @@ def test_code_without_source_is_known_by_its_bytecode_and_says_so() -> None:
     assert made("K = 1\ndef g(x): return x - K\ndef f(x): return g(x)").diff(first).changed == ("def:made:g",)
     assert made("K = 2\ndef g(x): return x + K\ndef f(x): return g(x)").diff(first).changed == ("value:made:K",)
     assert made("K = True\ndef g(x): return x + K\ndef f(x): return g(x)").diff(first).changed == ("value:made:K",)
-
-
-def test_a_notebook_cell_is_known_by_its_text_and_not_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_cell(number: int, source: str) -> CodeManifest:
-        filename = f"<cell {number}>"
-        monkeypatch.setitem(linecache.cache, filename, (len(source), None, source.splitlines(keepends=True), filename))
-        namespace: dict[str, Any] = {"__name__": "__main__"}
-        exec(compile(source, filename, "exec", dont_inherit=True), namespace)
-        return code_manifest(namespace["f"])
-
-    first = run_cell(1, "def g(x):\n    return x + 1\ndef f(x):\n    return g(x)\n")
-    assert first.flags == ()
-    assert run_cell(2, "# again\ndef g(x): return x + 1\n\ndef f(x): return g(x)\n").digest == first.digest
-    edited = run_cell(3, "def g(x):\n    return x + 2\ndef f(x):\n    return g(x)\n")
-    assert edited.diff(first).changed == ("def:__main__:g",)
 
 
 def test_a_distribution_counts_by_name_and_version_and_only_if_reached(project: Path, load: Load) -> None:

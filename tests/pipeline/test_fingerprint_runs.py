@@ -47,9 +47,29 @@ def cached(run: object) -> set[str]:
 
 
 MODELS = """
-class Model:
+import dataclasses, enum, typing
+
+class Predicting:
     def predict(self):
         return {result}
+
+class Model(Predicting):
+    pass
+
+@dataclasses.dataclass
+class Record(Predicting):
+    x: int = 1
+
+class Kind(Predicting, enum.Enum):
+    ONE = 1
+
+class Row(typing.NamedTuple):
+    x: int = 1
+    def predict(self):
+        return {result}
+
+class Error(Predicting, Exception):
+    pass
 
 class Idle:
     def predict(self):
@@ -74,7 +94,13 @@ def passing():
 """
 
 
-@pytest.mark.parametrize("made", ["models.Model()", "[models.Model()]", "[[models.Model()], models.Model()][1:]"])
+MADE = [
+    *("models.Model()", "[models.Model()]", "[[models.Model()], models.Model()][1:]"),
+    *("models.Record()", "models.Kind.ONE", "models.Row()", "models.Error()", "[models.Record()]"),
+]
+
+
+@pytest.mark.parametrize("made", MADE)
 def test_a_step_runs_again_if_the_class_of_an_input_changed_that_it_never_names(
     made: str, client: Client, project: Load
 ) -> None:
