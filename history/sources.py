@@ -130,13 +130,13 @@ class Sources:
         return found
 
     def _lines(self, place: Place) -> str | None:
-        file = self.files[place.file]
-        data = self.read(file) if file.digest is not None and file.digest not in self._texts else None
-        if file.digest is None:
+        digest = self.files[place.file].digest
+        if digest is None:
             return None
-        if data is not None:
-            self._texts[file.digest] = _decoded(data)
-        lines = self._texts[file.digest].split("\n")[place.first_line - 1 : place.last_line]
+        text = self._texts.get(digest)
+        if text is None:
+            text = self._texts[digest] = _decoded(self._blobs.read(digest))
+        lines = text.split("\n")[place.first_line - 1 : place.last_line]
         return textwrap.dedent("\n".join(lines))
 
 
