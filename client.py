@@ -37,7 +37,7 @@ from .history import (
     check_name,
     newest_content,
 )
-from .in_force import InForce, Resolved, entered, entered_store, nearest_store, tell_resolved
+from .in_force import InForce, Resolved, entered, entered_store, nearest_store, running_step, tell_resolved
 from .materializers import Previous
 from .materializers import save as save_value
 from .store import Store, open_store
@@ -98,7 +98,8 @@ class Client(History):
     def save(self, value: Any, name: str) -> ArtifactVersionView:
         """Save a value as a version of an artifact; durable once `flush` or `close` has returned.
 
-        A value that is there already, under whatever name, is stored no second time.
+        A value that is there already, under whatever name, is stored no second time. In a running step the version
+        comes from the step run, whether that completes or not; where a step is served from the cache, it saves nothing.
 
         Raises:
             StoreFull, StoreBroken: This save, or an earlier one that was on its way, could not be written.
@@ -115,7 +116,7 @@ class Client(History):
         output = Output(
             name, name, manifest.digest, manifest.format, manifest.type, manifest.size_bytes, saved.metadata
         )
-        store.append([ArtifactSaved(output)], blobs)
+        store.append([ArtifactSaved(output, running_step(self.path))], blobs)
         return ArtifactVersionView(self._reader, name, manifest.digest)
 
     def artifact(self, reference: str) -> ArtifactVersionView:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from .cas.digest import Digest
 from .directory import find_store
 from .errors import StoreClosed
+from .events.ids import StepRunId
 from .store import Store, open_store
 
 
@@ -65,6 +66,7 @@ class _Listening(NamedTuple):
     """A step that is running: the store of its run, and what it has asked of that."""
 
     path: Path
+    step: StepRunId
     resolved: dict[str, Resolved]
 
 
@@ -72,9 +74,9 @@ _listening: ContextVar[_Listening | None] = ContextVar("lineal_listening", defau
 
 
 @contextmanager
-def listening(path: Path) -> Iterator[Mapping[str, Resolved]]:
+def listening(path: Path, step: StepRunId) -> Iterator[Mapping[str, Resolved]]:
     """Hear which artifacts a step asks for in the store of its run, which is the nearest one inside, by reference."""
-    heard = _Listening(path, {})
+    heard = _Listening(path, step, {})
     token = _listening.set(heard)
     try:
         yield heard.resolved
@@ -87,6 +89,12 @@ def tell_resolved(path: Path, resolved: Resolved) -> None:
     step = _listening.get()
     if step is not None and step.path == path:
         step.resolved.setdefault(resolved.reference, resolved)
+
+
+def running_step(path: Path) -> StepRunId | None:
+    """The step run that is running, if its run's store is this one."""
+    step = _listening.get()
+    return step.step if step is not None and step.path == path else None
 
 
 def nearest_store() -> Path:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..cas.digest import Digest
 from ..errors import ArtifactNotFound, LogCorrupt
-from ..events.catalogue import ArtifactNamed, Event, Input, Output, StepCompleted, StepReused
+from ..events.catalogue import ArtifactNamed, ArtifactSaved, Event, Input, Output, StepCompleted, StepReused
 from ..events.ids import RunId, StepRunId
 from ..events.projections.artifacts import version_in
 from ..events.projections.runs import RunRow
@@ -118,13 +118,15 @@ def made_as(event: Event, name: str, content: Digest) -> Output:
 
 
 def execution(reader: Reader, event: Event) -> StepCompleted | None:
-    """The execution behind what an event gave: its own, or the one it reuses; None for a save by hand.
+    """The execution behind what an event gave: its own, the one it reuses, or the one that saved it; None for a save
+    outside of steps, or by a step that has not completed.
 
     That of a content which was given another name is the one under the name it had before.
     """
     event = _before_named(reader, event)
-    if isinstance(event, StepReused):
-        found = reader.rows("steps").latest(key("s", event.reuses.run, event.reuses.step))
+    by = event.reuses if isinstance(event, StepReused) else event.by if isinstance(event, ArtifactSaved) else None
+    if by is not None:
+        found = reader.rows("steps").latest(key("s", by.run, by.step))
         event = event if found is None else reader.event(found.seq).event
     return event if isinstance(event, StepCompleted) else None
 

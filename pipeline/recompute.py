@@ -11,7 +11,7 @@ from typing import Any
 
 from ..cas.digest import Digest
 from ..errors import LinealError, RecomputeFailed
-from ..events.catalogue import ContentRecomputed, Event, Output, StepCompleted
+from ..events.catalogue import ArtifactSaved, ContentRecomputed, Event, Output, StepCompleted
 from ..events.ids import Fingerprint, StepRunId
 from ..events.projections import Artifacts
 from ..events.projections.artifacts import version_in
@@ -94,7 +94,8 @@ def _missing(reader: Reader, wanted: ArtifactVersionView) -> list[ArtifactVersio
 
 def _executed(reader: Reader, version: ArtifactVersionView) -> StepCompleted:
     first = version_in(reader.rows(Artifacts.name), version.name, version.content)
-    executed = None if first is None else execution(reader, reader.event(first.seq).event)
+    event = None if first is None else reader.event(first.seq).event
+    executed = None if event is None or isinstance(event, ArtifactSaved) else execution(reader, event)
     if executed is None:
         raise RecomputeFailed(f"{version} was saved by hand, so nothing can make it again", hint="Save it again.")
     return executed

@@ -18,7 +18,7 @@ from ..cas import Batch, Blob, BlobReader, Digest
 from ..cas.blob import read_manifest
 from ..errors import LinealError, UnsavableValue
 from ..events.catalogue import Failure, Input, Output, Resources
-from ..events.ids import RunId
+from ..events.ids import RunId, StepRunId
 from ..in_force import Resolved, listening
 from ..materializers import Previous, load, save
 from .attempts import name_of
@@ -134,7 +134,8 @@ def execute(
         resolved: Mapping[str, Resolved] = {}
         is_users = is_ours = False
         try:
-            with captured(log), tracing(None), running(context), listening(task.store) as resolved:
+            asking = listening(task.store, StepRunId(task.run, task.step))
+            with captured(log), tracing(None), running(context), asking as resolved:
                 args, kwargs = _loaded(task, reader)
                 with seeded(task.entropy.seed):
                     is_users = True
@@ -162,10 +163,12 @@ def execute(
         is_ours,
         context.metadata,
         reports.points,
-        loads=tuple(
-            [Input(one.reference, one.content, one.name, None, None, None, one.reference) for one in resolved.values()]
-        ),
+        loads=tuple([_load_of(one) for one in resolved.values()]),
     )
+
+
+def _load_of(one: Resolved) -> Input:
+    return Input(one.reference, one.content, one.name, None, None, None, one.reference)
 
 
 def _context(task: Task, reports: Reports) -> StepContext:

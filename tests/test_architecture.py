@@ -46,7 +46,9 @@ ROOMS = {
     "store": Room(
         "errors cas events directory metrics migration", never="cloudpickle numpy pandas pickle pyarrow rich"
     ),
-    "in_force": Room("errors cas.digest directory store", never="cloudpickle numpy pandas pickle pyarrow rich"),
+    "in_force": Room(
+        "errors cas.digest events.ids directory store", never="cloudpickle numpy pandas pickle pyarrow rich"
+    ),
     "tables": Room("errors cas.digest events store", never="argparse cloudpickle lmdb pandas pickle rich"),
     "history": Room("errors cas events store materializers tables", never="argparse cloudpickle pickle rich"),
     "collection": Room(

@@ -11,10 +11,12 @@ from .records import Output
 
 
 class ArtifactSaved(Event):
-    """A value was saved by hand, outside a pipeline."""
+    """A value was saved by hand: outside a pipeline, or by what a step executes, beside its outputs."""
 
     TYPE: ClassVar[str] = "artifact.saved/1"
     output: Output
+    by: StepRunId | None = None
+    """The step run that saved it, if one did."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:

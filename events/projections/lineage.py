@@ -1,6 +1,7 @@
 """Lineage: who made a content and who used it, and which step runs a function had.
 
-Tables: ``p content`` → productions ``[run, step, output, whether it was executed]``, or ``[]`` for a save by hand;
+Tables: ``p content`` → productions ``[run, step, output, whether it was executed]``, or ``[]`` for a save
+outside of steps;
 ``c content`` → uses ``[run, step, input, artifact]``, the last being None where it was a literal;
 ``f function`` → step runs that ended ``[run, step, duration in µs, bytes of what it gave]``, the duration None where
 nothing executed to an end.
@@ -28,7 +29,8 @@ class Lineage(Projection):
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         fields = recorded.fields
         if recorded.type in BY_HAND:
-            rows.mark(b"p" + fields.output[2], [])
+            by = fields.by if recorded.type == ArtifactSaved.TYPE else None
+            rows.mark(b"p" + fields.output[2], [] if by is None else [*by, fields.output[0], True])
             return
         run, step = fields.run, fields.step
         for name, content, artifact, *_ in fields.inputs:

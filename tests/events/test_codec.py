@@ -60,6 +60,7 @@ for record in (
     StepRunId,
 ):
     values[record] = st.builds(record, *of_fields(get_type_hints(record), list(record._fields)))
+values[StepRunId | None] = st.none() | values[StepRunId]
 values[facts.Again | None] = st.none() | values[facts.Again]
 values[facts.Resources | None] = st.none() | values[facts.Resources]
 values[tuple[facts.MetricColumn, ...]] = st.lists(values[facts.MetricColumn], max_size=2).map(tuple)

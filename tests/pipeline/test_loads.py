@@ -12,7 +12,7 @@ import pytest
 
 import lineal
 from lineal import Client, pipeline, step
-from lineal.errors import StepFailed
+from lineal.errors import RecomputeFailed, StepFailed
 
 
 @step
@@ -74,6 +74,41 @@ def test_what_a_failed_step_loaded_is_known_too(client: Client) -> None:
     with pytest.raises(StepFailed, match="after"):
         pipeline(lambda: broken())()
     assert next(client.runs()).steps["broken"].inputs == {"factor@latest": factor}
+
+
+def test_what_a_step_saves_comes_from_its_run(client: Client, executor: Any) -> None:
+    @step(version="1")
+    def training(x: int) -> int:
+        lineal.save({"x": x}, "checkpoint")
+        assert lineal.load("checkpoint") == {"x": x}
+        return x
+
+    @pipeline(executor=executor)
+    def train(x: int) -> None:
+        training(x)
+
+    run = train(2)
+    saved = client.artifact("checkpoint")
+    assert saved.producer == run.steps["training"]
+    assert saved.producers == [run.steps["training"]]
+    assert "training" in str(saved.lineage())
+    assert saved.version == 1
+    assert train(2).steps["training"].is_cached
+    client.release("checkpoint")
+    client.collect(grace_s=0)
+    with pytest.raises(RecomputeFailed, match="saved by hand"):
+        client.recompute("checkpoint")
+
+
+def test_what_a_step_saved_stays_though_it_failed(client: Client) -> None:
+    @step
+    def dying() -> None:
+        lineal.save(1, "checkpoint")
+        raise ValueError("after")
+
+    with pytest.raises(StepFailed):
+        pipeline(lambda: dying())()
+    assert (client.load("checkpoint"), client.artifact("checkpoint").producer) == (1, None)
 
 
 def test_what_is_loaded_outside_of_steps_or_of_other_stores_is_no_input(client: Client, tmp_path: Path) -> None:
