@@ -18,8 +18,8 @@ from .sources import capture_sources
 
 _recorded: WeakKeyDictionary[Store, set[bytes]] = WeakKeyDictionary()
 """By store, the rows that it is known to have: what is recorded stays so."""
-_pipelines: WeakKeyDictionary[Store, dict[Any, tuple[list[Any], Digest]]] = WeakKeyDictionary()
-"""By store and function, what told its code, which is kept so that nothing else takes its place, and the manifest."""
+_pipelines: WeakKeyDictionary[Store, dict[Any, tuple[tuple[int, ...], list[Any], Digest]]] = WeakKeyDictionary()
+"""By store and function: what told its code, by identity; the same, kept so that nothing takes its place; the code."""
 _PIPELINES_MAX = 100
 
 
@@ -59,16 +59,17 @@ def known_pipeline(store: Store, function: Any, graph: Graph) -> Digest | None:
     steps are the very same objects. What steps reach beyond that is captured with the steps. Cost: about a microsecond.
     """
     known = _pipelines.get(store, {}).get(function)
-    if known is None or [*map(id, _parts(function, graph))] != [*map(id, known[0])]:
+    if known is None or tuple(map(id, _parts(function, graph))) != known[0]:
         return None
-    return known[1]
+    return known[2]
 
 
 def remember_pipeline(store: Store, function: Any, graph: Graph, code: Digest) -> None:
     """Let `known_pipeline` know; of many, those that came last."""
     pipelines = _pipelines.setdefault(store, {})
     pipelines.pop(function, None)
-    pipelines[function] = _parts(function, graph), code
+    parts = _parts(function, graph)
+    pipelines[function] = tuple(map(id, parts)), parts, code
     if len(pipelines) > _PIPELINES_MAX:
         del pipelines[next(iter(pipelines))]
 

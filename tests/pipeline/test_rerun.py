@@ -126,7 +126,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
             file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             old, new = changed.get(file.stem, "=>").split("=>")
-            file.write_text(textwrap.dedent(text).replace(old, new) if old else textwrap.dedent(text))
+            file.write_text(textwrap.dedent(text.replace(old, new) if old else text))
         return __import__("again_flow").job
 
     yield written
@@ -262,6 +262,19 @@ def test_a_file_that_was_not_recorded_is_named_before_anything_runs(client: Clie
     assert client.head == head
 
 
+def test_code_that_is_restored_but_is_not_what_ran_is_refused_before_anything_runs(
+    client: Client, write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "queries.sql").write_text("select 1")
+    write(again_flow='@step\n        def make=>@step(depends_on=["queries.sql"])\n        def make')()
+    assert statuses(rerun("job-1")) == ["cached", "cached"]
+    (tmp_path / "queries.sql").write_text("select 2")
+    head = client.head
+    with pytest.raises(CodeMissing, match=r"of step 'make' of job-1 is not what ran: file:queries.sql differs"):
+        rerun("job-1")
+    assert client.head == head
+
+
 def test_a_store_that_is_not_to_execute_what_it_holds_executes_no_recorded_code(store_path: Path, write: Write) -> None:
     with lineal.open(store_path):
         write()()
@@ -366,3 +379,33 @@ def test_a_rerun_ends_with_who_called_it(tmp_path: Path, sent: signal.Signals) -
             time.sleep(0.01)
         assert store.run("job-2").status == "cancelled"
         assert process.returncode == {signal.SIGINT: 130, signal.SIGKILL: -9}[sent]
+
+
+NOTEBOOK = """
+import linecache, sys
+CELLS = [
+    "import math\\nfrom lineal import pipeline, step\\nimport lineal\\nRATE = 2\\ndef same(x):\\n    return x",
+    "def helped(x):\\n    return math.floor(x) * RATE",
+    "class Base:\\n    def factor(self):\\n        return 1",
+    "class Scale(Base):\\n    def factor(self):\\n        return 9 + super().factor()",
+    "@step\\ndef use(x: float) -> float:\\n    return helped(same(x)) + Scale().factor()",
+    "def helped(x):\\n    return math.floor(x) * RATE + 0.5",
+    "@pipeline\\ndef noting(x: float = 1.5):\\n    use(x)",
+    "with lineal.open('store'):\\n    run = noting(2.5)\\nprint('called')",
+]
+for number, cell in enumerate(CELLS):
+    name = f"<cell {number}>"
+    linecache.cache[name] = (len(cell), None, cell.splitlines(keepends=True), name)
+    exec(compile(cell, name, "exec", dont_inherit=True), globals())
+"""
+
+
+def test_cells_of_a_notebook_that_hold_all_they_need_are_put_in_an_order_in_which_they_run(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-P", "-c", NOTEBOOK], cwd=tmp_path, check=True, capture_output=True)
+    done = lineal_command(tmp_path, "rerun", "noting-1", "--no-cache")
+    assert done.returncode == 0, done.stderr
+    with lineal.open(tmp_path / "store", read_only=True) as store:
+        first, second = store.run("noting-1"), store.run("noting-2")
+        assert second.steps["use"].status == "completed"
+        assert second.steps["use"].output.load() == first.steps["use"].output.load() == 14.5
+        assert second.steps["use"].fingerprint == first.steps["use"].fingerprint
