@@ -1,4 +1,4 @@
-"""Outcomes: what an executor gave, as a result; and what is raised for those that failed."""
+"""Outcomes: what an executor gave, as a result; what is recorded of it, and raised where it failed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from ..cas import Blob, Digest
 from ..errors import Corrupt, LinealError, StepFailed, StepsFailed, StepTimeout, StoreBroken, StoreFull, WorkerDied
-from ..events.catalogue import Failure
+from ..events.catalogue import Failure, StepCompleted, StepRetried
+from ..events.catalogue import StepFailed as StepFailedFact
 from ..events.ids import RunId
 from ..store import Store
 from .preparing import Ready
@@ -82,3 +83,46 @@ def first_line(error: BaseException) -> str:
     """What an error says, in short."""
     what = error.what if isinstance(error, LinealError) else f"{type(error).__name__}: {text_of(error)}"
     return what.partition("\n")[0][:1000]
+
+
+def completed(run: RunId, ready: Ready, result: Result) -> StepCompleted:
+    """The fact that a step executed to its end."""
+    return StepCompleted(
+        *ready.causes(run),
+        result.outputs,
+        result.started_us,
+        result.duration_us,
+        result.log,
+        ready.node.step.__doc__,
+        result.resources,
+        ready.policy.offers,
+    )
+
+
+def failed(run: RunId, ready: Ready, result: Result, failure: Failure) -> StepFailedFact:
+    """The fact that a step failed for good."""
+    return StepFailedFact(
+        *ready.causes(run),
+        failure,
+        result.started_us,
+        result.duration_us,
+        result.log,
+        ready.node.step.__doc__,
+        result.resources,
+    )
+
+
+def retried(run: RunId, ready: Ready, result: Result, failure: Failure, delay_s: float) -> StepRetried:
+    """The fact that an attempt failed and another one follows."""
+    node = ready.node
+    return StepRetried(
+        run,
+        node.name,
+        node.step.qualified_name,
+        ready.attempt,
+        failure,
+        result.started_us,
+        result.duration_us,
+        int(delay_s * 1_000_000),
+        result.log,
+    )

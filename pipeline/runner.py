@@ -30,7 +30,7 @@ from .hooks import HookCalls
 from .interrupts import Interrupts
 from .leases import renewals
 from .nursery import GRACE_S
-from .outcome import error_of, first_line, may_go_on, result_of, together
+from .outcome import completed, error_of, failed, first_line, may_go_on, result_of, retried, together
 from .output_labels import declared_labels
 from .plan import Plan
 from .preparing import Ready
@@ -115,9 +115,9 @@ class Runner:
             try:
                 with renewals.kept(self._renew):
                     self._run_steps()
-                completed = self._record.completed()
+                ended = self._record.completed()
                 if waits:
-                    completed.wait()
+                    ended.wait()
             except (KeyboardInterrupt, SystemExit) as stop:
                 self._tell_of_bad_end(self._record.cancelled(f"stopped by {type(stop).__name__}"))
                 raise
@@ -125,7 +125,7 @@ class Runner:
                 self._tell_of_bad_end(self._record.failed(self._failed_step, first_line(error)))
                 raise
             if (hook := self._plan.hooks.on_success) is not None:
-                self._calls.owe(completed, "on_success", hook, RunView(self._reader, self.run_id))
+                self._calls.owe(ended, "on_success", hook, RunView(self._reader, self.run_id))
             self._calls.make_all()
         return self.run_id
 
@@ -371,16 +371,7 @@ class Runner:
         if result.duration_us >= SLOW_US:
             self._is_slow[node.step.function] = True
             ready.newest = self._cache.newest(ready.fingerprint)  # Somebody else may have been faster.
-        event = facts.StepCompleted(
-            *ready.causes(self.run_id),
-            result.outputs,
-            result.started_us,
-            result.duration_us,
-            result.log,
-            node.step.__doc__,
-            result.resources,
-            ready.policy.offers,
-        )
+        event = completed(self.run_id, ready, result)
         self._heard_by.step(node.name, "completed", result.duration_us / 1_000_000)
         consequences = [
             *self._consequences(ready, result.outputs),
@@ -390,8 +381,8 @@ class Runner:
         self._land(ready, ticket, "on_success", node.step.options.hooks.on_success)
         if ready.policy.offers:
             completed_us = result.started_us + result.duration_us
-            completed = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us, ready.loads)
-            self._cache.announce(ready.fingerprint, completed, ticket)
+            reusable = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us, ready.loads)
+            self._cache.announce(ready.fingerprint, reusable, ticket)
 
     def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:
         """What is true with the completion of a step, in the same commit."""
@@ -420,17 +411,7 @@ class Runner:
 
     def _retry(self, ready: Ready, result: Result, failure: facts.Failure, delay_s: float) -> None:
         node = ready.node
-        event = facts.StepRetried(
-            self.run_id,
-            node.name,
-            node.step.qualified_name,
-            ready.attempt,
-            failure,
-            result.started_us,
-            result.duration_us,
-            int(delay_s * 1_000_000),
-            result.log,
-        )
+        event = retried(self.run_id, ready, result, failure, delay_s)
         self._record.step(node, [event, *told(self._store, StepRunId(self.run_id, node.name), result)], result.blobs)
         heapq.heappush(self._retries, (time.monotonic() + delay_s, next(self._numbers), ready, result))
 
@@ -438,15 +419,7 @@ class Runner:
         """Record that a step failed, and give what a run raises for it."""
         node = ready.node
         del self._executing[node.name]
-        event = facts.StepFailed(
-            *ready.causes(self.run_id),
-            failure,
-            result.started_us,
-            result.duration_us,
-            result.log,
-            node.step.__doc__,
-            result.resources,
-        )
+        event = failed(self.run_id, ready, result, failure)
         events = [event, *self._ended_claim(ready), *told(self._store, StepRunId(self.run_id, node.name), result)]
         ticket = self._record.step(node, events, result.blobs)
         self._land(ready, ticket, "on_failure", node.step.options.hooks.on_failure)
