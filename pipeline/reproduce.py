@@ -33,6 +33,7 @@ from .environment import captured_environment
 from .executors import InlineExecutor
 from .fingerprint import CodeWalker, FingerprintForm
 from .graph import Graph, Node
+from .hooks import NO_HOOKS
 from .plan import Plan
 from .policy import Policy
 from .preparing import Ready
@@ -149,6 +150,7 @@ def _prepared(reader: Reader, step_run: StepRunView, walker: CodeWalker, is_reco
     if found is None:
         return f"its function {then.function} can't be imported"
     step = found.with_options(cache="off")
+    step.options = replace(step.options, hooks=NO_HOOKS)  # Whoever they tell has heard of it.
     arguments = form_of_arguments(step, then)
     if arguments is None:
         return "what it was called with can't be put together"

@@ -24,7 +24,11 @@ STEPS = """
     import pandas as pd
     from lineal import Artifact, pipeline, step
 
-    @step
+    def tell(step_run):
+        with open("told", "a") as file:
+            file.write(step_run.name)
+
+    @step(on_success=tell)
     def load(size: int) -> Annotated[np.ndarray, Artifact("numbers", tags=["raw"])]:
         return np.arange(size) * 2
 
@@ -73,6 +77,7 @@ def test_what_reads_the_clock_differs_and_what_follows_from_it_does_not(
     (tmp_path / "project" / "reproduced.py").unlink()
     names, head = [one.name for one in client.artifacts()], client.head.seq
     found = reproduce(run)
+    assert (tmp_path / "told").read_text() == "load"
     assert verdicts(found) == {"load": "same", "stamp": "differs", "table": "same", "total": "same"}
     assert not found.is_same
     stamp = found.steps[1]
