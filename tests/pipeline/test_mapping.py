@@ -303,6 +303,32 @@ def test_the_calls_beside_one_that_fails_go_on_where_that_is_said(client: Client
     }
 
 
+def test_a_call_that_comes_after_a_failure_is_known_is_skipped_for_it(client: Client) -> None:
+    @step
+    def inverse(x: int) -> float:
+        return 1 / x
+
+    @step
+    def three(x: float) -> list[int]:
+        return [1, 2, 3]
+
+    @step
+    def scaled(x: float, by: int) -> float:
+        return x * by
+
+    @pipeline(failure="continue")
+    def late() -> None:
+        inverted = inverse.map(numbers(3))
+        best = scaled.map(inverted, three(inverted[2]))
+        three(best[0])
+
+    with pytest.raises(StepFailed, match=r"inverse\[0\]"):
+        late()
+    found = statuses(next(client.runs()))
+    assert {name for name, status in found.items() if status == "skipped"} == {"scaled[0]", "three_2"}
+    assert found["scaled[2]"] == "completed"
+
+
 @given(data=st.data())
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_maps_and_products_give_what_plain_loops_give_and_share_their_results(
