@@ -16,6 +16,7 @@ from ..cas.manifest import Plain
 from ..cas.source import Source
 from ..cas.tree import FileEntry, Tree
 from ..errors import Invalid
+from .type_names import type_name as type_name
 from .visualization import Visualization
 
 T = TypeVar("T")
@@ -32,65 +33,6 @@ CODE = "code"
 _SHOWN_MAX_CHARACTERS = 100
 _OURSELVES = __name__.partition(".")[0]
 _NOT_CODE_OF_VALUES = frozenset({*sys.stdlib_module_names, _OURSELVES, "cloudpickle"}) - {"__main__"}
-
-# What pandas 3 calls pandas.X lives elsewhere in pandas 2; the format knows one name. A mapped array loads as an array,
-# and a generator as what it yielded.
-_RENAMED = {
-    "lineal.materializers.files.Directory": "lineal.Directory",
-    "lineal.materializers.files.File": "lineal.File",
-    "lineal.materializers.streams.ByteStream": "generator",
-    "lineal.materializers.streams.ItemStream": "generator",
-    "numpy.memmap": "numpy.ndarray",
-    "pandas.core.frame.DataFrame": "pandas.DataFrame",
-    "pandas.core.series.Series": "pandas.Series",
-    "pandas.core.indexes.base.Index": "pandas.Index",
-    "pandas.core.indexes.category.CategoricalIndex": "pandas.CategoricalIndex",
-    "pandas.core.indexes.datetimes.DatetimeIndex": "pandas.DatetimeIndex",
-    "pandas.core.indexes.interval.IntervalIndex": "pandas.IntervalIndex",
-    "pandas.core.indexes.multi.MultiIndex": "pandas.MultiIndex",
-    "pandas.core.indexes.period.PeriodIndex": "pandas.PeriodIndex",
-    "pandas.core.indexes.range.RangeIndex": "pandas.RangeIndex",
-    "pandas.core.indexes.timedeltas.TimedeltaIndex": "pandas.TimedeltaIndex",
-    "pandas.core.arrays.arrow.array.ArrowExtensionArray": "pandas.arrays.ArrowExtensionArray",
-    "pandas.core.arrays.boolean.BooleanArray": "pandas.arrays.BooleanArray",
-    "pandas.core.arrays.categorical.Categorical": "pandas.Categorical",
-    "pandas.core.arrays.datetimes.DatetimeArray": "pandas.arrays.DatetimeArray",
-    "pandas.core.arrays.floating.FloatingArray": "pandas.arrays.FloatingArray",
-    "pandas.core.arrays.integer.IntegerArray": "pandas.arrays.IntegerArray",
-    "pandas.core.arrays.interval.IntervalArray": "pandas.arrays.IntervalArray",
-    "pandas.core.arrays.numpy_.NumpyExtensionArray": "pandas.arrays.NumpyExtensionArray",
-    "pandas.core.arrays.period.PeriodArray": "pandas.arrays.PeriodArray",
-    "pandas.core.arrays.string_.StringArray": "pandas.arrays.StringArray",
-    "pandas.core.arrays.string_.StringArrayNumpySemantics": "pandas.arrays.StringArray",
-    "pandas.core.arrays.string_arrow.ArrowStringArray": "pandas.arrays.ArrowStringArray",
-    "pandas.core.arrays.string_arrow.ArrowStringArrayNumpySemantics": "pandas.arrays.ArrowStringArray",
-    "pandas.core.arrays.timedeltas.TimedeltaArray": "pandas.arrays.TimedeltaArray",
-    "polars.dataframe.frame.DataFrame": "polars.DataFrame",
-    "polars.series.series.Series": "polars.Series",
-    "torch.nn.parameter.Parameter": "torch.nn.Parameter",
-    "pandas._libs.interval.Interval": "pandas.Interval",
-    "pandas._libs.missing.NAType": "pandas.api.typing.NAType",
-    "pandas._libs.tslibs.nattype.NaTType": "pandas.api.typing.NaTType",
-    "pandas._libs.tslibs.period.Period": "pandas.Period",
-    "pandas._libs.tslibs.timedeltas.Timedelta": "pandas.Timedelta",
-    "pandas._libs.tslibs.timestamps.Timestamp": "pandas.Timestamp",
-}
-
-
-def type_name(kind: type) -> str:
-    """The qualified name that a type is saved under, the same in every version of its library.
-
-    Builtins go without a module.
-    """
-    module = kind.__module__
-    if module == "builtins":
-        return kind.__qualname__
-    if module == "pyarrow.lib":
-        module = "pyarrow"
-    elif module == "pathlib._local":
-        module = "pathlib"
-    name = f"{module}.{kind.__qualname__}"
-    return _RENAMED.get(name, name)
 
 
 def shown(label: object) -> str:

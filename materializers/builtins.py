@@ -2,7 +2,8 @@
 
 The head is ``[layout, tree]``. Layouts: 0, a tree of msgpack's own types; 1, a tree with marks; 2 to 4, a large `str`,
 `bytes` or `bytearray`, whose bytes are the part ``data``. A tree of more than 16 KiB is that part too, and None here.
-What has a format of its own is ``child.0``, ``child.1``, …; all opaque objects are one list, the part ``opaque``, so
+What has a format of its own is ``child.0``, ``child.1``, …, but for tensors that share memory, of which all that share
+the same are one part ``shared.0``, ``shared.1``, …; all opaque objects are one list, the part ``opaque``, so
 that what they share stays shared.
 """
 
@@ -14,6 +15,7 @@ from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue
 from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, name_of_code, shown
 from .paths import path_to
+from .torch_shared import sharing
 from .tree import TreeEncoder, decode
 
 _TREE, _MARKED_TREE, _STR, _BYTES, _BYTEARRAY = range(5)
@@ -55,8 +57,7 @@ class PlainValues(Materializer[Any]):
             raise ManifestCorrupt(f"plain values have no layout {layout!r}")
         # Loaded before the tree is read: calls must not nest inside msgpack's, which take much of the C stack.
         names = parts.names()
-        count = sum(name.startswith("child.") for name in names)
-        children = [parts.value(f"child.{index}") for index in range(count)]
+        children = _load_children(names, parts)
         opaque = parts.value("opaque") if "opaque" in names else []
         return decode(data, True, children, opaque, may_import=parts.may_import)
 
@@ -120,8 +121,26 @@ def _load_sequence(layout: int, data: memoryview) -> str | bytes | bytearray:
     return bytes(data) if layout == _BYTES else bytearray(data)
 
 
+def _load_children(names: tuple[str, ...], parts: PartReader) -> list[Any]:
+    found: dict[int, Any] = {}
+    for name in names:
+        kind, _, number = name.partition(".")
+        if kind == "child":
+            found[int(number)] = parts.value(name)
+        elif kind == "shared":
+            indices, tensors = parts.value(name)
+            found.update(zip(indices, tensors, strict=True))
+    return [found[index] for index in range(len(found))]
+
+
 def _save_references(value: object, encoder: TreeEncoder, parts: PartWriter) -> None:
+    shared = sharing(encoder.children)
+    apart = {index for group in shared for index in group.indices}
+    for number, group in enumerate(shared):
+        parts.value(f"shared.{number}", group)
     for index, child in enumerate(encoder.children):
+        if index in apart:
+            continue
         try:
             parts.value(f"child.{index}", child)
         except UnsavableValue as error:

@@ -19,7 +19,7 @@ ENUM, TUPLE, FIELDS, MODEL, EXCEPTION, STAND_IN = range(80, 86)
 
 NOT_BY_NAME = ("__main__", "__mp_main__")
 _PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
-_KNOWN_TO_PICKLE = ("attr._make", "dataclasses", "pydantic.main", "enum", "collections")
+_KNOWN_TO_PICKLE = ("attr._make", "dataclasses", "pydantic.main", "pydantic.root_model", "enum", "collections")
 NOTHING: dict[str, Any] = {}
 
 

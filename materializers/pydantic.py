@@ -40,5 +40,7 @@ def make_model(
     made = kind.__new__(kind)
     state = {"__dict__": values, "__pydantic_fields_set__": was_set}
     for one, value in {**state, "__pydantic_extra__": extra, "__pydantic_private__": private}.items():
-        object.__setattr__(made, one, value)
+        # A root model has no place for what it never has: there its class says None.
+        if value is not None or getattr(kind, one, value) is not None:
+            object.__setattr__(made, one, value)
     return made

@@ -31,6 +31,8 @@ _PLAIN = """
     pandas.api.typing.NaTType pandas.api.typing.NAType
     collections.OrderedDict collections.Counter collections.defaultdict collections.deque
 """
+_SPARSE = "bsr coo csc csr dia dok lil"
+_CHARTS = ("", "Concat", "Facet", "HConcat", "Layer", "Repeat", "VConcat")
 _BUILT_IN = {
     "builtins:PlainValues": ("python.plain/1", _PLAIN),
     "streams:Generators": ("python.generator/1", "generator"),
@@ -73,6 +75,40 @@ _BUILT_IN = {
     "polars:DataFrame": ("polars.DataFrame/1", "polars.DataFrame"),
     "polars:Series": ("polars.Series/1", "polars.Series"),
     "torch:Tensor": ("torch.Tensor/1", "torch.Tensor torch.nn.Parameter"),
+    "numpy_masked:MaskedArray": ("numpy.masked/1", "numpy.ma.MaskedArray"),
+    "numpy_masked:RecordArray": ("numpy.recarray/1", "numpy.rec.recarray"),
+    "pandas_sparse:Sparse": ("pandas.sparse/1", "pandas.arrays.SparseArray"),
+    "pyarrow_datasets:Batches": ("pyarrow.batches/1", "pyarrow.dataset.Dataset pyarrow.RecordBatchReader"),
+    "scipy_sparse:Sparse": (
+        "scipy.sparse/1",
+        " ".join(f"scipy.sparse.{form}_{kind}" for form in _SPARSE.split() for kind in ("array", "matrix")),
+    ),
+    "torch_shared:Shared": ("torch.shared/1", "lineal.materializers.torch_shared.SharedTensors"),
+    "pillow:Images": ("PIL.Image/1", "PIL.Image.Image"),
+    "matplotlib:Figure": ("matplotlib.Figure/1", "matplotlib.figure.Figure"),
+    "plotly:Figure": ("plotly.Figure/1", "plotly.graph_objects.Figure"),
+    "altair:Chart": ("altair.Chart/1", " ".join(f"altair.{kind}Chart" for kind in _CHARTS)),
+    "networkx:Graph": (
+        "networkx.Graph/1",
+        "networkx.Graph networkx.DiGraph networkx.MultiGraph networkx.MultiDiGraph",
+    ),
+    "xarray:Dataset": ("xarray.Dataset/1", "xarray.Dataset"),
+    "xarray:DataArray": ("xarray.DataArray/1", "xarray.DataArray"),
+    "xgboost:Booster": ("xgboost.Booster/1", "xgboost.Booster"),
+    "xgboost:Estimator": (
+        "xgboost.estimator/1",
+        """
+        xgboost.XGBClassifier xgboost.XGBModel xgboost.XGBRanker xgboost.XGBRegressor xgboost.XGBRFClassifier
+        xgboost.XGBRFRegressor
+        """,
+    ),
+    "lightgbm:Booster": ("lightgbm.Booster/1", "lightgbm.Booster"),
+    "lightgbm:Estimator": (
+        "lightgbm.estimator/1",
+        "lightgbm.LGBMClassifier lightgbm.LGBMModel lightgbm.LGBMRanker lightgbm.LGBMRegressor",
+    ),
+    "huggingface:Dataset": ("datasets.Dataset/1", "datasets.Dataset"),
+    "huggingface:DatasetDict": ("datasets.DatasetDict/1", "datasets.DatasetDict"),
     # Every type ends here.
     "fallback:Pickle": (PICKLE_FORMAT, "object"),
 }

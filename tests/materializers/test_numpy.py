@@ -310,3 +310,31 @@ def test_elements_of_sixteen_bytes_are_aligned_wherever_their_bytes_are_mapped(c
     loaded = client.load("shifted")
     assert loaded.flags.aligned
     assert (loaded == array).all()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.ma.MaskedArray([1.5, 2.0, np.nan], [True, False, True], fill_value=-1, hard_mask=True),
+        np.ma.MaskedArray(np.arange(6).reshape(2, 3).T),
+        np.ma.MaskedArray([("a", 1)], [(True, False)], dtype=[("s", "U1"), ("i", "i4")]),
+        np.ma.MaskedArray(["x", None], [False, True], dtype=object),
+    ],
+    ids=["masked", "nothing masked", "structured", "objects"],
+)
+def test_a_masked_array_comes_back(round_trip: RoundTrip, value: Any) -> None:
+    loaded, manifest = round_trip(value)
+    assert (type(loaded), loaded.dtype, loaded.hardmask) == (type(value), value.dtype, value.hardmask)
+    np.testing.assert_array_equal(loaded.data, value.data)
+    np.testing.assert_array_equal(loaded.mask, value.mask)
+    assert (loaded.mask is np.ma.nomask) == (value.mask is np.ma.nomask)
+    assert repr(loaded.fill_value) == repr(value.fill_value)
+    assert not runs_code(manifest, MemoryBlobs())
+
+
+def test_a_record_array_comes_back(round_trip: RoundTrip) -> None:
+    value = np.rec.array([(1, 2.5), (3, 4.5)], dtype=[("a", "i4"), ("b", "f8")])
+    loaded, manifest = round_trip(value)
+    assert (type(loaded), loaded.dtype) == (type(value), value.dtype)
+    np.testing.assert_array_equal(loaded.b, value.b)
+    assert not runs_code(manifest, MemoryBlobs())

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import pandas as pdst
+from pandas.tests.extension.decimal import DecimalArray
 
 from lineal.cas import Batch, BlobFiles, Digest, Manifest, MemoryBlobs
 from lineal.errors import BlobCorrupt, Invalid, ManifestCorrupt
@@ -183,12 +184,14 @@ class Tagged(pd.DataFrame):
 
 
 def test_an_array_of_another_library_is_pickled_alone() -> None:
-    frame = pd.DataFrame({"a": [1, 2], "sparse": pd.arrays.SparseArray([0, 5])})
+    frame = pd.DataFrame({"a": [1, 2], "decimals": DecimalArray([Decimal(1), Decimal("2.5")])})
     blobs = MemoryBlobs()
     manifest = save(frame, blobs).manifest
     pickled = [name for name, part in manifest.parts if isinstance(part, Manifest) and runs_code(part, MemoryBlobs())]
     assert pickled == ["column.1"]
-    pd.testing.assert_frame_equal(load(manifest, blobs), frame)
+    loaded: Any = load(manifest, blobs)
+    assert type(loaded["decimals"].array) is DecimalArray
+    assert loaded["decimals"].tolist() == frame["decimals"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -346,3 +349,15 @@ class Asked(MemoryBlobs):
     def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
         self.asked.append((size_bytes, start, stop))
         return super().view(digest, size_bytes, start, stop)
+
+
+@pytest.mark.parametrize("kind", ["integer", "block"])
+@pytest.mark.parametrize("fill", [0, 7])
+def test_a_sparse_array_comes_back(round_trip: RoundTrip, kind: str, fill: int) -> None:
+    value = pd.arrays.SparseArray([0, 7, 7, 0, 1], fill_value=fill, kind=kind)
+    loaded, manifest = round_trip(pd.DataFrame({"s": value, "f": pd.arrays.SparseArray([np.nan, 1.0, np.nan, 2, 3])}))
+    assert loaded["s"].dtype == value.dtype
+    assert loaded["s"].array.kind == kind
+    np.testing.assert_array_equal(loaded["s"].to_numpy(), [0, 7, 7, 0, 1])
+    assert loaded["f"].isna().sum() == 2
+    assert not runs_code(manifest, MemoryBlobs())

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
 
 from lineal.cas import Batch, BlobFiles, Digest, Manifest, MemoryBlobs
@@ -259,3 +261,27 @@ def test_metadata_says_rows_columns_and_types() -> None:
     table = pa.table({"a": [1, 2], "b": ["x", "y"]})
     assert save(table, MemoryBlobs()).metadata == {"rows": 2, "columns": 2, "types": {"a": "int64", "b": "string"}}
     assert save(table["a"], MemoryBlobs()).metadata == {"length": 2, "type": "int64"}
+
+
+def test_a_dataset_comes_back_however_its_rows_were_cut_into_files(round_trip: RoundTrip, tmp_path: Path) -> None:
+    table = pa.table({"a": pa.array(range(300_000)), "t": ["x", None, "y"] * 100_000})
+    for number in range(3):
+        pq.write_table(table.slice(number * 100_000, 100_000), tmp_path / f"{number}.parquet", row_group_size=7000)
+    blobs = MemoryBlobs()
+    files, memory = pyarrow.dataset.dataset(str(tmp_path)), pyarrow.dataset.dataset(table)
+    saved = save(files, blobs)
+    contents = [part for name, part in saved.manifest.parts if name == "batches"]
+    assert contents == [part for name, part in save(memory, blobs).manifest.parts if name == "batches"]
+    loaded: Any = load(saved.manifest, blobs)
+    assert loaded.to_table().equals(table)
+    assert not runs_code(saved.manifest, blobs)
+    empty, _ = round_trip(pyarrow.dataset.dataset(table.slice(0, 0)))
+    assert empty.to_table().equals(table.slice(0, 0))
+
+
+def test_a_stream_of_batches_comes_back_as_one() -> None:
+    table = pa.table({"a": [1, 2, 3]})
+    blobs = MemoryBlobs()
+    loaded: Any = load(save(table.to_reader(max_chunksize=1), blobs).manifest, blobs)
+    assert isinstance(loaded, pa.RecordBatchReader)
+    assert loaded.read_all().equals(table)

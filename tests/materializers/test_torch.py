@@ -13,7 +13,7 @@ import pytest
 
 from lineal.cas import Manifest, MemoryBlobs
 from lineal.cas.blob import walk
-from lineal.errors import BlobCorrupt, Invalid
+from lineal.errors import BlobCorrupt, Invalid, ManifestCorrupt
 from lineal.materializers import load, runs_code, save
 
 pytestmark = pytest.mark.torture
@@ -163,3 +163,43 @@ def test_every_process_makes_the_same_content_of_equal_models() -> None:
         found.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     assert found[0] == found[1]
     assert len(set(found[0].split())) == 3
+
+
+def test_tensors_of_a_state_dict_that_share_memory_share_it_again(round_trip: RoundTrip) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3, bias=False), torch.nn.Linear(3, 3, bias=False))
+    model[1].weight = model[0].weight
+    base = torch.arange(20.0)
+    for value in (
+        model.state_dict(),
+        {"a": base[2:8].view(2, 3), "b": [base, base[::2]], "same": base, "c": torch.ones(2)},
+    ):
+        loaded, manifest = round_trip(value)
+        assert type(loaded) is type(value)
+        assert not runs_code(manifest, MemoryBlobs())
+        assert [name for name, _ in manifest.parts if name.startswith("shared")] == ["shared.0"]
+    assert loaded["b"][0] is loaded["same"]
+    loaded["same"][2] = 99
+    assert (loaded["a"][0, 0], loaded["b"][1][1]) == (99, 99)
+    assert torch.equal(loaded["c"], torch.ones(2))
+    restored, _ = round_trip(model.state_dict())
+    assert restored["0.weight"].data_ptr() == restored["1.weight"].data_ptr()
+    assert restored._metadata == model.state_dict()._metadata
+
+
+def test_a_look_beyond_the_shared_memory_is_damage() -> None:
+    base = torch.arange(20.0)
+    manifest = save([base, base[1:]], MemoryBlobs()).manifest
+    for wrong in (b"offset\x7f", b"offset\xff"):
+        damaged = Manifest.decode(manifest.encoded.replace(b"offset\x01", wrong))
+        with pytest.raises(ManifestCorrupt):
+            load(damaged, MemoryBlobs())
+
+
+def test_a_module_keeps_each_tensor_apart_and_says_that_it_runs_code() -> None:
+    model = torch.nn.Linear(100, 100)
+    blobs = MemoryBlobs()
+    saved = save(model, blobs)
+    assert runs_code(saved.manifest, blobs)
+    assert [one.size_bytes for one in saved.manifest.named()] == [40_000]
+    loaded: Any = load(saved.manifest, blobs)
+    assert torch.equal(loaded.weight, model.weight)

@@ -1,0 +1,70 @@
+"""Datasets of Hugging Face: their rows as an Arrow table, with features, split and what the dataset says of itself.
+
+A dataset that only picks rows of another is saved as the rows that it picks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import datasets
+import pyarrow as pa
+
+from ..cas.manifest import Plain
+from ..errors import ManifestCorrupt
+from .base import Materializer, PartReader, PartWriter, shown
+
+_SAID = ("description", "citation", "homepage", "license", "builder_name", "dataset_name", "config_name")
+
+
+class Dataset(Materializer[Any]):
+    """Datasets in tables; the table's columns are mapped where large."""
+
+    format: ClassVar[str] = "datasets.Dataset/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        table = value.data.table
+        if value._indices is not None:
+            table = table.take(value._indices.column(0))
+        # What the table's own metadata says of features is said by them.
+        parts.value("table", table.replace_schema_metadata(None))
+        parts.value("features", value.features.to_dict())
+        parts.value("said", {name: getattr(value.info, name) for name in _said()})
+        return {"split": None if value.split is None else str(value.split)}
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        table, features, said = (parts.value(name) for name in ("table", "features", "said"))
+        if not isinstance(table, pa.Table) or not said.keys() <= set(_SAID):
+            raise ManifestCorrupt("a dataset has no table, or says what none does", where=self.format)
+        known = {name: one for name, one in said.items() if name in _said()}
+        info = datasets.DatasetInfo(features=datasets.Features.from_dict(features), **known)
+        split = None if head["split"] is None else datasets.NamedSplit(head["split"])
+        return datasets.Dataset(table, info=info, split=split)
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        return {"rows": value.num_rows, "features": {shown(name): shown(one) for name, one in value.features.items()}}
+
+
+class DatasetDict(Materializer[Any]):
+    """Datasets by split."""
+
+    format: ClassVar[str] = "datasets.DatasetDict/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        for number, (name, dataset) in enumerate(value.items()):
+            parts.value(str(number), dataset, step=f"[{name!r}]")
+        return [str(name) for name in value]
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        return datasets.DatasetDict({name: parts.value(str(number)) for number, name in enumerate(head)})
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        return {"splits": {shown(name): dataset.num_rows for name, dataset in value.items()}}
+
+
+def _said() -> list[str]:
+    known = {one.name for one in fields(datasets.DatasetInfo)}
+    return [name for name in _SAID if name in known]

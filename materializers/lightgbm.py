@@ -1,0 +1,69 @@
+"""Models of LightGBM: in its own text, which later versions read; estimators with their parameters beside it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import lightgbm
+from lightgbm.basic import LightGBMError
+
+from ..cas.manifest import Plain
+from ..errors import ManifestCorrupt
+from .base import Materializer, PartReader, PartWriter, shown
+
+_ESTIMATORS = ("LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor")
+_ALL_ITERATIONS = -1
+
+
+class Booster(Materializer[Any]):
+    """Boosters, with all iterations, which of them was best and how it scored."""
+
+    format: ClassVar[str] = "lightgbm.Booster/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        parts.buffer("model", value.model_to_string(num_iteration=_ALL_ITERATIONS).encode())
+        parts.value("best_score", {name: dict(scores) for name, scores in value.best_score.items()})
+        parts.value("params", value.params)
+        return {"best_iteration": value.best_iteration}
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        try:
+            booster = lightgbm.Booster(model_str=str(parts.buffer("model"), "utf-8"))
+        except LightGBMError as error:
+            raise ManifestCorrupt(f"a model can't be read: {error}", where=self.format) from error
+        booster.best_iteration = head["best_iteration"]
+        booster.best_score.update(parts.value("best_score"))
+        booster.params = parts.value("params")
+        return booster
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        names = [shown(name) for name in value.feature_name()[:100]]
+        return {"trees": value.num_trees(), "features": value.num_feature(), "names": names}
+
+
+class Estimator(Materializer[Any]):
+    """Estimators, fitted or not: their attributes, and the booster apart."""
+
+    format: ClassVar[str] = "lightgbm.estimator/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        state = dict(vars(value))
+        booster = state.pop("_Booster", None)
+        parts.value("state", state)
+        if booster is not None:
+            parts.value("booster", booster)
+        return type(value).__name__
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        state = parts.value("state")
+        if head not in _ESTIMATORS or type(state) is not dict:
+            raise ManifestCorrupt("an estimator has no class or no attributes", where=self.format)
+        made = object.__new__(getattr(lightgbm, head))
+        vars(made).update(state)
+        made._Booster = parts.value("booster") if "booster" in parts.names() else None
+        return made
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        return {"parameters": {shown(name): shown(one) for name, one in value.get_params().items() if one is not None}}

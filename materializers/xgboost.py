@@ -1,0 +1,69 @@
+"""Models of XGBoost: in its own JSON, which later versions read; estimators with their parameters beside it.
+
+Not in its binary JSON: that aborts the process where it is damaged.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import xgboost
+
+from ..cas.manifest import Plain
+from ..errors import ManifestCorrupt
+from .base import Materializer, PartReader, PartWriter, shown
+
+_ESTIMATORS = ("XGBClassifier", "XGBModel", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")
+
+
+class Booster(Materializer[Any]):
+    """Boosters, with their attributes and the names and types of features."""
+
+    format: ClassVar[str] = "xgboost.Booster/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        parts.buffer("model", value.save_raw("json"))
+        return None
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        model = bytearray(parts.buffer("model"))
+        if not isinstance(json.loads(model), dict):
+            raise ManifestCorrupt("a model is no JSON object", where=self.format)
+        booster = xgboost.Booster()
+        booster.load_model(model)
+        return booster
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        names = value.feature_names or []
+        return {"trees": value.num_boosted_rounds(), "features": value.num_features(), "names": list(names)[:100]}
+
+
+class Estimator(Materializer[Any]):
+    """Estimators, fitted or not: their attributes, and the booster apart."""
+
+    format: ClassVar[str] = "xgboost.estimator/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        state = dict(vars(value))
+        booster = state.pop("_Booster", None)
+        parts.value("state", state)
+        if booster is not None:
+            parts.value("booster", booster)
+        return {"class": type(value).__name__, "keeps_booster": "_Booster" in vars(value)}
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        state = parts.value("state")
+        if head["class"] not in _ESTIMATORS or type(state) is not dict:
+            raise ManifestCorrupt("an estimator has no class or no attributes", where=self.format)
+        made = object.__new__(getattr(xgboost, head["class"]))
+        vars(made).update(state)
+        if head["keeps_booster"]:
+            made._Booster = parts.value("booster") if "booster" in parts.names() else None
+        return made
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        parameters = {name: one for name, one in value.get_xgb_params().items() if one is not None}
+        return {"parameters": {shown(name): shown(one) for name, one in parameters.items()}}
