@@ -15,7 +15,7 @@ from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue
 from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, name_of_code, shown
 from .paths import path_to
-from .torch_shared import sharing
+from .torch_sharing import sharing
 from .tree import TreeEncoder, decode
 
 _TREE, _MARKED_TREE, _STR, _BYTES, _BYTEARRAY = range(5)

@@ -83,7 +83,7 @@ _BUILT_IN = {
         "scipy.sparse/1",
         " ".join(f"scipy.sparse.{form}_{kind}" for form in _SPARSE.split() for kind in ("array", "matrix")),
     ),
-    "torch_shared:Shared": ("torch.shared/1", "lineal.materializers.torch_shared.SharedTensors"),
+    "torch:Shared": ("torch.shared/1", "lineal.materializers.torch_sharing.SharedTensors"),
     "pillow:Images": ("PIL.Image/1", "PIL.Image.Image"),
     "matplotlib:Figure": ("matplotlib.Figure/1", "matplotlib.figure.Figure"),
     "plotly:Figure": ("plotly.Figure/1", "plotly.graph_objects.Figure"),

@@ -1,8 +1,8 @@
 """Tensors of PyTorch: one raw buffer each, on the CPU and in C order, mapped on the way out.
 
-What is no part of the value is left behind: the device, the strides, the memory shared with other tensors, the graph
-that computed it. Tensors that are no strided arrays, as sparse and quantized ones, and those with attributes of their
-own are pickled.
+What is no part of the value is left behind: the device, the strides, the graph that computed it. Tensors of one
+container that share memory are one part with it, and share it again. Tensors that are no strided arrays, as sparse and
+quantized ones, and those with attributes of their own are pickled.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from ..cas.manifest import Plain
 from ..errors import BlobCorrupt, Invalid, ManifestCorrupt
 from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
+from .torch_sharing import SharedTensors
 
 _DTYPES = {str(one).removeprefix("torch."): one for one in vars(torch).values() if isinstance(one, torch.dtype)}
 _MAX_DIMENSIONS = 64
@@ -75,6 +76,56 @@ class Tensor(Materializer[Any]):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"shape": list(value.shape), "dtype": shown(value.dtype)}
+
+
+class Shared(Materializer[SharedTensors]):
+    """Tensors over one memory. The head is the indices, and for each how it looks at the memory."""
+
+    format: ClassVar[str] = "torch.shared/1"
+    exact: ClassVar[bool] = True
+
+    def save(self, value: SharedTensors, parts: PartWriter) -> Plain:
+        storage = value.tensors[0].untyped_storage()
+        flat = torch.empty(0, dtype=torch.uint8).set_(storage, 0, (storage.nbytes(),))
+        parts.buffer("storage", flat.numpy().data, item_bytes=value.tensors[0].element_size())
+        numbers: dict[int, int] = {}
+        looks: list[Plain] = []
+        for tensor in value.tensors:
+            if numbers.setdefault(id(tensor), len(looks)) == len(looks):
+                looks.append(_look(tensor))
+        return {"indices": list(value.indices), "of": [numbers[id(one)] for one in value.tensors], "looks": looks}
+
+    def load(self, head: Any, parts: PartReader) -> SharedTensors:
+        storage = torch.frombuffer(parts.buffer("storage"), dtype=torch.uint8).untyped_storage()
+        made = [_seen(storage, look) for look in head["looks"]]
+        return SharedTensors(head["indices"], [made[number] for number in head["of"]])
+
+
+def _look(tensor: Any) -> dict[str, Plain]:
+    return {
+        "dtype": str(tensor.dtype).removeprefix("torch."),
+        "offset": tensor.storage_offset(),
+        "shape": list(tensor.shape),
+        "strides": list(tensor.stride()),
+        "requires_grad": tensor.requires_grad,
+        "is_parameter": isinstance(tensor, torch.nn.Parameter),
+    }
+
+
+def _seen(storage: Any, look: Any) -> Any:
+    dtype = getattr(torch, look["dtype"])
+    shape, strides, offset = look["shape"], look["strides"], look["offset"]
+    numbers = [offset, *shape, *strides]
+    if not isinstance(dtype, torch.dtype) or any(type(one) is not int or one < 0 for one in numbers):
+        raise ManifestCorrupt("a tensor looks at memory in a way that none can")
+    steps = [(length - 1) * stride for length, stride in zip(shape, strides, strict=True)]
+    last = offset + (sum(steps) if 0 not in shape else 0)
+    if (last + 1) * dtype.itemsize > storage.nbytes():
+        raise ManifestCorrupt("a tensor looks beyond the memory that it shares")
+    tensor = torch.empty(0, dtype=dtype).set_(storage, offset, shape, strides)
+    if look["is_parameter"]:
+        return torch.nn.Parameter(tensor, requires_grad=bool(look["requires_grad"]))
+    return tensor.requires_grad_(bool(look["requires_grad"]))
 
 
 def _shape(plain: Any) -> tuple[int, ...]:

@@ -6,9 +6,13 @@ import datetime
 import decimal
 import pathlib
 import random
+import subprocess
+import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
+import golden_values
 import msgpack
 import numpy as np
 import pandas as pd
@@ -56,7 +60,9 @@ VALUES = [
     (number for number in range(3)),
     pa.table({"a": [1, None], "d": pa.array(["a", "b"]).dictionary_encode(), "t": [{"a": [1]}, None]}),
 ]
-ENCODED = [save(value, MemoryBlobs()).manifest.encoded for value in VALUES]
+GOLDEN = {file.stem: file.read_bytes() for file in sorted(golden_values.HERE.glob(f"*{golden_values.SUFFIX}"))}
+"""Manifests of every format; those of libraries that are not here say that they are missing."""
+ENCODED = [save(value, MemoryBlobs()).manifest.encoded for value in VALUES] + [*GOLDEN.values()]
 ODD = [
     *(None, True, 0, -1, 2**40, 2**63 - 1, 1.5, "", "a", "<f8", "|O", "object", "C"),
     *(b"", b"\0" * 9, [], [1], {}, {"a": 1}, [-1], [2**62, 2**62]),
@@ -111,7 +117,15 @@ def test_a_manifest_with_damaged_structure_is_an_error_of_ours_or_another_value(
     assert outcome(msgpack.packb(damaged_structure(structure, dice))) in OUTCOMES
 
 
-OUTCOMES = {"value", "ManifestCorrupt", "BlobCorrupt", "BlobMissing", "MaterializerMissing", "Unsupported"}
+OUTCOMES = {
+    "value",
+    "ManifestCorrupt",
+    "BlobCorrupt",
+    "BlobMissing",
+    "MaterializerMissing",
+    "Unsupported",
+    "LoadRefused",
+}
 
 
 @pytest.mark.parametrize("data", ENCODED, ids=lambda data: Manifest.decode(data).type)
@@ -151,3 +165,29 @@ def test_bytes_that_are_no_tree_are_refused(layout: int, tree: bytes) -> None:
 @pytest.mark.parametrize("head", [None, [], [0], [9, b"\x01"], ["0", b"\x01"], [0, 5], [0, None], [2, None], "ab", 7])
 def test_a_head_that_is_none_of_a_plain_value_is_refused(head: Any) -> None:
     assert outcome(Manifest("python.plain/1", "list", head).encoded) == "ManifestCorrupt"
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_manifest_damaged_over_and_over_takes_neither_the_process_nor_its_memory(name: str) -> None:
+    script = """if True:
+        import random, resource, sys, warnings
+        sys.path[:0] = sys.argv[2:]
+        import test_damage
+        warnings.simplefilter("ignore")
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        data, dice = test_damage.GOLDEN[sys.argv[1]], random.Random(sys.argv[1])
+        for _ in range(20_000):
+            changed = test_damage.damaged_bytes(data, dice)
+            if dice.random() < 0.5:
+                structure = test_damage.msgpack.unpackb(data, strict_map_key=False, unicode_errors="surrogatepass")
+                changed = test_damage.msgpack.packb(
+                    test_damage.damaged_structure(structure, dice), unicode_errors="surrogatepass"
+                )
+            assert test_damage.outcome(changed) in test_damage.OUTCOMES
+    """
+    paths = [str(Path(__file__).parent), str(golden_values.HERE)]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script, name, *paths], capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -1,0 +1,65 @@
+"""The bytes of every format, which load for ever and are what is written today."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import golden_values as golden
+import pytest
+
+from lineal.cas import Manifest, MemoryBlobs
+from lineal.materializers import load, save
+from lineal.materializers.registry import _BUILT_IN
+
+Made = Callable[[], Any]
+NEVER_WRITTEN = {"pyarrow.Array/1", "pyarrow.ChunkedArray/1", "pyarrow.RecordBatch/1", "pyarrow.Table/1"}
+"""Formats that are read only; test_pyarrow has their bytes."""
+ELSEWHERE = {
+    *("lineal.directory/1", "lineal.file/1"),  # bytes of those are in the golden stores
+    *("altair.Chart/1", "datasets.Dataset/1", "datasets.DatasetDict/1", "matplotlib.Figure/1", "plotly.Figure/1"),
+    *("lightgbm.Booster/1", "lightgbm.estimator/1", "xgboost.Booster/1", "xgboost.estimator/1"),
+}
+"""Formats whose bytes are up to other libraries."""
+
+
+def kept(made: Made) -> Manifest:
+    return Manifest.decode((golden.HERE / golden.name_of(made)).read_bytes())
+
+
+@pytest.mark.parametrize("made", golden.REPRODUCED, ids=golden.name_of)
+def test_what_is_written_today_is_what_was_written_then(made: Made) -> None:
+    assert golden.encoded(made()) == kept(made).encoded
+
+
+@pytest.mark.parametrize("made", golden.REPRODUCED, ids=golden.name_of)
+def test_what_was_written_then_loads_as_the_same_value(made: Made) -> None:
+    loaded = load(kept(made), MemoryBlobs())
+    assert save(loaded, MemoryBlobs()).manifest.encoded == kept(made).encoded
+
+
+@pytest.mark.parametrize("made", golden.LOADED, ids=golden.name_of)
+@pytest.mark.filterwarnings("ignore::lineal.materializers.fallback.VersionMismatchWarning")
+def test_what_was_pickled_then_loads(made: Made) -> None:
+    assert load(kept(made), MemoryBlobs()) == made()
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("made", golden.NOT_LOCKED, ids=golden.name_of)
+def test_values_of_libraries_that_are_not_locked_are_written_as_they_were(made: Made) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not locked; install it by hand to run this")
+    assert golden.encoded(made()) == kept(made).encoded
+    assert save(load(kept(made), MemoryBlobs()), MemoryBlobs()).manifest.encoded == kept(made).encoded
+
+
+def formats_of(manifest: Manifest) -> Iterator[str]:
+    yield manifest.format
+    for _, part in manifest.parts:
+        if isinstance(part, Manifest):
+            yield from formats_of(part)
+
+
+def test_every_format_that_is_written_has_bytes_that_are_kept() -> None:
+    values = [*golden.REPRODUCED, *golden.LOADED, *golden.NOT_LOCKED]
+    found = {format_id for made in values for format_id in formats_of(kept(made))}
+    assert {one for one, _ in _BUILT_IN.values()} - found == NEVER_WRITTEN | ELSEWHERE
