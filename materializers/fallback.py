@@ -13,7 +13,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, ClassVar
 
 import cloudpickle
@@ -26,6 +26,8 @@ from .paths import path_to_culprit
 
 _PROTOCOL = 5
 _CODE = (type, FunctionType, ModuleType)
+_NAMED = (type, FunctionType, BuiltinFunctionType)
+_WITHOUT_VERSION = frozenset({*sys.stdlib_module_names, "__main__", "__mp_main__", "builtins", "cloudpickle", "lineal"})
 
 
 class VersionMismatchWarning(UserWarning):
@@ -35,7 +37,7 @@ class VersionMismatchWarning(UserWarning):
 class Pickle(Materializer[Any]):
     """Anything that can be pickled.
 
-    The head names the versions of Python, cloudpickle and the packages that the value's types come from.
+    The head names the versions of Python, cloudpickle and the packages that what is in the value comes from.
     """
 
     format: ClassVar[str] = PICKLE_FORMAT
@@ -63,7 +65,9 @@ class Pickle(Materializer[Any]):
             parts.buffer(f"buffer.{index}", buffer)
         for index, one in enumerate(pickler.apart):
             parts.value(f"value.{index}", one)
-        return {"python": _python(), "cloudpickle": cloudpickle.__version__, "packages": _packages(value)}
+        versions = {package: _version(package) for package in sorted(pickler.packages - _WITHOUT_VERSION)}
+        packages: dict[str, Plain] = {package: version for package, version in versions.items() if version is not None}
+        return {"python": _python(), "cloudpickle": cloudpickle.__version__, "packages": packages}
 
     def load(self, head: Any, parts: PartReader) -> Any:
         if not isinstance(head, dict) or not isinstance(head.get("packages"), dict):
@@ -90,8 +94,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._root = root
         self.apart: list[object] = []
         self.code: set[str] = set()
+        self.packages: set[str] = set()
+        """Top-level packages that the value's objects and functions are of."""
 
     def reducer_override(self, value: Any) -> Any:
+        home = value if isinstance(value, _NAMED) else type(value)
+        self.packages.add(str(home.__module__).partition(".")[0])
         if isinstance(value, _CODE):
             self.code.update(name_of_code(value))
         if value is not self._root and is_apart(value):
@@ -120,17 +128,19 @@ def _python() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def _packages(value: object) -> dict[str, Plain]:
-    """The versions of the packages that the value's type, or its members' types, come from."""
-    members = value if type(value) is list else [value]
-    names = {type(member).__module__.partition(".")[0] for member in members}
-    versions = ((name, _version(name)) for name in sorted(names - {"builtins", "__main__"}))
-    return {name: version for name, version in versions if version is not None}
-
-
 def _version(package: str) -> str | None:
-    version = getattr(sys.modules.get(package), "__version__", None)
-    return version if isinstance(version, str) else None
+    """The version of a package that is imported; None where it has none."""
+    module = sys.modules.get(package)
+    version = getattr(module, "__version__", None)
+    if module is None or isinstance(version, str):
+        return version
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        return version_of(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _versions(head: dict[str, Any]) -> str:

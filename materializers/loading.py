@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from ..cas.blob import BlobReader, read_manifest
 from ..cas.content import Content
-from ..cas.digest import Digest
-from ..cas.manifest import BlobPart, Manifest, ManifestPart, Part, Plain
-from ..cas.tree import DIRECTORY_FORMAT, Tree
+from ..cas.manifest import BlobPart, Manifest, ManifestPart, Plain
+from ..cas.tree import Tree
 from ..errors import Invalid, LinealError, LoadRefused, ManifestCorrupt, MaterializerMissing
 from .base import PLAIN_FORMAT, Materializer, PartReader, Selection
+from .refusing import nested, way_to
 from .registry import REGISTRY, Registry
 
 # What damage raises in a materializer or in the library that it asks. Not what a lack of memory or the system raises.
@@ -28,6 +28,10 @@ _MISFITS = (
     ValueError,
     struct.error,
 )
+
+
+_MAX_BYTES = 2**48
+"""No value is larger: few bytes that name each other over and over may stand for more than the world has."""
 
 
 class ManifestReader:
@@ -67,7 +71,7 @@ class ManifestReader:
     def value(self, name: str, selection: Selection | None = None) -> Any:
         part = self._parts.get(name)
         if isinstance(part, ManifestPart):
-            part = read_manifest(self._blobs, part.digest)
+            part = _of_size(read_manifest(self._blobs, part.digest), part.size_bytes)
         if not isinstance(part, Manifest):
             raise self._missing(name, "value")
         return _value_of(part, self._blobs, self._registry, selection, self.may_import)
@@ -113,8 +117,9 @@ def load(
         MaterializerMissing: Nothing registered loads one of its formats.
     """
     if not allow_pickle:
-        for one in _nested(manifest, blobs):
-            _check_is_allowed(one, registry)
+        _check_is_allowed(manifest, blobs, registry)
+    if manifest.size_bytes > _MAX_BYTES:
+        raise ManifestCorrupt(f"a value claims {manifest.size_bytes:,} bytes", where=manifest.format)
     selection = None if columns is None and rows is None else _selection(columns, rows)
     return _value_of(manifest, blobs, registry, selection, allow_pickle)
 
@@ -122,40 +127,26 @@ def load(
 def runs_code(manifest: Manifest, blobs: BlobReader, registry: Registry = REGISTRY) -> bool:
     """Whether loading may execute code; true where a materializer is missing, since nobody can tell."""
     try:
-        return any(registry.runs_code(one.format) for one in _nested(manifest, blobs))
+        return any(registry.runs_code(one.format) for one in nested(manifest, blobs))
     except MaterializerMissing:
         return True
 
 
 def is_plain(manifest: Manifest, blobs: BlobReader) -> bool:
     """Whether it is a value of built-in types alone, which loads without importing anything."""
-    return all(one.format == PLAIN_FORMAT for one in _nested(manifest, blobs))
+    return all(one.format == PLAIN_FORMAT for one in nested(manifest, blobs))
 
 
-def _nested(manifest: Manifest, blobs: BlobReader) -> Iterator[Manifest]:
-    """The manifest and all those in it; of those that are blobs of their own each once, read when it is their turn."""
-    met: set[Digest] = set()
-    waiting: list[Part] = [manifest]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ManifestPart) and part.digest not in met:
-            met.add(part.digest)
-            part = read_manifest(blobs, part.digest)
-        if isinstance(part, Manifest):
-            yield part
-            if part.format == DIRECTORY_FORMAT:
-                continue  # It holds no values, and may be large.
-            waiting.extend(inner for _, inner in part.parts if isinstance(inner, Manifest | ManifestPart))
-
-
-def _check_is_allowed(manifest: Manifest, registry: Registry) -> None:
-    if registry.runs_code(manifest.format):
-        raise LoadRefused(
-            f"loading a {manifest.type} of the format {manifest.format} executes code, which was not allowed",
-            hint="Allow pickle if you trust whoever wrote the store.",
-            format=manifest.format,
-            type=manifest.type,
-        )
+def _check_is_allowed(manifest: Manifest, blobs: BlobReader, registry: Registry) -> None:
+    for one in nested(manifest, blobs):
+        if registry.runs_code(one.format):
+            raise LoadRefused(
+                f"loading a {one.type} of the format {one.format} executes code, which was not allowed",
+                where=way_to(manifest, blobs, lambda inner: registry.runs_code(inner.format)),
+                hint="Allow pickle if you trust whoever wrote the store.",
+                format=one.format,
+                type=one.type,
+            )
 
 
 def _selection(columns: Sequence[Hashable] | None, rows: slice | None) -> Selection:
@@ -183,6 +174,15 @@ def _value_of(
             where=manifest.format,
             hint="Run `lineal verify`; a step that made the value can make it again with caching off.",
         ) from error
+
+
+def _of_size(manifest: Manifest, size_bytes: int) -> Manifest:
+    """The manifest, which must be of the size that was said: what the outermost claims is then what there is."""
+    if manifest.size_bytes != size_bytes:
+        raise ManifestCorrupt(
+            f"a part of {size_bytes:,} bytes has {manifest.size_bytes:,}", where=manifest.format, size_bytes=size_bytes
+        )
+    return manifest
 
 
 def _made(materializer: Materializer[Any], head: Plain, parts: PartReader, selection: Selection | None) -> Any:

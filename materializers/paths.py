@@ -5,15 +5,19 @@ from __future__ import annotations
 import functools
 import reprlib
 import types
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
+
+from .forms import Record, contents_of
+from .records import form_of
 
 _MAX_STEPS = 30
 _MAX_SUSPECTS = 10_000
 
 
 def path_to(root: object, target: object) -> str:
-    """The way from a container through plain containers to one object; empty if it isn't there."""
+    """The way from a container through plain containers and records to one object; empty if it isn't there."""
     pending: list[tuple[str, object]] = [("", root)]
     seen: set[int] = set()
     while pending:
@@ -22,7 +26,8 @@ def path_to(root: object, target: object) -> str:
             return path
         if id(value) not in seen:
             seen.add(id(value))
-            pending.extend((path + step, one) for step, one in _items(value))
+            inner = chain(_items(value), _attributes(value) if form_of(type(value)) is not None else ())
+            pending.extend((path + step, one) for step, one in inner)
     return ""
 
 
@@ -49,7 +54,9 @@ def _items(value: object) -> Iterator[tuple[str, object]]:
             yield f"[{reprlib.repr(key)}]", one
         for key in value:
             yield f".key({reprlib.repr(key)})", key
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, Record):
+        yield from ((f".{name}", one) for name, one in contents_of(value)[1].items())
+    elif isinstance(value, (list, tuple, deque)):
         for index, one in enumerate(value):
             yield f"[{index}]", one
     elif isinstance(value, (set, frozenset)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import decimal
 import pathlib
@@ -22,8 +23,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineal.cas import Manifest, MemoryBlobs
-from lineal.errors import LinealError
+from lineal.cas import BlobKind, Manifest, ManifestPart, MemoryBlobs
+from lineal.errors import LinealError, ManifestCorrupt
 from lineal.materializers import load, save
 from lineal.materializers.streams import ItemStream
 
@@ -191,3 +192,19 @@ def test_a_manifest_damaged_over_and_over_takes_neither_the_process_nor_its_memo
         [sys.executable, "-P", "-c", script, name, *paths], capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_few_bytes_that_stand_for_more_than_the_world_has_are_refused() -> None:
+    """Manifests that name one another ten times at each of fifteen levels."""
+    blobs = MemoryBlobs()
+    manifest = save([np.arange(3)], blobs).manifest
+    for _ in range(15):
+        blobs.put(manifest.encoded, BlobKind.MANIFEST)
+        part = ManifestPart(manifest.digest, manifest.size_bytes)
+        tree: Any = save([np.arange(3) for _ in range(10)], blobs).manifest.head
+        manifest = Manifest("python.plain/1", "list", tree, tuple((f"child.{number}", part) for number in range(10)))
+    with pytest.raises(ManifestCorrupt, match="claims"):
+        load(manifest, blobs)
+    parts = tuple((name, ManifestPart(part.digest, 100)) for name, _ in manifest.parts)
+    with pytest.raises(ManifestCorrupt, match="a part of 100 bytes"):
+        load(dataclasses.replace(manifest, parts=parts), blobs)

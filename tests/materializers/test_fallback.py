@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import socket
 import subprocess
 import sys
+import threading
 import warnings
+from collections import OrderedDict, deque
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -108,6 +113,7 @@ def test_pickle_is_refused_before_anything_runs_where_it_is_not_allowed(nest: An
     with pytest.raises(LoadRefused, match=r"python\.pickle/1") as caught:
         load(manifest, blobs, allow_pickle=False)
     assert caught.value.hint is not None
+    assert caught.value.where == ("value" if isinstance(nest(0), int) else "value[0]['deep']")
 
 
 @pytest.mark.parametrize(
@@ -177,3 +183,50 @@ def test_a_value_pickled_in_main_loads_in_another_process(tmp_path: Any) -> None
     subprocess.run([sys.executable, "-P", "-c", code, str(path)], check=True)
     loaded: Any = load(Manifest.decode(path.read_bytes()), MemoryBlobs())
     assert loaded.double() == 8
+
+
+def test_a_refusal_names_the_part_that_is_refused() -> None:
+    blobs = MemoryBlobs()
+    series = pd.Series([1, Point(3)], dtype=object)
+    for value, where in (
+        ({"a": 1, "model": [np.arange(3), Point(1)]}, "value['model'][1]"),
+        ({"frames": [pd.DataFrame({"x": series})]}, "value['frames'][0].column.0.elements[1]"),
+        (deque([OrderedDict(a=Point(1))]), "value[0]['a']"),
+    ):
+        with pytest.raises(LoadRefused) as caught:
+            load(save(value, blobs).manifest, blobs, allow_pickle=False)
+        assert caught.value.where == where
+
+
+def test_the_head_names_the_version_of_every_package_inside() -> None:
+    head = save(Point(make_pipeline(StandardScaler(), Point(np.random.default_rng(0)))), MemoryBlobs()).manifest.head
+    assert isinstance(head, dict)
+    assert head["packages"] == {"numpy": np.__version__, "sklearn": sklearn.__version__}
+
+
+@pytest.mark.parametrize(
+    ("made", "where", "type_"),
+    [
+        (lambda: {"a": [socket.socket()]}, "value['a'][0]", "socket.socket"),
+        (lambda: [Point(threading.Lock())], "value[0].x", "_thread.lock"),
+        (lambda: deque([{"g": Point(iter_of(3))}]), "value[0]['g'].x", "generator"),
+        (lambda: Held(3, {"lock": threading.Lock()}), "value.inner['lock']", "_thread.lock"),
+    ],
+    ids=["socket", "lock", "generator", "in a record"],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_cannot_be_saved_says_where_it_is_and_what_to_do(made: Any, where: str, type_: str) -> None:
+    with pytest.raises(UnsavableValue) as caught:
+        save(made(), MemoryBlobs())
+    assert (caught.value.where, caught.value.details["type"]) == (where, type_)
+    assert caught.value.hint is not None
+
+
+def iter_of(count: int) -> Any:
+    yield from range(count)
+
+
+@dataclasses.dataclass
+class Held:
+    x: int
+    inner: Any
