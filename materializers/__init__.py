@@ -1,14 +1,12 @@
 """Values to blobs and back: one materializer a format, chosen by type on the way in and by format on the way out."""
 
-from .base import Materializer, PartReader, PartWriter, Selection, code_in
+from .base import Materializer, PartReader, PartWriter, Selection, code_in, name_of_code
 from .forms import ClassChangedWarning, Record
 from .loading import is_plain, load, runs_code
 from .previous import Previous
-from .registry import REGISTRY, Registry
+from .registry import REGISTRY, Registry, register
 from .saving import Saved, save
 from .visualization import Visualization
-
-register = REGISTRY.register
 
 __all__ = [
     "REGISTRY",
@@ -25,6 +23,7 @@ __all__ = [
     "code_in",
     "is_plain",
     "load",
+    "name_of_code",
     "register",
     "runs_code",
     "save",

@@ -118,7 +118,7 @@ def load(
     """
     if not allow_pickle:
         _check_is_allowed(manifest, blobs, registry)
-    if manifest.size_bytes > _MAX_BYTES:
+    if manifest.parts and manifest.size_bytes > _MAX_BYTES:
         raise ManifestCorrupt(f"a value claims {manifest.size_bytes:,} bytes", where=manifest.format)
     selection = None if columns is None and rows is None else _selection(columns, rows)
     return _value_of(manifest, blobs, registry, selection, allow_pickle)

@@ -304,3 +304,9 @@ def _load(place: str) -> Materializer[Any]:
 
 REGISTRY = Registry()
 """What `save` and `load` ask."""
+
+
+def register(materializer: M) -> M:
+    """Add a materializer to what `save` and `load` ask; a class decorator, as `Registry.register` says."""
+    # A function, and no method of the registry: the code of steps is what it names, and not what is registered.
+    return REGISTRY.register(materializer)

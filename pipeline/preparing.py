@@ -17,6 +17,7 @@ from .fingerprint import CodeManifest, CodeWalker, FingerprintForm, carried_by
 from .fingerprint.graph import Node as Reached
 from .graph import Node
 from .literals import Literals
+from .materialized import materializers_of
 from .plan import Plan
 from .policy import UNSAID, Policy
 from .references import OutputRef
@@ -198,7 +199,10 @@ class Preparer:
     def _determined(self, node: Node, carried: Sequence[str]) -> Known:
         step, options = node.step, node.step.options
         code = self._walker.manifest(
-            step.function, depends_on=options.depends_on, version=options.version, carried=carried
+            step.function,
+            depends_on=options.depends_on,
+            version=options.version,
+            carried=sorted(materializers_of(step.function, step.outputs).union(carried)),
         )
         counted = [name for name in node.arguments if name not in options.ignore_inputs]
         seed = self._seed if options.seed is None else options.seed

@@ -316,3 +316,65 @@ def test_a_container_that_a_step_fills_counts_by_what_it_holds(client: Client, p
     assert first.steps["see"].outputs["output"].load() == 1
     filled = project(flow=text.replace("SEEN = {}", "SEEN = {5: 1}"))
     assert cached(filled.seeing(1)) == set()
+
+
+MATERIALIZED = """
+from typing import Annotated
+import lineal
+from lineal import Artifact, Materializer
+from lineal.materializers import register
+
+class Signal:
+    def __init__(self, samples):
+        self.samples = samples
+
+{register}
+class Signals(Materializer):
+    format = "shop.signal/1"
+    types = (Signal,)
+
+    def save(self, value, parts):
+        return [{saved} for one in value.samples]
+
+    def load(self, head, parts):
+        return Signal(head)
+
+@lineal.step
+def record() -> {annotation}:
+    return Signal([1, 2])
+
+@lineal.step
+def measure(signal):
+    return sum(signal.samples)
+
+@lineal.step
+def other() -> int:
+    return 3
+
+@lineal.pipeline
+def listening():
+    measure(record())
+    other()
+"""
+
+
+@pytest.mark.parametrize(
+    ("register", "annotation"),
+    [
+        ("@register", "Signal"),
+        ("@register", 'Annotated[list[Signal] | Signal, "signal"]'),
+        ("", 'Annotated[Signal, Artifact("signal", materializer=Signals)]'),
+    ],
+    ids=["registered", "registered, deep inside", "declared"],
+)
+def test_an_edit_of_a_materializer_counts_for_the_steps_that_use_it(
+    client: Client, project: Load, register: str, annotation: str
+) -> None:
+    def run(saved: str) -> tuple[set[str], object]:
+        module = project(shop=MATERIALIZED.format(register=register, annotation=annotation, saved=saved))
+        done = module.listening()
+        return cached(done), done.steps["measure"].outputs["output"].load()
+
+    assert run("one") == (set(), 3)
+    assert run("one") == ({"record", "measure", "other"}, 3)
+    assert run("one * 2") == ({"other"}, 6)
