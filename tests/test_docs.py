@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import lineal
+from lineal.materializers.registry import _BUILT_IN
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -106,3 +107,16 @@ def test_every_table_and_column_is_on_the_page(tmp_path: Path) -> None:
         for name, table in client.tables.items():
             columns = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", rows[name]))
             assert columns == table.schema.names
+
+
+def test_the_materializer_on_the_page_is_short_and_works(tmp_path: Path) -> None:
+    assert run_blocks_of("materializers.md", tmp_path) == ["[1, 2, 3, 4]", "1.0"]
+    page = (DOCS / "materializers.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"^@register.*?(?=\n\n\nstore)", page, re.DOTALL | re.MULTILINE)
+    assert len([line for line in source.splitlines() if line.strip()]) <= 15
+
+
+def test_the_page_names_every_built_in_format() -> None:
+    page = (DOCS / "materializers.md").read_text(encoding="utf-8")
+    missing = {one for one, _ in _BUILT_IN.values() if f"`{one}`" not in page}
+    assert missing == {f"pyarrow.{kind}/1" for kind in ("Array", "ChunkedArray", "RecordBatch", "Table")}
