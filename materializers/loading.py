@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from ..cas.content import Content
 from ..cas.manifest import BlobPart, Manifest, ManifestPart, Plain
 from ..cas.tree import Tree
 from ..errors import Invalid, LinealError, LoadRefused, ManifestCorrupt, MaterializerMissing
+from .atoms import RECORD_CODES
 from .base import PLAIN_FORMAT, Materializer, PartReader, Selection
 from .refusing import nested, way_to
 from .registry import REGISTRY, Registry
@@ -30,6 +32,7 @@ _MISFITS = (
 )
 
 
+_RECORD_MARK = re.compile(rb"\xc7\x00[%c-%c]" % (RECORD_CODES[0], RECORD_CODES[-1]))
 _MAX_BYTES = 2**48
 """No value is larger: few bytes that name each other over and over may stand for more than the world has."""
 
@@ -134,7 +137,19 @@ def runs_code(manifest: Manifest, blobs: BlobReader, registry: Registry = REGIST
 
 def is_plain(manifest: Manifest, blobs: BlobReader) -> bool:
     """Whether it is a value of built-in types alone, which loads without importing anything."""
-    return all(one.format == PLAIN_FORMAT for one in nested(manifest, blobs))
+    return all(one.format == PLAIN_FORMAT and not _may_hold_records(one, blobs) for one in nested(manifest, blobs))
+
+
+def _may_hold_records(manifest: Manifest, blobs: BlobReader) -> bool:
+    """Whether bytes that could be the mark of a record are in a plain value; those in a text may be taken for one."""
+    head: Any = manifest.head
+    if not isinstance(head, list) or len(head) != 2:
+        return True
+    tree = head[1]
+    if tree is None:
+        data = dict(manifest.parts).get("data", b"")
+        tree = blobs.view(data.digest, data.size_bytes) if isinstance(data, BlobPart) else data
+    return not isinstance(tree, bytes | memoryview) or bool(_RECORD_MARK.search(tree))
 
 
 def _check_is_allowed(manifest: Manifest, blobs: BlobReader, registry: Registry) -> None:

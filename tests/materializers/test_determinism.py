@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 
+import golden_values
+
 PROGRAM = """if True:
     import sys
     if sys.argv[1] == "1":
         import pandas, pyarrow.compute
-    import datetime, decimal, fractions, pathlib, uuid, zoneinfo
+    import collections, datetime, decimal, fractions, pathlib, uuid, zoneinfo
     from lineal.cas import MemoryBlobs
     from lineal.materializers import save
 
@@ -50,16 +52,23 @@ PROGRAM = """if True:
     large.attrs = {}
     print(content(types.SimpleNamespace(frame=large, array=np.arange(9000)[::2], table=pl.DataFrame(large[["i"]]))))
     print(content({"u", "v", number} for number in range(600)))
+
+    sys.path.insert(0, sys.argv[2])
+    import golden_values
+    for made in golden_values.REPRODUCED:
+        print(content(made()))
+    class_set = {golden_values.Point(word) for word in words}
+    print(content([class_set, golden_values.Item("x", [{"p", "q", "r"}]), collections.Counter(["a", "b"])]))
 """
 
 
 def contents(hash_seed: str, imported_before: str) -> list[str]:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    command = [sys.executable, "-P", "-c", PROGRAM, imported_before]
+    command = [sys.executable, "-P", "-c", PROGRAM, imported_before, str(golden_values.HERE)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_four_processes_with_four_hash_seeds_make_the_same_contents() -> None:
     found = [contents(seed, before) for seed, before in (("0", "0"), ("1", "1"), ("12345", "0"), ("random", "1"))]
-    assert len(set(found[0])) == 10
+    assert len(set(found[0])) == 11 + len(golden_values.REPRODUCED)
     assert found[1:] == [found[0]] * 3

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from lineal.cas import Manifest, MemoryBlobs
-from lineal.materializers import ClassChangedWarning, Record, load, runs_code, save
+from lineal.materializers import ClassChangedWarning, Record, is_plain, load, runs_code, save
 
 RoundTrip = Callable[[Any], tuple[Any, Manifest]]
 T = TypeVar("T")
@@ -279,3 +279,11 @@ def test_a_class_that_has_changed_is_warned_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(renamed, MemoryBlobs(), allow_pickle=False).other is None  # type: ignore[attr-defined]
+
+
+def test_a_value_that_holds_records_is_not_plain() -> None:
+    blobs = MemoryBlobs()
+    records = [Frozen(1.0), [Colour.RED], {Point(1): 2}, [Frozen(1.0)] * 5000, [KeyError("x")]]
+    plain = [[1, (2, {3})], {"a": 1.5}, ["x"] * 10_000, "y" * 50_000]
+    assert [is_plain(save(value, blobs).manifest, blobs) for value in records] == [False] * 5
+    assert [is_plain(save(value, blobs).manifest, blobs) for value in plain] == [True] * 4
