@@ -10,6 +10,7 @@ from lightgbm.basic import LightGBMError
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
+from .boosted import Estimators
 
 _ESTIMATORS = ("LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor")
 _ALL_ITERATIONS = -1
@@ -42,28 +43,11 @@ class Booster(Materializer[Any]):
         return {"trees": value.num_trees(), "features": value.num_feature(), "names": names}
 
 
-class Estimator(Materializer[Any]):
-    """Estimators, fitted or not: their attributes, and the booster apart."""
+class Estimator(Estimators):
+    """Estimators, with their parameters."""
 
     format: ClassVar[str] = "lightgbm.estimator/1"
-    exact: ClassVar[bool] = True
-
-    def save(self, value: Any, parts: PartWriter) -> Plain:
-        state = dict(vars(value))
-        booster = state.pop("_Booster", None)
-        parts.value("state", state)
-        if booster is not None:
-            parts.value("booster", booster)
-        return type(value).__name__
-
-    def load(self, head: Any, parts: PartReader) -> Any:
-        state = parts.value("state")
-        if head not in _ESTIMATORS or type(state) is not dict:
-            raise ManifestCorrupt("an estimator has no class or no attributes", where=self.format)
-        made = object.__new__(getattr(lightgbm, head))
-        vars(made).update(state)
-        made._Booster = parts.value("booster") if "booster" in parts.names() else None
-        return made
+    kinds: ClassVar[dict[str, type]] = {name: getattr(lightgbm, name) for name in _ESTIMATORS}
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"parameters": {shown(name): shown(one) for name, one in value.get_params().items() if one is not None}}

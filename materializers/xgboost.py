@@ -13,6 +13,7 @@ import xgboost
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
+from .boosted import Estimators
 
 _ESTIMATORS = ("XGBClassifier", "XGBModel", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")
 
@@ -40,29 +41,11 @@ class Booster(Materializer[Any]):
         return {"trees": value.num_boosted_rounds(), "features": value.num_features(), "names": list(names)[:100]}
 
 
-class Estimator(Materializer[Any]):
-    """Estimators, fitted or not: their attributes, and the booster apart."""
+class Estimator(Estimators):
+    """Estimators, with their parameters."""
 
     format: ClassVar[str] = "xgboost.estimator/1"
-    exact: ClassVar[bool] = True
-
-    def save(self, value: Any, parts: PartWriter) -> Plain:
-        state = dict(vars(value))
-        booster = state.pop("_Booster", None)
-        parts.value("state", state)
-        if booster is not None:
-            parts.value("booster", booster)
-        return {"class": type(value).__name__, "keeps_booster": "_Booster" in vars(value)}
-
-    def load(self, head: Any, parts: PartReader) -> Any:
-        state = parts.value("state")
-        if head["class"] not in _ESTIMATORS or type(state) is not dict:
-            raise ManifestCorrupt("an estimator has no class or no attributes", where=self.format)
-        made = object.__new__(getattr(xgboost, head["class"]))
-        vars(made).update(state)
-        if head["keeps_booster"]:
-            made._Booster = parts.value("booster") if "booster" in parts.names() else None
-        return made
+    kinds: ClassVar[dict[str, type]] = {name: getattr(xgboost, name) for name in _ESTIMATORS}
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         parameters = {name: one for name, one in value.get_xgb_params().items() if one is not None}

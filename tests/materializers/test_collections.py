@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden_values import Colour, Item, Point
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lineal.cas import Manifest, MemoryBlobs
-from lineal.materializers import load, runs_code, save
+from lineal.materializers import Record, load, runs_code, save
 
 RoundTrip = Callable[[Any], tuple[Any, Manifest]]
 
@@ -69,3 +72,37 @@ def test_arrays_in_a_deque_are_parts_of_their_own(round_trip: RoundTrip) -> None
     loaded, manifest = round_trip(deque([np.arange(10_000), np.arange(3)]))
     np.testing.assert_array_equal(loaded[0], np.arange(10_000))
     assert len(list(manifest.named())) == 1
+
+
+LEAVES = st.none() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3) | st.binary(max_size=3)
+POINTS = st.builds(Point, st.integers(), st.text(max_size=2))
+KEYS = st.text(max_size=3) | st.integers() | POINTS | st.sampled_from(Colour)
+
+
+def containers(inner: Any) -> Any:
+    items = st.dictionaries(KEYS, inner, max_size=3)
+    return st.one_of(
+        st.lists(inner, max_size=3),
+        st.builds(lambda found: (*found,), st.lists(inner, max_size=3)),
+        st.builds(bytearray, st.binary(max_size=3)),
+        st.builds(OrderedDict, items),
+        st.builds(defaultdict, st.sampled_from([None, list, int]), items),
+        st.builds(deque, st.lists(inner, max_size=3), st.none() | st.integers(3, 5)),
+        st.builds(Counter, st.dictionaries(KEYS, st.integers(), max_size=3)),
+        st.builds(Point, st.integers(), inner),
+        st.builds(Item, st.text(max_size=3), st.lists(inner, max_size=2)),
+        st.builds(ValueError, inner),
+        items,
+    )
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.recursive(LEAVES | KEYS, containers, max_leaves=15))
+def test_any_nest_of_containers_and_records_comes_back(round_trip: RoundTrip, value: Any) -> None:
+    loaded, manifest = round_trip(value)
+    # Of equal things, as exceptions are none, the text tells types, order and what is in them.
+    assert repr(loaded) == repr(value)
+    assert not runs_code(manifest, MemoryBlobs())
+    blobs = MemoryBlobs()
+    again = load(save(value, blobs).manifest, blobs, allow_pickle=False)
+    assert type(again) is type(value) or isinstance(again, Record)

@@ -1,0 +1,37 @@
+"""Estimators around a booster, whichever library it is of: their attributes, and the booster apart in its own form."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..cas.manifest import Plain
+from ..errors import ManifestCorrupt
+from .base import Materializer, PartReader, PartWriter
+
+_BOOSTER = "_Booster"
+
+
+class Estimators(Materializer[Any]):
+    """Estimators, fitted or not."""
+
+    exact: ClassVar[bool] = True
+    kinds: ClassVar[dict[str, type]]
+    """The classes, by name."""
+
+    def save(self, value: Any, parts: PartWriter) -> Plain:
+        state = dict(vars(value))
+        booster = state.pop(_BOOSTER, None)
+        parts.value("state", state)
+        if booster is not None:
+            parts.value("booster", booster)
+        return {"class": type(value).__name__, "has_place": _BOOSTER in vars(value)}
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        state = parts.value("state")
+        if head["class"] not in self.kinds or type(state) is not dict:
+            raise ManifestCorrupt("an estimator has no class or no attributes", where=self.format)
+        made: Any = object.__new__(self.kinds[head["class"]])
+        vars(made).update(state)
+        if head["has_place"]:
+            vars(made)[_BOOSTER] = parts.value("booster") if "booster" in parts.names() else None
+        return made
