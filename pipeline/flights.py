@@ -26,6 +26,7 @@ class _Sky:
     def _start_over(self) -> None:
         self.lock = threading.Lock()
         self.holders: dict[_Key, Flights] = {}
+        self.landed = 0
 
 
 _sky = _Sky()
@@ -39,6 +40,11 @@ class Flights:
         self._thread = threading.get_ident()
         self._mine: set[_Key] = set()
         self._landing: deque[tuple[Ticket, _Key]] = deque()
+
+    @property
+    def landed(self) -> int:
+        """How many flights were over by now, of all runs of this process."""
+        return _sky.landed
 
     def take(self, fingerprint: Fingerprint) -> bool:
         """Begin a flight; False if another step is at it, of this run or of one in another thread."""
@@ -76,3 +82,4 @@ class Flights:
             self._mine.discard(key)
             with _sky.lock:
                 del _sky.holders[key]
+                _sky.landed += 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -18,6 +19,8 @@ class Interrupts:
     def __init__(self) -> None:
         self._count = 0
         self._is_open = False
+        self.requested: Future[None] = Future()
+        """Done once `request` was called: to be waited for beside what the run waits for."""
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -37,6 +40,16 @@ class Interrupts:
         """Let them come through until `shut`, as one does that is waiting already."""
         self._is_open = True
         self._let_through()
+
+    def request(self) -> None:
+        """Have the run stop as by Ctrl-C when it waits next; from any thread, any number of times."""
+        with suppress(InvalidStateError):
+            self.requested.set_result(None)
+
+    def raise_requested(self) -> None:
+        """Raise `KeyboardInterrupt` if that was called."""
+        if self.requested.done():
+            raise KeyboardInterrupt
 
     def shut(self) -> None:
         """Hold them back."""

@@ -134,6 +134,10 @@ class Runner:
         if is_recorded and (hook := self._plan.hooks.on_failure) is not None:
             self._calls.make("on_failure", hook, RunView(self._reader, self.run_id))
 
+    def stop(self) -> None:
+        """Have the run cancelled as by Ctrl-C when it waits next; from any thread."""
+        self._interrupts.request()
+
     def _renew(self) -> None:
         """Say that the run goes on, in the thread that renews; what executes by now takes long, so it is claimed."""
         self._record.renewed()
@@ -213,10 +217,12 @@ class Runner:
         self._interrupts.open()
         try:
             if self._running:
-                done, _ = wait(self._running, pause_s, return_when=FIRST_COMPLETED)
+                requested = self._interrupts.requested
+                done, _ = wait([*self._running, requested], pause_s, return_when=FIRST_COMPLETED)
             else:
                 done = set()
                 time.sleep(pause_s or 0)
+            self._interrupts.raise_requested()
         finally:
             self._interrupts.shut()
         for future in done:
@@ -251,6 +257,7 @@ class Runner:
         node = ready.node
         if not ready.begun_us:
             ready.begun_us, ready.begun_ns = time.time_ns() // 1000, time.perf_counter_ns()
+        landed = self._flights.landed
         ready.newest = self._cache.newest(ready.fingerprint)
         done = self._plan.done.get(node.name)
         if done is not None and done.fingerprint == ready.fingerprint and self._cache.holds(done.result):
@@ -263,6 +270,9 @@ class Runner:
         if ready.policy.takes and ready.policy.offers:
             if not self._is_first(ready):
                 self._waiting.append(ready)
+                return
+            if landed != self._flights.landed:
+                self._begin(ready)  # Anew: what landed since that look may be the same.
                 return
             if not ready.is_claimed and self._is_computed_once(node):
                 ready.is_claimed = self._claims.attempt(ready.fingerprint, node.name) is None
@@ -331,6 +341,8 @@ class Runner:
             [Output(given.name, self._artifact(node, given.name), *given[2:]) for given in reusable.outputs]
         )
         self._give(node, outputs)
+        if ready.is_in_flight:
+            self._flights.end(ready.fingerprint)
         ready.loads = reusable.loads
         event = facts.StepReused(
             *ready.causes(self.run_id),

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from functools import partial
+from typing import Any, overload
 
 from ..errors import InvalidPipeline, LinealError
 from ..history import Reader, RunView
 from ..in_force import InForce
+from .executors import InlineExecutor
+from .plan import Plan
+from .pool import usable_cores
 from .runner import Runner
 from .session import Session
 
-if TYPE_CHECKING:
-    from .plan import Plan
-
+_AT_ONCE = 2 * usable_cores()
+"""Runs that go on at once where steps execute elsewhere: so that there is always something to execute."""
 _DRAINED_RUNS = 32
 """After so many runs all is made durable: to run and to commit by turns is faster than both at once."""
 _AXES = (list, tuple, range)
@@ -90,32 +95,95 @@ def parameter_sets(
             yield {**given, **dict(zip(ranged, values, strict=True))}
 
 
-def run_all(
-    in_force: InForce, planned: Iterable[tuple[Mapping[str, Any], Plan]], executor: Executor, *, stops: bool
-) -> Sweep:
-    """Run plans one after the other, and wait once for all to be durable.
+Planned = Iterable[tuple[Mapping[str, Any], Plan]]
+"""What was asked for, and what that is to run."""
+
+
+def run_all(in_force: InForce, planned: Planned, executor: Executor, *, stops: bool) -> Sweep:
+    """Run plans, in turn or where they execute elsewhere several at once, and wait once for all to be durable.
 
     Raises:
         StepFailed: A run failed, and the sweep is to stop then; the runs before it are durable.
     """
-    reader = Reader(in_force.store, allow_pickle=in_force.allow_pickle)
-    session: Session | None = None
-    trials: list[Trial] = []
+    runs = _Runs(in_force, executor, stops=stops)
     try:
-        for parameters, plan in planned:
-            allow_pickle = in_force.allow_pickle
-            session = session or Session(in_force.writable(), plan.policy, plan.seed, allow_pickle=allow_pickle)
-            runner = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle, session=session)
-            error: LinealError | None = None
-            try:
-                runner.run(waits=False)
-            except LinealError as failure:
-                if stops:
-                    raise
-                error = failure
-            trials.append(Trial(parameters, RunView(reader, runner.run_id), error))
-            if len(trials) % _DRAINED_RUNS == 0:
-                in_force.store.flush()
+        trials = runs.in_turn(planned) if isinstance(executor, InlineExecutor) else runs.at_once(planned)
     finally:
         in_force.store.flush()
     return Sweep(trials)
+
+
+class _Runs:
+    """The runs of one sweep."""
+
+    def __init__(self, in_force: InForce, executor: Executor, *, stops: bool) -> None:
+        self._in_force = in_force
+        self._store = in_force.writable()
+        self._executor = executor
+        self._stops = stops
+        self._reader = Reader(in_force.store, allow_pickle=in_force.allow_pickle)
+        self._idle: deque[Session] = deque()
+        self._going_on: set[Runner] = set()
+        self._is_stopped = False
+
+    def in_turn(self, planned: Planned) -> list[Trial]:
+        trials = []
+        for parameters, plan in planned:
+            trials.append(self._run(parameters, plan, waits=False))
+            if len(trials) % _DRAINED_RUNS == 0:
+                self._store.flush()
+        return trials
+
+    def at_once(self, planned: Planned) -> list[Trial]:
+        """Each run is driven by a thread; plans are made in this one, when there is a thread for them.
+
+        They wait for their commits: what one computes, another one finds only there.
+        """
+        ended: list[Future[Trial]] = []
+        going_on: set[Future[Trial]] = set()
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lineal-sweep") as threads:
+            try:
+                for parameters, plan in planned:
+                    if len(going_on) == _AT_ONCE:
+                        done, going_on = wait(going_on, return_when=FIRST_COMPLETED)
+                        for future in done:
+                            future.result()
+                    future = threads.submit(copy_context().run, partial(self._run, parameters, plan, waits=True))
+                    ended.append(future)
+                    going_on.add(future)
+                return [future.result() for future in ended]
+            except BaseException:
+                self._stop()
+                raise
+
+    def _stop(self) -> None:
+        """Have the runs that go on cancelled, and those not begun not begin."""
+        self._is_stopped = True
+        for runner in tuple(self._going_on):
+            runner.stop()
+
+    def _run(self, parameters: Mapping[str, Any], plan: Plan, *, waits: bool) -> Trial:
+        session = self._session(plan)
+        allow_pickle = self._in_force.allow_pickle
+        runner = Runner(self._store, plan, self._executor, allow_pickle=allow_pickle, session=session)
+        error: LinealError | None = None
+        self._going_on.add(runner)
+        try:
+            if self._is_stopped:
+                raise KeyboardInterrupt
+            runner.run(waits=waits)
+        except LinealError as failure:
+            if self._stops:
+                raise
+            error = failure
+        finally:
+            self._going_on.discard(runner)
+            self._idle.append(session)
+        return Trial(parameters, RunView(self._reader, runner.run_id), error)
+
+    def _session(self, plan: Plan) -> Session:
+        """One that no run uses by now."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Session(self._store, plan.policy, plan.seed, allow_pickle=self._in_force.allow_pickle)

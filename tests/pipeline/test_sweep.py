@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +18,7 @@ from hypothesis import strategies as st
 from memory import IN_MEMORY
 
 import lineal
-from lineal import Client, pipeline, step
+from lineal import Client, Pipeline, pipeline, step
 from lineal.errors import InvalidPipeline, StepFailed
 from lineal.events.catalogue import StepCompleted, StepReused
 
@@ -104,6 +109,70 @@ def test_a_sweep_that_goes_on_after_failures_tells_of_them(client: Client) -> No
     assert failed is sweep[1]
     assert isinstance(failed.error, StepFailed)
     assert repr(sweep) == "<Sweep of 3 runs, 1 failed>"
+
+
+def slow_pipeline() -> Pipeline[Any, Any]:
+    """Steps that go to other processes by value, as no process can import this module by its name."""
+
+    @step(version="1")
+    def slow(seed: int, folder: str) -> int:
+        Path(folder, f"begun-{seed}-{time.monotonic_ns()}").touch()
+        time.sleep(0.05)
+        return seed
+
+    @step(version="1")
+    def finish(data: int, lr: float) -> float:
+        if lr < 0:
+            raise ValueError("negative")
+        return data * lr
+
+    @pipeline
+    def slow_training(lr: float, folder: str, seed: int = 7) -> None:
+        finish(slow(seed, folder), lr)
+
+    return slow_training
+
+
+@pytest.mark.parametrize("executor", [("threads", 2), ("processes", 2)])
+def test_runs_that_go_on_at_once_share_what_they_compute_and_come_back_in_order(
+    client: Client, tmp_path: Path, executor: Any
+) -> None:
+    rates = [number / 10 for number in range(12)]
+    sweep = slow_pipeline().with_options(executor=executor).sweep(lr=rates, folder=str(tmp_path), seed=[1, 2])
+    assert [trial.parameters["lr"] for trial in sweep] == [rate for rate in rates for _ in (1, 2)]
+    assert [run.steps["finish"].output.load() for run in sweep.runs] == [r * seed for r in rates for seed in (1, 2)]
+    assert len(list(tmp_path.glob("begun-1-*"))) == len(list(tmp_path.glob("begun-2-*"))) == 1
+    assert {run.status for run in client.runs()} == {"completed"}
+
+
+def test_a_failure_ends_a_sweep_of_runs_that_go_on_at_once(client: Client, tmp_path: Path) -> None:
+    swept = slow_pipeline().with_options(executor=("threads", 2))
+    with pytest.raises(StepFailed, match="negative"):
+        swept.sweep(lr=[-1.0, *range(50)], folder=str(tmp_path), seed=list(range(50)))
+    statuses = Counter(run.status for run in client.runs())
+    assert statuses["failed"] >= 1
+    assert sum(statuses.values()) < 100
+    assert statuses.keys() <= {"failed", "cancelled", "completed"}
+    told = swept.sweep(lr=[-1.0, 0.5], folder=str(tmp_path), failure="continue")
+    assert [run.status for run in told.runs] == ["failed", "completed"]
+
+
+def test_ctrl_c_ends_a_sweep_and_every_run_of_it_has_an_end(client: Client, tmp_path: Path) -> None:
+    def interrupt() -> None:
+        while not list(tmp_path.glob("begun-*")):
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        slow_pipeline().with_options(executor=("threads", 2)).sweep(
+            lr=0.5, folder=str(tmp_path), seed=list(range(1000))
+        )
+    thread.join()
+    statuses = Counter(run.status for run in client.runs())
+    assert statuses["cancelled"] >= 1
+    assert statuses.keys() <= {"cancelled", "completed"}
 
 
 @pytest.mark.parametrize(
