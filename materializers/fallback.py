@@ -13,6 +13,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable
+from functools import cache
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, ClassVar
 
@@ -132,8 +133,12 @@ def _version(package: str) -> str | None:
     """The version of a package that is imported; None where it has none."""
     module = sys.modules.get(package)
     version = getattr(module, "__version__", None)
-    if module is None or isinstance(version, str):
-        return version
+    return version if module is None or isinstance(version, str) else _installed_version(package)
+
+
+@cache
+def _installed_version(package: str) -> str | None:
+    """The version of an installed distribution; it takes a look through all that is installed."""
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as version_of
 

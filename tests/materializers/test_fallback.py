@@ -207,19 +207,23 @@ def test_the_head_names_the_version_of_every_package_inside() -> None:
 @pytest.mark.parametrize(
     ("made", "where", "type_"),
     [
-        (lambda: {"a": [socket.socket()]}, "value['a'][0]", "socket.socket"),
+        (lambda: {"a": [closed_socket()]}, "value['a'][0]", "socket.socket"),
         (lambda: [Point(threading.Lock())], "value[0].x", "_thread.lock"),
         (lambda: deque([{"g": Point(iter_of(3))}]), "value[0]['g'].x", "generator"),
         (lambda: Held(3, {"lock": threading.Lock()}), "value.inner['lock']", "_thread.lock"),
     ],
     ids=["socket", "lock", "generator", "in a record"],
 )
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_what_cannot_be_saved_says_where_it_is_and_what_to_do(made: Any, where: str, type_: str) -> None:
     with pytest.raises(UnsavableValue) as caught:
         save(made(), MemoryBlobs())
     assert (caught.value.where, caught.value.details["type"]) == (where, type_)
     assert caught.value.hint is not None
+
+
+def closed_socket() -> socket.socket:
+    with socket.socket() as made:
+        return made
 
 
 def iter_of(count: int) -> Any:
