@@ -50,20 +50,21 @@ class _Gate:
     """Lets a fork happen only while no thread is inside LMDB: a child could never close what was in use."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._inside = 0
         self._is_forking = False
 
     def enter(self) -> None:
         """Go in; waits while the process forks."""
-        with self._changed:
+        with self._lock:
             while self._is_forking:
                 self._changed.wait()
             self._inside += 1
 
     def leave(self) -> None:
         """Come out."""
-        with self._changed:
+        with self._lock:
             self._inside -= 1
             if self._is_forking:
                 self._changed.notify_all()

@@ -142,16 +142,23 @@ class RowWriter:
 class RowReader:
     """Reads one projection's rows as of a position; each call is a short transaction of its own."""
 
-    __slots__ = ("_env", "_last", "_name")
+    __slots__ = ("_env", "_found", "_last", "_name")
 
     def __init__(self, environment: Database, name: str, upto: int | None) -> None:
         """Read rows made by events up to and with this one, or all."""
         self._env = environment
         self._name = name
         self._last = _LAST_STAMP if upto is None else last_stamp(upto)
+        self._found: tuple[int, Any, Any] = 0, None, None
 
     def _cursor(self, txn: lmdb.Transaction) -> lmdb.Cursor:
-        return txn.cursor(self._env.databases[database_of(txn, self._env.databases, self._name)])
+        number, known, database = self._found
+        databases = self._env.databases
+        # Which one is in force changes by a commit only, each of which has a number; a forked child opens them anew.
+        if number != txn.id() or known is not databases:
+            database = databases[database_of(txn, databases, self._name)]
+            self._found = txn.id(), databases, database
+        return txn.cursor(database)
 
     def latest(self, row_key: bytes) -> Stamped | None:
         """The key's newest row as of the position."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgpack
 
 from ..errors import InvalidPipeline
+from .binding import Binder
 from .checks import Check
 from .outputs import Outputs
 from .policy import Policy
@@ -34,6 +35,10 @@ class TracedStep(Protocol):
     @property
     def signature(self) -> inspect.Signature:
         """What it takes."""
+
+    @property
+    def binder(self) -> Binder:
+        """Binds calls of it."""
 
     @property
     def outputs(self) -> Outputs:

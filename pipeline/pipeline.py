@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 from ..errors import InvalidPipeline
 from ..history import Reader, RunView, check_name
 from ..in_force import current_store
+from .binding import Binder
 from .checks import check, checks_of
 from .earlier import RunReference, called_with, unfinished
 from .executors import ExecutorChoice, opened
@@ -29,7 +30,7 @@ from .script import leave_out_of_loading
 from .seeds import checked_seed
 from .sweep import Sweep, parameter_sets, run_all
 from .templates import holds_input
-from .tracing import Trace, bind, current_trace, tracing
+from .tracing import Trace, current_trace, tracing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -236,12 +237,16 @@ class Pipeline(Generic[P, R]):
         return inspect.getdoc(self.function)
 
     @cached_property
+    def _binder(self) -> Binder:
+        return Binder(self._signature)
+
+    @cached_property
     def _signature(self) -> inspect.Signature:
         return inspect.signature(self.function)
 
     def _bind(self, args: Any, kwargs: Any) -> dict[str, Any]:
         where = f"pipeline {self.name!r}"
-        bound = bind(self._signature, args, kwargs, where)
+        bound = self._binder.bind(args, kwargs, where)
         known = {name: value for name, value in bound.items() if not holds_input(value)}
         check(checks_of(self.function), known, where)
         return bound

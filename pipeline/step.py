@@ -12,6 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 from ..errors import InvalidPipeline
 from ..history import StepRunView, check_name
 from .attempts import ONCE, AttemptOptions, Attempts
+from .binding import Binder
 from .checks import Check, checks_of
 from .hooks import NO_HOOKS, Hooks, StepHookOptions
 from .mapping import MapKind, spread
@@ -19,7 +20,7 @@ from .outputs import Outputs, declared_outputs
 from .policy import UNSAID, CacheChoice, Expiry, Policy
 from .references import Reference
 from .seeds import checked_seed
-from .tracing import bind, calls_in, current_trace
+from .tracing import calls_in, current_trace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,6 +102,11 @@ class Step(Generic[P, R]):
         return inspect.signature(self.function)
 
     @cached_property
+    def binder(self) -> Binder:
+        """Binds calls of it."""
+        return Binder(self.signature)
+
+    @cached_property
     def outputs(self) -> Outputs:
         """What it declares to give."""
         return declared_outputs(self.function)
@@ -177,7 +183,7 @@ class Step(Generic[P, R]):
         if trace is not None:
             return trace.map(self, kind, args, kwargs)
         where = f"the map of step {self.name!r}"
-        spreading = spread(kind, bind(self.signature, args, kwargs, where), self.signature, where)
+        spreading = spread(kind, self.binder.bind(args, kwargs, where), self.signature, where)
         results: list[Any] = [self._plainly(call) for call in spreading.calls(where)]
         if self.outputs.form is None:
             return results

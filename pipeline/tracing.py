@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,8 +17,6 @@ from .policy import UNSAID, Policy
 from .references import MappedRef, NothingRef, OutputRef, Reference
 from .templates import references_in
 from .unfolding import Folded, mapped_nodes
-
-_PLAIN_TYPES = (type(None), bool, int, float, str, bytes)
 
 _DEPTH_MAX = 100
 """How deep pipelines may call each other."""
@@ -74,13 +71,14 @@ class Trace:
         self._nodes: dict[str, Node] = {}
         self._calls: dict[str, int] = {}
         self._names: set[str] = set()
+        self._wheres: dict[str, str] = {}
         self._maps: set[str] = set()
         """Maps of which it is not known how many calls they make."""
 
     def add(self, step: TracedStep, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Add a call of a step; give what stands for its result."""
         step = self._applied(step)
-        bound = bind(step.signature, args, kwargs, f"step {step.name!r} in pipeline {self._pipeline!r}")
+        bound = step.binder.bind(args, kwargs, self._where(step))
         name = self._free_name(step.name)
         place = self._place(step, name)
         node = node_of(name, step, bound, self._pipeline, **place)
@@ -93,7 +91,7 @@ class Trace:
         """Add a map of a step: what stands for the results of its calls, output by output in a list."""
         step = self._applied(step)
         where = f"the map of step {step.name!r} in pipeline {self._pipeline!r}"
-        spreading = spread(kind, bind(step.signature, args, kwargs, where), step.signature, where)
+        spreading = spread(kind, step.binder.bind(args, kwargs, where), step.signature, where)
         name = self._free_name(step.name)
         place = self._place(step, name)
         shown = node_of(name, step, spreading.shown, self._pipeline, map=name, **place)
@@ -145,6 +143,13 @@ class Trace:
         for scope in reversed(self._scopes):
             step = scope.applied(step)
         return step
+
+    def _where(self, step: TracedStep) -> str:
+        """A step's call, as errors name it."""
+        where = self._wheres.get(step.name)
+        if where is None:
+            where = self._wheres[step.name] = f"step {step.name!r} in pipeline {self._pipeline!r}"
+        return where
 
     def _free_name(self, wanted: str) -> str:
         call = self._scopes[-1].call
@@ -242,26 +247,3 @@ def calls_in(calls: Sequence[Any], step: str) -> tuple[Reference, ...]:
             )
         found += references
     return tuple(found)
-
-
-def bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Bind arguments to parameters, simple defaults included.
-
-    Only defaults that are plain scalars are bound: any other stays the function's own, so that one that is compared
-    by identity still works; a change to it counts as a change of code.
-
-    Raises:
-        InvalidPipeline: One is missing, unknown, or given twice.
-    """
-    try:
-        bound = signature.bind(*args, **kwargs)
-    except TypeError as error:
-        unknown = [name for name in kwargs if name not in signature.parameters]
-        close = difflib.get_close_matches(unknown[0], signature.parameters, n=1) if unknown else []
-        hint = f"Did you mean {close[0]!r}?" if close else f"Its signature is {signature}."
-        raise InvalidPipeline(str(error), where=where, hint=hint) from error
-    arguments = dict(bound.arguments)
-    for name, parameter in signature.parameters.items():
-        if name not in arguments and type(parameter.default) in _PLAIN_TYPES:
-            arguments[name] = parameter.default
-    return {name: arguments[name] for name in signature.parameters if name in arguments}
