@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import signal
 import sys
 import tarfile
 import textwrap
@@ -18,6 +19,9 @@ import pytest
 import lineal
 from lineal import pipeline, step
 from lineal.store import Store, open_store
+
+# A shell starts what runs in its background with Ctrl-C ignored, and so would be all processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("lineal", deadline=None)
