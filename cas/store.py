@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
 from .blob import Blob, BlobReader, read_manifest, walk
@@ -47,8 +47,8 @@ VOLUMES = "volumes"
 DATABASES = (CATALOG, VOLUMES)
 
 _SCAN_ROWS = 1000
-_REMEMBERED_MAX, _REMEMBERED_PARTS_MAX = 16_384, 64
-"""Of how many manifests, of how many parts at most, it is remembered what they name."""
+_REMEMBERED_MAX, _REMEMBERED_PARTS_MAX, _REMEMBERED_ROW_MAX_BYTES = 16_384, 64, 1024
+"""Of how many manifests, of how many parts at most, it is remembered what they name, with rows of which size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,9 @@ class BlobStore:
         self._files = files
         self._placed = PlacedBlobs(files, self.row)
         self._pending: dict[Digest, tuple[Row, int]] = {}
-        self._named: dict[Digest, tuple[BlobPart | ManifestPart, ...]] = {}
-        """What manifests that were read name, all that is under them included: it is theirs for ever."""
+        self._named: dict[Digest, tuple[bytes | None, tuple[BlobPart | ManifestPart, ...]]] = {}
+        """What manifests that were read name, all that is under them included, which is theirs for ever; and the rows
+        of small ones, as they were when their bytes were verified."""
         self._last_cut: tuple[Digest, bytes, Row] | None = None
         """The cut row that was read last, as it is stored: a blob read piece by piece has it decoded but once."""
 
@@ -115,8 +116,7 @@ class BlobStore:
         pending = self._pending.get(digest)
         if pending is not None:
             return pending[0]
-        with self._env.begin() as txn:
-            data = txn.get(digest, db=self._env.databases[CATALOG])
+        data = self._stored(digest)
         if data is None:
             return None
         last = self._last_cut
@@ -126,6 +126,11 @@ class BlobStore:
         if isinstance(row.place, Cut):
             self._last_cut = digest, bytes(data), row
         return row
+
+    def _stored(self, digest: Digest) -> bytes | None:
+        """A blob's committed row, undecoded."""
+        with self._env.begin() as txn:
+            return cast("bytes | None", txn.get(digest, db=self._env.databases[CATALOG]))
 
     def find(self, digest: Digest) -> Row | None:
         """The same, if the blob's bytes are there as far as can be told without reading them."""
@@ -177,15 +182,21 @@ class BlobStore:
         return True
 
     def _named_under(self, content: Digest) -> tuple[BlobPart | ManifestPart, ...]:
-        """What a manifest names, directly or through others; it is read, but decoded only where it was not before."""
+        """What a manifest names, directly or through others; it is read, but decoded only where it was not before.
+
+        Bytes that are those that were verified need no second look.
+        """
+        row, named = self._named.get(content, (None, None))
+        if row is not None and named is not None and row == self._stored(content):
+            return named
         encoded = self.read(content)
-        named = self._named.get(content)
         if named is None:
             named = tuple(walk(self, Manifest.decode(encoded)))
+        if len(named) <= _REMEMBERED_PARTS_MAX:
             if len(self._named) >= _REMEMBERED_MAX:
                 self._named.clear()
-            if len(named) <= _REMEMBERED_PARTS_MAX:
-                self._named[content] = named
+            is_small = len(encoded) <= _REMEMBERED_ROW_MAX_BYTES
+            self._named[content] = (self._stored(content) if is_small else None), named
         return named
 
     def _is_there(self, digest: Digest, size_bytes: int, seen: dict[Volume, bool]) -> bool:

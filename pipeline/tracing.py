@@ -187,6 +187,8 @@ class Trace:
     def _place(self, step: TracedStep, name: str) -> dict[str, Any]:
         """Where a call stands: what it comes after, and in the call of which pipeline."""
         after: Sequence[Reference] = step.options.after
+        if not after:
+            return {"within": self._scopes[-1].call}
         for ref in after:
             self._require_own(ref, name)
         return {"after": tuple(dict.fromkeys([ref.node for ref in after])), "within": self._scopes[-1].call}

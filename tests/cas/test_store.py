@@ -69,6 +69,22 @@ def test_a_value_counts_as_held_only_while_every_blob_under_it_is_there(store: S
     assert not store.blobs.holds(manifest.digest)
 
 
+@pytest.mark.parametrize("lost", ["flipped", "gone"])
+def test_a_value_that_was_held_is_so_no_more_once_its_manifest_is_damaged_or_gone(store: Store, lost: str) -> None:
+    manifest = Manifest("builtins/1", "int", 7)
+    content = manifest.digest
+    commit(store, (manifest.encoded, BlobKind.MANIFEST))
+    assert [store.blobs.holds(content) for _ in range(2)] == [True, True]
+    with store.exclusively() as changes:
+        row = changes.get(CATALOG, content)
+        assert row is not None
+        if lost == "flipped":
+            changes.put(CATALOG, content, row[:-1] + bytes([row[-1] ^ 1]))
+        else:
+            changes.delete(CATALOG, content)
+    assert not store.blobs.holds(content)
+
+
 def test_a_blob_once_known_as_a_manifest_stays_one(store: Store) -> None:
     commit(store, (SMALL, BlobKind.BYTES))
     commit(store, (SMALL, BlobKind.MANIFEST))
