@@ -8,7 +8,6 @@ where their class may not be imported or is gone.
 from __future__ import annotations
 
 import builtins
-import traceback
 from types import MethodDescriptorType
 from typing import Any
 
@@ -47,6 +46,8 @@ def _fields(value: BaseException) -> tuple[Any, ...] | None:
     state = {name: one for name, one in (rest[0] if rest and rest[0] else {}).items() if name not in ("args", "obj")}
     text = state.pop(TRACEBACK_TEXT, None)
     if value.__traceback__ is not None:
+        import traceback
+
         text = "".join(traceback.format_tb(value.__traceback__))[-_TRACEBACK_MAX_CHARACTERS:]
     # What is raised from something while that is handled has it as both; told twice, long chains would never end.
     context: Any = value.__context__

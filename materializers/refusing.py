@@ -11,8 +11,6 @@ from ..cas.manifest import Manifest, ManifestPart, Part
 from ..cas.tree import DIRECTORY_FORMAT
 from ..errors import LinealError
 from .base import PLAIN_FORMAT
-from .paths import path_to
-from .tree import decode
 
 
 def nested(manifest: Manifest, blobs: BlobReader) -> Iterator[Manifest]:
@@ -62,6 +60,9 @@ def _step(manifest: Manifest, name: str) -> str:
     kind, _, number = name.partition(".")
     if manifest.format != PLAIN_FORMAT or kind not in ("child", "opaque"):
         return f".{name}"
+    from .paths import path_to  # Looking at a store refuses nothing, and imports neither.
+    from .tree import decode
+
     target = object()
     try:
         head: Any = manifest.head
