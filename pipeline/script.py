@@ -48,12 +48,18 @@ def load_main(texts: Sequence[Path], package: str, bound_in: Mapping[str, Path])
         package: That of the module that was run as the main program; else empty.
         bound_in: By name, the text that binds it, of several that do.
     """
+    statements = [one for text in texts for one in _statements(text, bound_in)]
     module = ModuleType(MAIN)
     module.__file__, module.__package__ = str(texts[0]), package or None
+    before = sys.modules.get(MAIN)
     sys.modules[MAIN] = module
     token = _is_loading.set(True)
     try:
-        _execute([one for text in texts for one in _statements(text, bound_in)], module, is_ordered=len(texts) == 1)
+        _execute(statements, module, is_ordered=len(texts) == 1)
+    except BaseException:
+        if before is not None:
+            sys.modules[MAIN] = before
+        raise
     finally:
         _is_loading.reset(token)
     return module

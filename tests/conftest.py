@@ -6,6 +6,7 @@ import importlib
 import shutil
 import signal
 import sys
+import sys
 import tarfile
 import textwrap
 from collections.abc import Callable, Iterator
@@ -26,6 +27,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("lineal", deadline=None)
 hypothesis.settings.load_profile("lineal")
+
+
+@pytest.fixture(autouse=True)
+def _main_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the main program: what loads another one's definitions puts it there, where new processes look for it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture
