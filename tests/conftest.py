@@ -6,7 +6,6 @@ import importlib
 import shutil
 import signal
 import sys
-import sys
 import tarfile
 import textwrap
 from collections.abc import Callable, Iterator
