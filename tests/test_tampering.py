@@ -65,6 +65,11 @@ def flipped(rows: Rows, seq: int, place: int) -> Rows:
     return rows | {seq: bytes(changed)}
 
 
+def retold(rows: Rows, seq: int) -> Rows:
+    """Another id in an event, which can be read as ever: a bit of the bytes that follow the name of its type."""
+    return flipped(rows, seq, rows[seq].index(b"/1", CHAIN_BYTES) + len(b"/1") + 2)
+
+
 def without(rows: Rows, *dropped: int) -> Rows:
     return {seq: value for seq, value in rows.items() if seq not in dropped}
 
@@ -124,10 +129,10 @@ def test_the_first_event_that_was_tampered_with_is_named(
 
 
 REWRITTEN: list[tuple[str, Callable[[Rows], Rows], int]] = [
-    ("an event is changed", lambda rows: rechained(flipped(rows, 250, -1)), 250),
+    ("an event is changed", lambda rows: rechained(retold(rows, 250)), 250),
     ("an event is put in twice", lambda rows: rechained(numbered(rows, 1, 402, 401, 403)), 402),
     ("two events are swapped", lambda rows: rechained(rows | {150: rows[151], 151: rows[150]}), 150),
-    ("the first event is changed", lambda rows: rechained(flipped(rows, 1, -1)), 1),
+    ("the first event is changed", lambda rows: rechained(retold(rows, 1)), 1),
     ("all from one on are others", lambda rows: rechained(rows | {n: rows[n - 9] for n in range(301, 403)}), 301),
 ]
 
@@ -237,7 +242,7 @@ def test_with_a_head_even_a_quick_verification_reads_the_whole_chain(client: Cli
     client.store.append([ArtifactSaved(output) for _ in range(1500)])
     client.flush()
     head = client.tree_head()
-    write(client, flipped(read(client), 5, -2))
+    write(client, retold(read(client), 5))
     assert client.verify(quick=True).is_sound
     verification = client.verify(quick=True, heads=[head])
     assert states(verification) == {1502: HeadState.UNKNOWN}
