@@ -72,6 +72,7 @@ def test_a_run_goes_as_the_page_on_running_says(tmp_path: Path) -> None:
         "step 'endless' raised lineal.errors.StepTimeout: it took longer than 0.5 s",
         "{'fetch': 'completed', 'endless': 'failed', 'count': 'skipped', 'letters': 'completed'}",
         "[(1, 'failed', 0.1), (2, 'completed', None)]",
+        "6 {'rate': 0.1, 'seed': 1} ['completed', 'completed', 'cached', 'cached', 'cached', 'cached']",
     ]
 
 
