@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 import signal
 import sys
@@ -22,6 +23,10 @@ from lineal.store import Store, open_store
 
 # A shell starts what runs in its background with Ctrl-C ignored, and so would be all processes that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Bytecode is taken for that of a text with the same size and second: tests edit texts faster than that.
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("lineal", deadline=None)

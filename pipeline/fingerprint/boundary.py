@@ -99,9 +99,9 @@ class Origins:
             return _FIRST if kind.__flags__ & _HEAP_TYPE else _STDLIB
         return self.of(module)
 
-    def is_followed(self, module: str, path: str | None = None) -> bool:
-        """Whether the module's source is the project's."""
-        return self.of(module, path).party is Party.FIRST
+    def is_followed(self, module: object, path: str | None = None) -> bool:
+        """Whether the module's source is the project's; what names none, as a class made in C may, has no source."""
+        return isinstance(module, str) and self.of(module, path).party is Party.FIRST
 
 
 def is_outside_project(directory: str) -> bool:

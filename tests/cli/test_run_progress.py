@@ -155,7 +155,7 @@ def test_elsewhere_nothing_is_shown_unless_it_is_asked_for(tmp_path: Path) -> No
 def test_a_closed_or_broken_stderr_breaks_no_run(tmp_path: Path, closing: str) -> None:
     (tmp_path / "main.py").write_text(SCRIPT)
     command = f"sleep 0.1 | exec {sys.executable} -P main.py store 1:0.02 {closing}"
-    environment = {**os.environ, "LINEAL_PROGRESS": "plain"}
+    environment = {**os.environ, "LINEAL_PROGRESS": "plain", "PYTHONUNBUFFERED": "1"}
     ended = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
