@@ -10,7 +10,6 @@ import errno
 import os
 import struct
 import threading
-import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,7 +33,6 @@ _META_BYTES = 65536 * 2
 """Two pages of the largest size there is."""
 _PAGE_SIZE_OFFSET = 40
 _HEAD_TRIES = 5
-_MADE_TRIES, _MADE_PAUSE_S = 20, 0.01
 _META_MAGIC = 0xBEEFC0DE
 _FULL_TEXTS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 _DAMAGE = (
@@ -392,12 +390,6 @@ def check_file(path: Path) -> None:
     Raises:
         LogCorrupt: It is shorter, or its meta pages don't fit each other, or it is no LMDB file at all.
     """
-    found = _heads(path)
-    for _ in range(_MADE_TRIES):  # Another process may be about to make it: for a moment it has no pages then.
-        if found is None or found.first[1] or found.second[1]:
-            break
-        time.sleep(_MADE_PAUSE_S)
-        found = _heads(path)
     for _ in range(_HEAD_TRIES):  # A commit may fall between the reading of one page and the other.
         found = _heads(path)
         if found is None:

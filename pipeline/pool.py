@@ -155,8 +155,7 @@ class WorkerPool(Executor):
             worker.close()
         if self._nursery is not None:
             self._nursery.abandon()
-            os.close(self._wake_reading)
-            os.close(self._wake_writing)
+            self._close_wake()
 
     def _start(self) -> None:
         self._nursery = self._new_nursery()
@@ -244,11 +243,17 @@ class WorkerPool(Executor):
             self._workers.clear()
             assert self._selector is not None
             self._selector.close()
-            os.close(self._wake_reading)
-            os.close(self._wake_writing)
-            self._wake_writing = -1
+            self._close_wake()
         assert self._nursery is not None
         self._nursery.close()
+
+    def _close_wake(self) -> None:
+        # Forgotten first: a child that is forked meanwhile would close what has these numbers by then.
+        fds = self._wake_reading, self._wake_writing
+        self._wake_reading = self._wake_writing = -1
+        for fd in fds:
+            if fd >= 0:
+                os.close(fd)
 
     def _keep_time(self) -> float | None:
         """Stop what is due; tell when to look again."""

@@ -82,7 +82,9 @@ class Worker:
     def close(self) -> None:
         """Let go of the socket, which ends a worker that is idle, and of its log."""
         self.connection.close()
-        os.close(self.log_fd)
+        fd, self.log_fd = self.log_fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def death(self, status: int | None) -> BaseException:
         """What ended its job, given its exit code, negative for a signal; None where nobody knows it."""

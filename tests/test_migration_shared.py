@@ -44,12 +44,10 @@ def open_raw(path: str, told: Connection) -> None:
     told.send("done")
 
 
-OPEN_STORE = """
-import sys, lineal
-with lineal.open(sys.argv[1]) as client:
-    print(repr(client.load("small")))
-"""
-"""Open the store as today's processes do, and tell what is in it."""
+def open_store(path: str, told: Connection) -> None:
+    """Open the store as today's processes do, and tell what is in it."""
+    with lineal.open(path) as client:
+        told.send(client.load("small"))
 
 
 @pytest.fixture
@@ -79,11 +77,10 @@ def until_blocked(process: subprocess.Popen[str]) -> None:
     raise AssertionError("it did not wait")
 
 
-def test_processes_that_open_it_at_once_migrate_it_once(old: Path) -> None:
+def test_processes_that_open_it_at_once_migrate_it_once(old: Path, started: Any) -> None:
     before = (old / "log" / "data.mdb").read_bytes()
-    command = [sys.executable, "-P", "-c", OPEN_STORE, str(old)]
-    tellers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [teller.communicate(timeout=60)[0] for teller in tellers] == [f"{SMALL!r}\n"] * 3
+    tellers = [started(open_store, old) for _ in range(3)]
+    assert [teller.recv() for teller in tellers] == [SMALL] * 3
     assert (old / "log.1" / "data.mdb").read_bytes() == before
     assert sorted(path.name for path in old.glob("log*")) == ["log", "log.1"]
     check(old)

@@ -214,6 +214,27 @@ def test_a_pool_that_nobody_uses_ends_after_a_while() -> None:
     assert until(lambda: not is_running(pid))
 
 
+def test_a_child_forked_after_a_pool_has_ended_closes_nothing_but_what_the_pool_had() -> None:
+    pools = WarmPools()
+    before = set(os.listdir("/proc/self/fd"))
+    with pools.leased(Processes(workers=1, idle_s=0.05)) as pool:
+        pid = pool.submit(os.getpid).result(30)
+        taken = len(set(os.listdir("/proc/self/fd")) - before)
+    assert until(lambda: not is_running(pid))
+    assert until(lambda: set(os.listdir("/proc/self/fd")) <= before)
+    fds = [os.open(os.devnull, os.O_RDONLY) for _ in range(2 * taken)]
+    child = os.fork()
+    if not child:
+        try:
+            os._exit(sum(not os.path.exists(f"/proc/self/fd/{fd}") for fd in fds))
+        finally:
+            os._exit(255)
+    _, status = os.waitpid(child, 0)
+    for fd in fds:
+        os.close(fd)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
 def test_inputs_are_mapped_by_workers_and_travel_through_no_pipe(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
