@@ -17,11 +17,11 @@ class Cause(TypedDict):
     """One of the causes of a hit or a miss."""
 
     cause: str
-    """first-run, code, input, parameter, outputs, evicted, expired, off, refresh, unfinished, not-offered, skipped,
-    divergence, equivalence or untold."""
+    """first-run, code, input, parameter, reference, outputs, evicted, expired, off, refresh, unfinished, not-offered,
+    skipped, divergence, equivalence or untold."""
     text: str
     what: str
-    """A symbol of the code, a parameter, or an output."""
+    """A symbol of the code, a parameter, a reference, or an output."""
     old: str | None
     new: str | None
     diff: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import LinealError, StepNotFound
+from ..errors import Invalid, LinealError, NotFound, StepNotFound
 from ..events.catalogue import RunStarted, StepCompleted, StepFailed, StepReused, StepSkipped
 from ..events.ids import RunId, StepRunId
 from ..events.projections import Cache, Causes, Steps
@@ -13,11 +13,13 @@ from ..events.rows import key
 from .code_changes import code_changes
 from .eviction import eviction_of
 from .ingredients import Ingredients, ingredients_of, run_row
-from .input_changes import input_changes
+from .input_changes import input_changes, shown
+from .meaning import version_meant
 from .nearest import Begun, beginning, nearest
 from .reader import Reader, moment
-from .reasons import Reason, ReasonKind, time_text
+from .reasons import Reason, ReasonKind, change, time_text
 from .reuse import newest_execution
+from .stored import StoredVersion
 from .surroundings import environment_in
 from .why import Difference, Mention, Why, environment_differences
 
@@ -59,7 +61,7 @@ def miss_reasons(
     if because in FORCED:
         yield Reason(FORCED[because], f"forced: its cache policy was {because}")
     if result is not None and because is None:
-        yield _gone(then, result)
+        yield from _not_held(then, result)
     elif because == "expired":
         yield _expired(reader, result)
     if result is not None:
@@ -102,18 +104,35 @@ def _expired(reader: Reader, result: StepCompleted | None) -> Reason:
     return Reason("expired", f"expired: the result of {source}, of {time_text(ended)}, was too old", str(source))
 
 
-def _gone(then: Reader, result: StepCompleted) -> Reason:
-    """What became of a result that could not be served."""
+def _not_held(then: Reader, result: StepCompleted) -> Iterator[Reason]:
+    """What kept a result from being served: what it loaded is something else, or bytes of it are gone."""
+    moved = list(_moved(then, result))
+    yield from moved
     source = _mention(then, result)
     evicted = {output.name: eviction_of(then, output.content) for output in result.outputs}
     names = ", ".join(name for name, eviction in evicted.items() if eviction is not None)
     eviction = next((one for one in evicted.values() if one is not None), None)
-    if eviction is None:
-        text = f"the result of {source} was not served: bytes of it were lost, or it completed at the same time"
-    else:
+    if eviction is not None:
         when = f"at event {eviction.seq}, {time_text(eviction.time)}"
-        text = f"evicted: output {names} of {source} was collected {when}"
-    return Reason("evicted", text, names, str(source))
+        yield Reason("evicted", f"evicted: output {names} of {source} was collected {when}", names, str(source))
+    elif not moved:
+        text = f"the result of {source} was not served: bytes of it were lost, or it completed at the same time"
+        yield Reason("evicted", text, names, str(source))
+
+
+def _moved(then: Reader, result: StepCompleted) -> Iterator[Reason]:
+    """The references that the step loaded by and that meant something else than when it executed."""
+    for taken in result.inputs:
+        if taken.reference is None:
+            continue
+        try:
+            meant: StoredVersion | None = version_meant(then, taken.reference)
+        except (NotFound, Invalid):
+            meant = None
+        if meant is None or meant.content != taken.content:
+            old = shown(then, taken)
+            new = None if meant is None else f"{meant.name}@{meant.version}"
+            yield Reason("reference", f"reference {taken.reference}: {change(old, new)}", taken.reference, old, new)
 
 
 def _not_served(reader: Reader, earlier: Begun) -> Iterator[Reason]:

@@ -7,15 +7,15 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..cas.digest import DIGEST_BYTES, Digest
-from ..errors import ArtifactNotFound, InvalidReference, NotFound, PipelineNotFound, RunNotFound
+from ..cas.digest import Digest
+from ..errors import InvalidReference, NotFound, PipelineNotFound, RunNotFound
 from ..events.codec import Recorded
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.liveness import Pin
 from ..events.log import Head
 from ..events.merkle import TreeHead
 from ..events.projections import Artifacts, Pins, Projection, Runs
-from ..events.projections.artifacts import names_of, version_in
+from ..events.projections.artifacts import names_of
 from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.proof import ExtensionProof
 from ..events.rows import RowReader, key
@@ -24,12 +24,13 @@ from ..tables import Tables
 from .eviction import evictions
 from .finding import Found, find
 from .following import followed
-from .labels import SUBJECT_KINDS, aliased, aliases_of, annotated, has_labels, tagged, tags_of
+from .labels import SUBJECT_KINDS, annotated, has_labels, tagged
+from .meaning import version_meant
 from .places import Place, at_position, at_time, before_later
 from .projected import projected
 from .proving import prove_extension, tree_head
 from .reader import Reader
-from .references import is_hex, near, parse_artifact
+from .references import is_hex, near
 from .reuse import reusable
 from .selection import EventType, Selection, selected, selection
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView, View, view_of
@@ -42,7 +43,6 @@ When = int | datetime | RunView | RunId | str
 
 _ID_PREFIX_MIN = 4
 _NEAR_NAMES = 1000
-_NEAR_VERSIONS = 100
 
 
 class History:
@@ -268,23 +268,8 @@ class History:
             ArtifactNotFound: There is no such name, version or label; the hint says what there is.
             InvalidReference: The reference can't be read, or its digest prefix fits several.
         """
-        parsed = parse_artifact(reference)
-        newest = self._reader.rows("artifacts").latest(key("v", parsed.name))
-        if newest is None:
-            names = [artifact.name for artifact in self.artifacts()]
-            raise ArtifactNotFound(f"no artifact is called {parsed.name!r}", hint=near(parsed.name, names))
-        if parsed.label is not None:
-            return self._by_label(parsed.name, parsed.label)
-        if parsed.digest_prefix is not None:
-            return self._by_digest(parsed.name, parsed.digest_prefix)
-        if parsed.number is None:
-            return ArtifactVersionView(self._reader, parsed.name, Digest(newest.row[1]))
-        numbered = self._reader.rows("artifacts").latest(key("n", parsed.name, parsed.number))
-        if numbered is None:
-            raise ArtifactNotFound(
-                f"{parsed.name} has no version {parsed.number}", hint=f"Its versions are 1 to {newest.row[0]}."
-            )
-        return ArtifactVersionView(self._reader, parsed.name, Digest(numbered.row))
+        meant = version_meant(self._reader, reference)
+        return ArtifactVersionView(self._reader, meant.name, meant.content)
 
     def reusable(self, fingerprint: Fingerprint) -> StepRunView | None:
         """The step run that the cache serves this fingerprint from, or did then; None where a step has to execute."""
@@ -370,35 +355,6 @@ class History:
                 raise
             digest = find_blob(self._reader, which)
         return why_kept(self._reader, digest)
-
-    def _by_label(self, name: str, label: str) -> ArtifactVersionView:
-        content = aliased(self._reader, name, label)
-        if content is not None:
-            return ArtifactVersionView(self._reader, name, content)
-        found = tagged(self._reader, label, "version", name)
-        versions = [ArtifactVersionView(self._reader, name, Digest(subject.id)) for subject in found]
-        if not versions:
-            known = [*aliases_of(self._reader, name)]
-            for version in islice(ArtifactView(self._reader, name).versions, _NEAR_VERSIONS):
-                known += tags_of(self._reader, version.subject)
-            hint = near(label, dict.fromkeys(known)) if known else "Its versions have numbers; none has a label."
-            raise ArtifactNotFound(f"{name} has no version with the alias or tag {label!r}", hint=hint)
-        return max(versions, key=lambda version: version.version)
-
-    def _by_digest(self, name: str, prefix: str) -> ArtifactVersionView:
-        found = self._contents_with_prefix(name, prefix)
-        if len(found) > 1:
-            raise InvalidReference(f"several versions of {name} have digests that begin so", hint="Give more digits.")
-        if not found:
-            raise ArtifactNotFound(f"{name} has no version {prefix}", hint="List its versions for their digests.")
-        return ArtifactVersionView(self._reader, name, found[0])
-
-    def _contents_with_prefix(self, name: str, prefix: str) -> list[Digest]:
-        rows, begin = self._reader.rows(Artifacts.name), key("c")
-        places = rows.keys(begin + bytes.fromhex(prefix[: len(prefix) // 2 * 2]))
-        contents = {Digest(place[len(begin) : len(begin) + DIGEST_BYTES]) for place in places}
-        alike = [content for content in contents if str(content).startswith(prefix)]
-        return [content for content in alike if version_in(rows, name, content) is not None]
 
 
 def _kind(kind: str | None) -> str | None:

@@ -26,29 +26,30 @@ def input_changes(reader: Reader, old: Ingredients, new: Ingredients) -> Iterato
     after = {taken.name: taken for taken in new.inputs}
     for name, taken in after.items():
         if name not in before:
-            yield Reason(_kind(taken), f"{_kind(taken)} {name} added: {_shown(reader, taken)}", name, None)
+            yield Reason(_kind(taken), f"{_kind(taken)} {name} added: {shown(reader, taken)}", name, None)
         elif before[name].given != taken.given:
             yield _changed(reader, before[name], taken, new.blobs)
     for name, taken in before.items():
         if name not in after:
-            yield Reason(_kind(taken), f"{_kind(taken)} {name} removed: {_shown(reader, taken)}", name, None)
+            yield Reason(_kind(taken), f"{_kind(taken)} {name} removed: {shown(reader, taken)}", name, None)
 
 
 def _changed(reader: Reader, old: Input, new: Input, blobs: BlobReader) -> Reason:
-    shown = _shown(reader, old), _shown(reader, new)
+    texts = shown(reader, old), shown(reader, new)
     source = "" if new.source is None else f", of step {new.source}"
     found, note = _leaves(reader, old, new, blobs)
     if len(found) == 1 and found[0].path == "" and (new.artifact is None or found[0].new is None):
         found = ()  # It says of the whole what the texts say already.
-    text = f"{_kind(new)} {new.name}: {change(*shown)}{source}{note}"
-    return Reason(_kind(new), text, new.name, *shown, leaves=found)
+    text = f"{_kind(new)} {new.name}: {change(*texts)}{source}{note}"
+    return Reason(_kind(new), text, new.name, *texts, leaves=found)
 
 
 def _kind(taken: Input) -> ReasonKind:
     return "parameter" if taken.artifact is None else "input"
 
 
-def _shown(reader: Reader, taken: Input) -> str:
+def shown(reader: Reader, taken: Input) -> str:
+    """An input in a word: a literal's text, or the artifact's name and version."""
     if taken.artifact is None:
         return taken.literal or "?"
     found = version_in(reader.rows(Artifacts.name), taken.artifact, taken.content)

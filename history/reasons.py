@@ -13,6 +13,7 @@ ReasonKind = Literal[
     "code",
     "input",
     "parameter",
+    "reference",
     "outputs",
     "evicted",
     "expired",
@@ -34,7 +35,7 @@ class Reason(NamedTuple):
     text: str
     """It in one line, the diff and the leaves aside."""
     what: str = ""
-    """A symbol of the code, a parameter, or an output."""
+    """A symbol of the code, a parameter, a reference, or an output."""
     old: str | None = None
     """Before; None where there was nothing, or nothing that has a text."""
     new: str | None = None

@@ -90,7 +90,17 @@ class Attempts:
         if error is None:
             wanted = self.retry_on if isinstance(self.retry_on, tuple) else (self.retry_on,)
             return self.retry_if is None and any(name_of(kind) in kinds for kind in wanted)
-        return isinstance(error, self.retry_on) and (self.retry_if is None or bool(self.retry_if(error)))
+        return isinstance(error, self.retry_on) and self._is_wanted(error)
+
+    def _is_wanted(self, error: BaseException) -> bool:
+        """What ``retry_if`` says; where it raises, no, and the error that it was asked about says so."""
+        if self.retry_if is None:
+            return True
+        try:
+            return bool(self.retry_if(error))
+        except Exception as another:  # noqa: BLE001 — the user's; what the step raised must be recorded all the same
+            error.add_note(f"It is not tried again: retry_if raised {type(another).__qualname__}: {another}")
+            return False
 
     def delay_after_s(self, attempt: int, run: RunId, step: str) -> float:
         """How long to wait after an attempt, from 1: the same for the same attempt of the same run."""

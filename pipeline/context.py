@@ -64,9 +64,12 @@ class StepContext:
         outputs: Sequence[str],
         entropy: Entropy,
         reports: Reports,
+        within: tuple[RunId, ...] = (),
     ) -> None:
         """Begin; use it in `running`."""
         self.run_id = run_id
+        self.within = within
+        """The runs in whose steps that run was begun, the outermost first."""
         self.pipeline = pipeline
         """Name of the pipeline."""
         self.step = step
@@ -184,6 +187,12 @@ def context() -> StepContext:
             hint="Call this in a step that a pipeline runs; a step that is called by itself is the plain function.",
         )
     return found
+
+
+def enclosing_runs() -> tuple[RunId, ...]:
+    """The runs whose steps are running here, the outermost first: none can end before what is begun here has."""
+    found = _running.get()
+    return () if found is None else (*found.within, found.run_id)
 
 
 def log_metadata(values: Mapping[str, Any] | None = None, /, *, to: str | None = None, **more: Any) -> None:

@@ -35,8 +35,10 @@ _sky = _Sky()
 class Flights:
     """Those of one run, for its thread alone. One is over when what it came to is committed, for others to find."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, within: int = 0) -> None:
+        """Begin with none; ``within`` is in the steps of how many runs, one inside the other, this one was begun."""
         self._store = store
+        self._within = within
         self._thread = threading.get_ident()
         self._mine: set[_Key] = set()
         self._landing: deque[tuple[Ticket, _Key]] = deque()
@@ -55,8 +57,9 @@ class Flights:
                 _sky.holders[key] = self
                 self._mine.add(key)
                 return True
-        # A run that this one is called in, by a step of it, can't go on before this one has ended.
-        return holder is not self and holder._thread == self._thread
+        # What a run outside this one has in flight may stand in a queue behind the step that this one was begun in; and
+        # a run whose hook began this one in its thread can't go on before this one has ended.
+        return holder is not self and (holder._within < self._within or holder._thread == self._thread)
 
     def end(self, fingerprint: Fingerprint, ticket: Ticket | None = None) -> None:
         """End a flight; with a ticket, once that is committed."""

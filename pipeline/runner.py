@@ -22,6 +22,7 @@ from ..history import Reader, RunView, StepRunView
 from ..store import Store
 from .agenda import Agenda
 from .claims import Claims
+from .context import enclosing_runs
 from .divergence import divergence
 from .executors import shares_memory
 from .flights import Flights
@@ -70,8 +71,15 @@ class Runner:
             steps=len(plan.graph.nodes),
             prints_here=shares_memory(executor),
         )
+        self._within = enclosing_runs()
         self._submitter = Submitter(
-            store, plan, self.run_id, executor, allow_pickle=allow_pickle, hear=self._heard_by.progress
+            store,
+            plan,
+            self.run_id,
+            executor,
+            allow_pickle=allow_pickle,
+            within=self._within,
+            hear=self._heard_by.progress,
         )
         self._claims = Claims(store, self.run_id)
         self._agenda = Agenda(plan.graph.nodes)
@@ -87,7 +95,7 @@ class Runner:
         self._waiting: deque[Ready] = deque()
         """What others compute by now."""
         self._pause_s = _PAUSE_MIN_S
-        self._flights = Flights(store.path)
+        self._flights = Flights(store.path, len(self._within))
         self._interrupts = Interrupts()
         self._calls = HookCalls(store)
         self._reader = Reader(store, allow_pickle=allow_pickle)
@@ -275,12 +283,14 @@ class Runner:
                 self._begin(ready)  # Anew: what landed since that look may be the same.
                 return
             if not ready.is_claimed and self._is_computed_once(node):
-                ready.is_claimed = self._claims.attempt(ready.fingerprint, node.name) is None
-                if ready.is_claimed:
+                holder = self._claims.attempt(ready.fingerprint, node.name)
+                ready.is_claimed = holder is None
+                if holder is None:
                     self._begin(ready)  # Anew: who held it before may have completed since that look.
-                else:
+                    return
+                if holder.run not in self._within:  # Else it may be queued behind the step that this run was begun in.
                     self._waiting.append(ready)
-                return
+                    return
         self._execute(ready)
 
     def _is_first(self, ready: Ready) -> bool:

@@ -40,6 +40,7 @@ class Submitter:
         executor: Executor,
         *,
         allow_pickle: bool,
+        within: tuple[RunId, ...],
         hear: Callable[[str, float, float | None, str], object],
     ) -> None:
         """Submit to this executor; ``hear`` is told of steps of this process how far they are."""
@@ -49,6 +50,7 @@ class Submitter:
         self._run = run
         self._executor = executor
         self._allow_pickle = allow_pickle
+        self._within = within
         self._artifacts = store.committed_rows(Artifacts.name)
         self._parcels: dict[tuple[TracedStep, Digest], CodeParcel] = {}
         self._until_closed = ExitStack()
@@ -92,6 +94,7 @@ class Submitter:
             attempt,
             node.unchecked,
             self._store.path,
+            self._within,
         )
 
     def _submit(self, ready: Ready, task: Task) -> Future[Any]:

@@ -81,13 +81,19 @@ def parameter_sets(
     """The sets of parameters: each of those given, with each combination of the axes; the last axis turns fastest.
 
     Raises:
-        InvalidPipeline: An axis is empty, or a set gives what an axis gives, too.
+        InvalidPipeline: An axis is empty, a set is no mapping, or gives what an axis gives, too.
     """
     ranged = {name: value if isinstance(value, _AXES) else [value] for name, value in axes.items()}
     for name, values in ranged.items():
         if not len(values):
             raise InvalidPipeline(f"the sweep has no value for {name!r}", where=where, hint="Leave it out instead.")
     for given in [{}] if sets is None else sets:
+        if not isinstance(given, Mapping):
+            raise InvalidPipeline(
+                f"the sweep has a {type(given).__name__} where a set of parameters is to be",
+                where=where,
+                hint="Give mappings, as {'rate': 0.1}, or the values of one parameter by its name: rate=[…].",
+            )
         twice = sorted(given.keys() & ranged.keys())
         if twice:
             raise InvalidPipeline(f"the sweep has {twice[0]!r} twice", where=where, hint="Say it in one place.")

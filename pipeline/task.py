@@ -30,6 +30,7 @@ from .outputs import Outputs, OutputSpec
 from .seeds import Entropy, seeded
 from .templates import Template, fill
 from .tracing import tracing
+from .worker import Stopped
 
 _TRACEBACK_MAX_CHARACTERS = 64 * 1024
 _MESSAGE_MAX_CHARACTERS = 4 * 1024
@@ -58,6 +59,8 @@ class Task:
     """Parameters whose arguments have not been held against their annotations."""
     store: Path = Path()
     """Where the store of the run is."""
+    within: tuple[RunId, ...] = ()
+    """The runs in whose steps the run was begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,9 @@ def execute(
                     returned = awaited(task.function(*args, **kwargs))
                     is_users = False
             outputs = _save(task, returned, batch, reader, newest)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 — the user's own; the result carries it
+        except (KeyboardInterrupt, Stopped):
+            raise
+        except BaseException as error:  # noqa: BLE001 — the user's own; the result carries it
             failure, exception = failure_of(error), error
             is_ours = isinstance(error, LinealError) and not is_users
             batch.drop()  # Of outputs that nothing will name, nothing is kept, least of all on a full disk.
@@ -180,6 +185,7 @@ def _context(task: Task, reports: Reports) -> StepContext:
         outputs=task.outputs.names,
         entropy=task.entropy,
         reports=reports,
+        within=task.within,
     )
 
 

@@ -13,11 +13,13 @@ from .fingerprint import value_digest
 from .fingerprint.key import gathered
 from .forms import Form, form_of_value
 from .literals import fixed
+from .mapping import RowGroups, Unmapped
 from .references import NothingRef, Reference
 
 _GATHERING = (list, tuple, dict)
 _STORED = (ArtifactVersionView, ArtifactView)
-_INPUTS = (Reference, *_STORED)
+_MAPS_ALONE = {Unmapped: "unmapped", RowGroups: "row_groups"}
+_INPUTS = (Reference, *_STORED, *_MAPS_ALONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class _Inputs:
                     hint="To run a step after it, call step.after(…)(…).",
                 )
             return self._leaf(path, value, is_literal=False)
+        if kind in _MAPS_ALONE:
+            raise InvalidPipeline(
+                f"{path!r} is given {_MAPS_ALONE[type(value)]}(…), which only an argument of a map can be",
+                hint="Call step.map(…) or step.product(…) with it, or pass the value itself.",
+            )
         if isinstance(value, _STORED):
             return self._leaf(path, value.latest if isinstance(value, ArtifactView) else value, is_literal=False)
         if holds_input(value):
@@ -154,7 +161,7 @@ def substituted(value: Any, by: Callable[[Any], Any]) -> Any:
 
 
 def holds_input(value: Any) -> bool:
-    """Whether a reference or a stored artifact is a part of it."""
+    """Whether a reference, a stored artifact, or what only a map takes is a part of it."""
     return type(value) not in _SCALARS and any(isinstance(part, _INPUTS) for part in _parts_below(value))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copyreg
 import gc
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cached_property
@@ -201,6 +202,8 @@ class ValueEncoder:
             return self.encode_all(b"a", (name, *(getattr(value, told, None) for told in _TOLD_BY_ATTRIBUTES[name])))
         if isinstance(value, Enum):
             return frame_all(b"e", [self.class_name(kind), frame_str(value.name), self.encode(value.value)])
+        if isinstance(value, OrderedDict):  # Its order is part of what it equals, unlike that of other dicts.
+            return self._subclassed(value, kind, self.encode_all(b"t", value.items()))
         for base, container in _CONTAINERS.items():
             if isinstance(value, base) and base in _SUBCLASSABLE:
                 return self._subclassed(value, kind, container(self, value))

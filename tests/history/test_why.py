@@ -278,6 +278,37 @@ def test_an_evicted_result_is_told_and_when_it_was_collected(client: Client) -> 
     assert client.as_of(client.head.seq).run(run.name).steps["slow"].why().reasons == (reason,)
 
 
+@step
+def loading(x: int) -> int:
+    return x * int(lineal.load("factor"))
+
+
+@pipeline
+def by_reference():
+    loading(2)
+
+
+def test_a_reference_that_means_something_else_is_told_before_and_after_the_run(client: Client) -> None:
+    client.save(3, "factor")
+    by_reference()
+    client.save(4, "factor")
+    foreseen = only(by_reference.plan()["loading"])
+    run = by_reference()
+    assert foreseen == only(why(run, "loading"))
+    assert (foreseen.kind, foreseen.what, foreseen.old, foreseen.new) == ("reference", "factor", "factor@1", "factor@2")
+    client.save(5, "factor")
+    assert only(why(run, "loading")) == foreseen
+
+
+def test_a_result_that_is_gone_and_whose_reference_moved_is_told_both(client: Client) -> None:
+    client.save(3, "factor")
+    by_reference()
+    client.save(4, "factor")
+    client.release("by_reference.loading.output@1")
+    client.collect(grace_s=0)
+    assert [reason.kind for reason in why(by_reference(), "loading").reasons] == ["reference", "evicted"]
+
+
 def test_an_expired_result_is_told(client: Client) -> None:
     job()
     reason = only(why(job.with_options(expires_after=0)(), "slow"))

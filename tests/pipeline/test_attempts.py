@@ -81,6 +81,17 @@ def test_only_what_the_filters_let_through_is_tried_again(client: Client, tmp_pa
             flaky(tmp_path / f"kept{number}", retries=2, **option)(executor)
 
 
+def test_a_filter_that_raises_lets_nothing_through_and_what_the_step_raised_stays_its_failure(
+    client: Client, tmp_path: Path
+) -> None:
+    with pytest.raises(StepFailed, match="lost 1") as caught:
+        flaky(tmp_path / "tries", retries=2, retry_if=lambda error: error.no_such_attribute)("inline")
+    assert "retry_if raised AttributeError" in caught.value.__cause__.__notes__[0]  # type: ignore[union-attr]
+    (run,) = client.runs()
+    assert (run.status, run.steps["unsure"].status) == ("failed", "failed")
+    assert [attempt.status for attempt in run.steps["unsure"].attempts] == ["failed"]
+
+
 def test_an_exception_that_can_not_be_carried_over_is_told_by_the_names_of_its_kinds(client: Client) -> None:
     @step(version="1", retries=1, retry_on=LookupError)
     def odd() -> None:

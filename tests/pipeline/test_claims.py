@@ -310,6 +310,37 @@ def test_a_claim_names_its_holder_until_it_ends_and_does_not_outlive_its_run(cli
     assert other.attempt(claim.fingerprint, "mine") is None
 
 
+NESTED = """
+import lineal
+from lineal import pipeline, step
+
+@step(once=True)
+def leaf(x: int) -> int:
+    return x + 1
+
+@pipeline
+def inner(x: int):
+    leaf(x)
+
+@step
+def outer(x: int) -> int:
+    with lineal.open("store"):
+        return inner(x).steps["leaf"].output.load()
+
+@pipeline(executor=("processes", 1))
+def enclosing(x: int):
+    outer(x)
+    leaf(x)
+"""
+
+
+def test_a_step_in_the_only_worker_does_not_wait_for_its_equal_that_is_queued_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "nested.py").write_text(NESTED)
+    program = "import lineal, nested\nwith lineal.open('store'):\n    print(nested.enclosing(1).status)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "completed\n", done.stderr
+
+
 def in_store(path: Path, call: Callable[[], object]) -> None:
     with lineal.open(path):
         call()

@@ -57,6 +57,29 @@ def test_an_exception_that_raises_when_asked_for_its_text_is_recorded_all_the_sa
     assert (run.status, run.steps["fail"].status) == ("failed", "failed")
 
 
+@pytest.mark.parametrize("executor", ["inline", "threads", "processes"])
+def test_what_is_no_exception_but_no_interrupt_either_fails_the_step_alone(client: Client, executor: str) -> None:
+    @step(version="1")
+    def cancel(x: int) -> int:
+        import asyncio
+
+        raise asyncio.CancelledError(x)
+
+    @step(version="1")
+    def beside() -> int:
+        return 1
+
+    @pipeline(failure="continue", executor=executor)
+    def cancelling() -> None:
+        cancel(7)
+        beside()
+
+    with pytest.raises(StepFailed, match="CancelledError: 7"):
+        cancelling()
+    (run,) = client.runs()
+    assert {name: found.status for name, found in run.steps.items()} == {"cancel": "failed", "beside": "completed"}
+
+
 def test_an_error_of_ours_that_the_step_raised_is_the_steps_failure_and_is_left_as_it_was(client: Client) -> None:
     raised = InvalidReference("mine")
     with pytest.raises(StepFailed) as caught:

@@ -78,6 +78,7 @@ DISTINCT: list[Any] = [
     *([], (), set(), frozenset(), {}, [1], (1,), {1}, frozenset({1}), {1: 1}, [True], [1.0], ["1"], [b"1"], [[1]]),
     *([[], []], [[[]]], ("xby", "z"), ("x", "ybz"), ["ab", "c"], ["a", "bc"], {"a": 1, "b": 2}, {"a": 2, "b": 1}),
     *({1: "a"}, {"1": "a"}, {True: "a"}, collections.OrderedDict(a=1), collections.Counter("a")),
+    *(collections.OrderedDict(a=1, b=2), collections.OrderedDict(b=2, a=1)),
     *(collections.defaultdict(int, a=1), collections.defaultdict(list, a=1), types.MappingProxyType({"a": 1})),
     *(collections.deque([1]), collections.deque([1], 3), types.SimpleNamespace(a=1), range(3), range(0, 3, 2)),
     *(slice(3), slice(0, 3), Pair(1, 2), Pair(2, 1), (1, 2), Color.RED, Color.BLUE, Size.RED),

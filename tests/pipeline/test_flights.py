@@ -95,3 +95,29 @@ def test_a_step_that_runs_a_pipeline_which_needs_its_equal_does_not_wait_for_its
     run = enclosing()
     assert time.monotonic() - begun < 30
     assert [found.status for found in run.steps.values()] == ["completed", "cached"]
+
+
+def test_a_step_on_the_only_thread_does_not_wait_for_its_equal_that_is_queued_behind_it(client: Client) -> None:
+    @step(version="1")
+    def nested(depth: int) -> int:
+        return depth
+
+    @step(version="1")
+    def outer() -> int:
+        inner()
+        return 1
+
+    @pipeline
+    def inner() -> None:
+        nested(1)
+
+    @pipeline(executor=("threads", 1))
+    def enclosing() -> None:
+        outer()
+        nested(1)
+
+    runs: list[Any] = []
+    thread = threading.Thread(target=copy_context().run, args=(lambda: runs.append(enclosing()),), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert [[found.status for found in run.steps.values()] for run in runs] == [["completed", "completed"]]

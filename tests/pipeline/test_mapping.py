@@ -241,6 +241,10 @@ def test_an_output_that_is_unpacked_is_gone_through_when_traced() -> None:
         (lambda: row_groups(1, rows=2), "a int has no rows"),
         (lambda: double.map(numbers(2))["a"], "be indexed with 'a'"),
         (lambda: list(double.map(numbers(2))), "can't be unpacked"),
+        (lambda: double(unmapped(1)), r"'x' is given unmapped\(…\), which only an argument of a map can be"),
+        (lambda: measured(row_groups(numbers(2), rows=1)), r"'table' is given row_groups\(…\), which only"),
+        (lambda: total([1, unmapped(double(1))]), r"'values\[1\]' is given unmapped"),
+        (lambda: measured.map([row_groups([1, 2], rows=1)]), r"'table\[0\]' is given row_groups"),
     ],
 )
 def test_a_map_that_can_not_be_is_refused_when_it_is_traced(misuse: Any, message: str) -> None:

@@ -180,6 +180,7 @@ def test_ctrl_c_ends_a_sweep_and_every_run_of_it_has_an_end(client: Client, tmp_
     [
         (None, {"lr": []}, "no value for 'lr'"),
         ([{"lr": 0.1}], {"lr": [0.2]}, "'lr' twice"),
+        ([0.1], {}, "a float where a set of parameters is to be"),
         (None, {"learning_rate": [0.1]}, "unexpected keyword argument 'learning_rate'"),
     ],
 )
