@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CodeMissing
+from ..history.references import near
 from ..pipeline.pipeline import Pipeline
 from ..pipeline.script import load_script
 
@@ -65,27 +66,33 @@ def imported(target: str) -> Pipeline[..., Any]:
     """The pipeline that ``module:name`` or ``file.py:name`` names, its module imported from the working directory.
 
     Raises:
-        CodeMissing: There is no such module, or no such pipeline in it.
+        CodeMissing: There is no such module, or one that it imports, or no such pipeline in it.
         Invalid: There is no such file, or it is not Python.
     """
     place, _, name = target.rpartition(":")
+    if not place and name.endswith(".py"):
+        raise CodeMissing(f"{target!r} names a script and no pipeline", hint=f"Write {target}:PIPELINE.")
     sys.path.insert(0, os.getcwd())
-    if place.endswith(".py"):
-        script = Path(place).resolve()
+    script = Path(place).resolve() if place.endswith(".py") else None
+    if script is not None:
         sys.path.insert(0, str(script.parent))
-        found: Any = load_script(script)
-    else:
-        try:
-            found = import_module(place or name)
-        except ModuleNotFoundError as error:
-            if error.name != place.partition(".")[0] and error.name != place:
-                raise
+    try:
+        module = load_script(script) if script else import_module(place or name)
+    except ModuleNotFoundError as error:
+        if script is None and error.name in {place or name, place.partition(".")[0]}:
             raise CodeMissing(
-                f"there is no module {place!r}", hint="Write module:pipeline or file.py:pipeline, and do it there."
+                f"there is no module {place or name!r}",
+                hint="Write module:pipeline or file.py:pipeline, and do it there.",
             ) from error
-    found = getattr(found, name, None)
+        raise CodeMissing(
+            f"{place or name} imports {error.name!r}, which is not there",
+            hint="Install it beside lineal, or do it in the folder that the module is in.",
+        ) from error
+    found = getattr(module, name, None)
     if not isinstance(found, Pipeline):
-        raise CodeMissing(f"{place} has no pipeline {name!r}", hint="Name a function that is decorated with @pipeline.")
+        pipelines = [name for name, value in vars(module).items() if isinstance(value, Pipeline)]
+        hint = near(name, pipelines) if pipelines else "Name a function that is decorated with @pipeline."
+        raise CodeMissing(f"{place or name} has no pipeline {name!r}", hint=hint)
     return found
 
 

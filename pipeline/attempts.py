@@ -10,6 +10,7 @@ from blake3 import blake3
 
 from ..errors import InvalidPipeline
 from ..events.ids import RunId
+from ..history.references import near
 
 Kinds = type[BaseException] | tuple[type[BaseException], ...]
 
@@ -59,9 +60,10 @@ class Attempts:
         Raises:
             InvalidPipeline: One of the options is unknown, or can't be what it was said to be.
         """
-        unknown = said.keys() - AttemptOptions.__annotations__.keys()
+        known = AttemptOptions.__annotations__.keys()
+        unknown = said.keys() - known
         if unknown:
-            raise InvalidPipeline(f"there is no option {min(unknown)!r}", hint="See `lineal.step`.")
+            raise InvalidPipeline(f"there is no option {min(unknown)!r}", hint=near(min(unknown), known))
         changes: dict[str, Any] = {_FIELDS.get(name, name): value for name, value in said.items()}
         attempts = replace(self, **changes)
         attempts._check()

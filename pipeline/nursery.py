@@ -22,6 +22,9 @@ import sys
 import time
 from contextlib import suppress
 
+from ..errors import InvalidPipeline
+from .script import importing
+
 MESSAGE = struct.Struct("=iii")
 START, SIGNAL = 1, 2
 STARTED, ENDED = 1, 2
@@ -53,7 +56,7 @@ def main(control_fd: int, is_forking: bool, preload: list[str], spare: list[str]
 
 def _import(modules: list[str]) -> None:
     for name in modules:
-        with suppress(ImportError):  # A worker that needs it says so.
+        with suppress(ImportError, InvalidPipeline), importing():  # A worker that needs it says so.
             importlib.import_module(name)
 
 

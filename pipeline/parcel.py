@@ -22,6 +22,7 @@ from .graph import TracedStep
 from .outputs import Outputs
 from .pool import Processes
 from .reports import GatheredReports
+from .script import importing
 from .spill import of_this_process
 from .task import Task, execute
 from .templates import Leaf
@@ -108,8 +109,9 @@ def execute_parcel(data: bytes, timeout_s: float | None = None) -> bytes:
     """
     if timeout_s is not None:
         return _executed_apart(data, timeout_s)
-    parcel: Parcel = pickle.loads(data)
-    function, outputs = parcel.code.unpacked(parcel.task.step)
+    with importing():
+        parcel: Parcel = pickle.loads(data)
+        function, outputs = parcel.code.unpacked(parcel.task.step)
     task = replace(parcel.task, function=function, outputs=outputs)
     files = BlobFiles(parcel.root)
     placed = PlacedBlobs(files, parcel.rows.get)

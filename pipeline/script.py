@@ -6,16 +6,18 @@ import __future__
 import ast
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, TypeGuard
 
-from ..errors import Invalid
+from ..errors import Invalid, InvalidPipeline
 
 MAIN = "__main__"
 
 _is_loading: ContextVar[bool] = ContextVar("lineal_loading", default=False)
+_is_importing: ContextVar[bool] = ContextVar("lineal_importing", default=False)
 
 
 class PipelineCalled(BaseException):
@@ -26,6 +28,21 @@ def leave_out_of_loading() -> None:
     """Raise `PipelineCalled` where a main program is being loaded: what it once ran is not to be run by that."""
     if _is_loading.get():
         raise PipelineCalled
+    if _is_importing.get():
+        raise InvalidPipeline(
+            "a module calls a pipeline when it is imported, which a process that executes steps has to do",
+            hint='Put the call under `if __name__ == "__main__":`, or into a function.',
+        )
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Refuse calls of pipelines while modules are imported for steps: each could start more such processes."""
+    token = _is_importing.set(True)
+    try:
+        yield
+    finally:
+        _is_importing.reset(token)
 
 
 def load_script(path: Path) -> ModuleType:

@@ -15,12 +15,16 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     script = tmp_path / "study.py"
     script.write_text("\n".join([*blocks, "print(samples.shape)"]))
     done = subprocess.run([sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
-    lines = done.stdout.splitlines()
+    *lines, trial, status, plan, last = done.stdout.splitlines()
+    assert trial == "['split', 'fit[0]', 'fit[1]', 'best'] 49.900000000000006 0.8"
+    assert status == "cached"
+    assert plan.startswith("training: 1 to run, 3 may run, 0 served; expected to take ")
+    lines.append(last)
     assert lines[0] == "['cached', 'cached']"
     assert lines[1].startswith("{'mean': 0.0") or lines[1].startswith("{'mean': -0.0")
     assert lines[2].startswith("summary@1  dict  ")
@@ -42,6 +46,13 @@ def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path:
     assert miss.startswith("study-3/measure: miss, compared with study-2/measure of 2")
     assert (cause.strip(), reasons) == ("parameter n: 100000 → 500", "[('parameter', 'n', '100000', '500')]")
     assert lines[-1] == "(100000,)"
+
+
+def test_the_readmes_lines_on_running_again_are_understood() -> None:
+    lines = re.findall(r"^lineal (.*?)(?: +#.*)?$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) == 3
+    for line in lines:
+        assert parse(shlex.split(line)).options is not None
 
 
 def test_the_page_on_time_travel_says_what_its_example_prints(tmp_path: Path) -> None:

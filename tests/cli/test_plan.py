@@ -103,14 +103,26 @@ def test_json_has_all_of_it(plan: Command) -> None:
     [
         ("flow:nothing", [], 3, "flow has no pipeline 'nothing'"),
         ("flow:load", [], 3, "flow has no pipeline 'load'"),
+        ("flow:trainin", [], 3, "Did you mean training?"),
+        ("flow.py", [], 3, "Write flow.py:PIPELINE."),
+        ("needy:training", [], 3, "needy imports 'no_such_package', which is not there"),
+        ("needy.py:training", [], 3, "needy.py imports 'no_such_package', which is not there"),
         ("no_such_module:training", [], 3, "there is no module 'no_such_module'"),
         ("no_such_file.py:training", [], 1, "the script can't be read"),
         ("flow:training", ["--param", "epochs=3"], 1, "unexpected keyword argument 'epochs'"),
     ],
 )
 def test_what_can_not_be_planned_is_refused(
-    plan: Command, target: str, argv: list[str], code: int, message: str
+    plan: Command,
+    target: str,
+    argv: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "needy.py").write_text("import no_such_package")
+    monkeypatch.chdir(tmp_path)
     ended = plan(target, *argv)
     assert ended.code == code
     assert message in ended.err
