@@ -1,0 +1,86 @@
+"""The one public handle on a store."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ..events.catalogue import ArtifactSaved, Output
+from ..events.ids import Fingerprint
+from ..history import ArtifactVersionView, StepRunView, check_name, newest_content
+from ..in_force import Resolved, running_step, tell_resolved
+from ..materializers import Previous
+from ..materializers import save as save_value
+from .keeping import Keeping
+from .labelling import Labelling
+from .upkeep import Upkeep
+
+
+class Client(Labelling, Keeping, Upkeep):
+    """An open store: everything `History` answers, and saving. Use it with ``with``, or close it.
+
+    Inside the ``with`` block it is the store that pipelines and the functions of `lineal` use.
+    """
+
+    def save(self, value: Any, name: str) -> ArtifactVersionView:
+        """Save a value as a version of an artifact; durable once `flush` or `close` has returned.
+
+        A value that is there already, under whatever name, is stored no second time. In a running step the version
+        comes from the step run, whether that completes or not; where a step is served from the cache, it saves nothing.
+
+        Raises:
+            StoreFull, StoreBroken: This save, or an earlier one that was on its way, could not be written.
+            InvalidName: The name can't name an artifact.
+            UnsavableValue: A part of the value has no byte form.
+        """
+        store = self.store
+        store.raise_failed()
+        check_name(name, "artifact")
+        with store.blobs.batch() as batch:
+            saved = save_value(value, batch, previous=Previous(partial(newest_content, store, name), store.blobs))
+            blobs = batch.publish()
+        manifest = saved.manifest
+        output = Output(
+            name, name, manifest.digest, manifest.format, manifest.type, manifest.size_bytes, saved.metadata
+        )
+        store.append([ArtifactSaved(output, running_step(self.path))], blobs)
+        return ArtifactVersionView(self._reader, name, manifest.digest)
+
+    def artifact(self, reference: str) -> ArtifactVersionView:
+        """A version of an artifact, as `History.artifact` says.
+
+        In a running step it is an input of the step run: what is served from the cache later is what was made of the
+        same version.
+        """
+        version = super().artifact(reference)
+        tell_resolved(self.path, Resolved(reference, version.name, version.content))
+        return version
+
+    def declare_equivalent(
+        self, which: str | StepRunView | Fingerprint, same_as: str | StepRunView | Fingerprint, reason: str
+    ) -> None:
+        """Vouch that results of one fingerprint may be served for another; durable on return.
+
+        Runs that begin afterwards reuse the results of ``same_as`` where ``which`` is wanted and has none of its own,
+        and record so. It goes one way, and on: what is equivalent to ``same_as`` counts, too.
+
+        Args:
+            which: The one that is asked for: a fingerprint, or a step run that has it, also as ``run/step``.
+            same_as: The one that has results.
+            reason: Why that is right, for whoever asks later.
+
+        Raises:
+            RunNotFound, StepNotFound: There is no such step run, or none has executed for ``same_as``.
+            InvalidReference: They have one fingerprint, or a step run has none.
+        """
+        from ..pipeline.equivalence import declare
+
+        declare(self.store, self, which, same_as, reason)
+
+    def revoke_equivalent(
+        self, which: str | StepRunView | Fingerprint, same_as: str | StepRunView | Fingerprint
+    ) -> None:
+        """Take back what `declare_equivalent` said; what was reused stays so. Raises `NotFound` if it said nothing."""
+        from ..pipeline.equivalence import revoke
+
+        revoke(self.store, self, which, same_as)

@@ -1,0 +1,85 @@
+"""Opening a store, and the one in force."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..cas.environment import DATA_FILE
+from ..directory import LOG, find_store
+from ..history import ArtifactVersionView, RunView
+from ..in_force import InForce, entered_store, nearest_store
+from ..store import open_store
+from .client import Client
+
+if TYPE_CHECKING:
+    from ..migration import Foreseen
+
+
+def open(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    read_only: bool = False,
+    create: bool = True,
+    allow_pickle: bool = True,
+    check_structure: bool = False,
+) -> Client:
+    """Open a store.
+
+    Args:
+        path: Its directory; by default ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else a new one here.
+        read_only: Write nothing to the directory.
+        create: Make the store if there is none.
+        allow_pickle: Load values whose format executes code.
+        check_structure: Look at every page of the database first, as is wise before a store that may be damaged is
+            used: a page with a flipped bit can end the process that maps it. Cost: a second for 100 MB of log.
+
+    Raises:
+        StoreNotFound, NotAStore, FormatTooNew, FormatTooOld, LogCorrupt, StoreFull, Conflict: As
+            `lineal.store.open_store` says.
+    """
+    found = find_store(path)
+    if check_structure:
+        from ..verification import require_structure
+
+        require_structure(found / LOG / DATA_FILE)
+    store = open_store(found, read_only=read_only, create=create)
+    return Client(InForce(store, read_only, allow_pickle))
+
+
+def foreseen_migration(path: str | os.PathLike[str] | None = None) -> Foreseen:
+    """What opening a store to write would do to its format first. Changes nothing.
+
+    Raises:
+        StoreNotFound, NotAStore, FormatTooNew: As `open` says.
+    """
+    from ..migration import foreseen
+
+    return foreseen(find_store(path))
+
+
+def current() -> Client:
+    """The store of the enclosing ``with lineal.open(…)``, else the one that `open` finds."""
+    opened = entered_store()
+    return open(nearest_store()) if opened is None else Client(opened, is_borrowed=True)
+
+
+def save(value: Any, name: str) -> ArtifactVersionView:
+    """Save a value in the store in force; as `Client.save`."""
+    return current().save(value, name)
+
+
+def load(reference: str) -> Any:
+    """Load a value from the store in force; as `Client.load`."""
+    return current().load(reference)
+
+
+def artifact(reference: str) -> ArtifactVersionView:
+    """A version of an artifact in the store in force; as `History.artifact`."""
+    return current().artifact(reference)
+
+
+def runs(pipeline: str | None = None, *, status: str | None = None, limit: int | None = None) -> Iterator[RunView]:
+    """Runs in the store in force, newest first; as `History.runs`."""
+    return current().runs(pipeline, status=status, limit=limit)
