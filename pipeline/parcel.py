@@ -6,17 +6,19 @@ import io
 import pickle
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from ..cas import Batch, BlobFiles, Digest, PlacedBlobs, Row, digest_of
+from ..cas import Batch, BlobFiles, BlobKind, Digest, Inline, PlacedBlobs, Row, digest_of
 from ..cas.durable import write_all
 from ..cas.files import Scratch
 from ..errors import Conflict
+from ..events.ids import Fingerprint, RunId
+from .context import Reports
 from .fingerprint import CodeManifest, code_manifest
 from .graph import TracedStep
 from .outputs import Outputs
@@ -24,7 +26,8 @@ from .pool import Processes
 from .reports import GatheredReports
 from .script import importing
 from .spill import of_this_process
-from .task import Task, execute
+from .seeds import Entropy
+from .task import Newest, Task, execute
 from .templates import Leaf
 from .warm import warm_pools
 
@@ -35,10 +38,11 @@ _SENT_MAX_BYTES = 64 * 1024
 """A function that takes more, packed, does not travel with each task."""
 _APART = Processes(workers=1024)
 """A worker for each step with a time limit that runs at the same time."""
-_NO_OUTPUTS = Outputs(())
 _UNPACKED_MAX = 256
 _unpacked: dict[Digest, tuple[Callable[..., Any], Outputs]] = {}
 """What this process has unpacked and checked."""
+_orders: dict[bytes, _Ordered] = {}
+"""The same, by the order that it came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,46 +85,122 @@ class CodeParcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """A task on its way to another process, with what the store knows of the blobs it needs."""
+class Order:
+    """What all tasks of one step's function have in common that a run sends to other processes: packed once."""
 
     root: Path
-    task: Task
-    """Its function and outputs are in the code parcel."""
-    code: CodeParcel
-    rows: Mapping[Digest, Row]
-    """Where the inputs' blobs are, and those that outputs may succeed."""
-    succeeded: Mapping[str, Digest | None]
-    """Contents of the newest versions of the artifacts that the outputs become."""
+    """Where the blobs are."""
+    store: Path
+    pipeline: str
+    run: RunId
     run_name: str
+    within: tuple[RunId, ...]
+    allow_pickle: bool
+    code: CodeParcel
 
     def packed(self) -> bytes:
-        """The parcel in bytes."""
-        bare = replace(self, task=replace(self.task, function=_travels, outputs=_NO_OUTPUTS))
-        # Keys of dicts may be anything; all else is ours, which plain pickling takes in a fraction of the time.
-        has_only_ours = all(type(template) is Leaf for template in self.task.arguments.values())
-        return pickle.dumps(bare, pickle.HIGHEST_PROTOCOL) if has_only_ours else _packed(bare)
+        """The order in bytes, to go into parcels."""
+        return pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+
+
+class _Ordered(NamedTuple):
+    """An order that this process has unpacked: the same objects for each of its tasks."""
+
+    order: Order
+    function: Callable[..., Any]
+    outputs: Outputs
+    files: BlobFiles
+
+
+def packed_parcel(
+    order: bytes, task: Task, rows: Mapping[Digest, Row], succeeded: Mapping[str, Digest | None]
+) -> bytes:
+    """A task on its way to another process, in bytes.
+
+    Args:
+        order: What `Order.packed` gave of it; its function and outputs are in there.
+        task: What to execute.
+        rows: Where the inputs' blobs are, and those that outputs may succeed.
+        succeeded: Contents of the newest versions of the artifacts that the outputs become.
+    """
+    # Plain values alone, which pickle in a tenth of the time that classes take. Keys of dicts may be anything, though.
+    templates = task.arguments
+    has_only_ours = all(type(template) is Leaf for template in templates.values())
+    arguments = {name: leaf.number for name, leaf in templates.items()} if has_only_ours else _packed(templates)  # type: ignore[union-attr]
+    return pickle.dumps(
+        (
+            order,
+            task.step,
+            arguments,
+            tuple(map(bytes, task.contents)),
+            bytes(task.entropy.fingerprint),
+            task.entropy.declared,
+            task.attempt,
+            task.unchecked,
+            [(bytes(digest), *_plain(row)) for digest, row in rows.items()],
+            {name: None if content is None else bytes(content) for name, content in succeeded.items()},
+        ),
+        pickle.HIGHEST_PROTOCOL,
+    )
+
+
+def _plain(row: Row) -> tuple[int, int, Any]:
+    return row.kind.value, row.size_bytes, row.place.data if type(row.place) is Inline else row.place
+
+
+def _row(kind: int, size_bytes: int, place: Any) -> Row:
+    return Row(BlobKind(kind), size_bytes, Inline(place) if type(place) is bytes else place)
+
+
+def _ordered(packed: bytes, step: str) -> _Ordered:
+    """What was packed; raises as `CodeParcel.unpacked` says."""
+    found = _orders.get(packed)
+    if found is None:
+        if len(_orders) >= _UNPACKED_MAX:
+            _orders.clear()
+        order: Order = pickle.loads(packed)
+        found = _orders[packed] = _Ordered(order, *order.code.unpacked(step), BlobFiles(order.root))
+    return found
 
 
 def execute_parcel(data: bytes, timeout_s: float | None = None) -> bytes:
-    """Execute a packed `Parcel` in this process; give the packed `Result`.
+    """Execute what `packed_parcel` gave in this process; give the packed `Result`.
 
     Where it has a time limit, it is executed in a worker of this process instead, which can be stopped.
     """
     if timeout_s is not None:
         return _executed_apart(data, timeout_s)
     with importing():
-        parcel: Parcel = pickle.loads(data)
-        function, outputs = parcel.code.unpacked(parcel.task.step)
-    task = replace(parcel.task, function=function, outputs=outputs)
-    files = BlobFiles(parcel.root)
-    placed = PlacedBlobs(files, parcel.rows.get)
+        packed, step, arguments, contents, fingerprint, seed, attempt, unchecked, rows, succeeded = pickle.loads(data)
+        order, function, outputs, files = _ordered(packed, step)
+        is_plain = type(arguments) is dict
+        templates = {name: Leaf(number) for name, number in arguments.items()} if is_plain else pickle.loads(arguments)
+    task = Task(
+        order.pipeline,
+        step,
+        function,
+        templates,
+        tuple(map(Digest, contents)),
+        outputs,
+        order.allow_pickle,
+        order.run,
+        Entropy(Fingerprint(fingerprint), seed),
+        attempt,
+        unchecked,
+        order.store,
+        order.within,
+    )
+    placed = {digest: _row(*row) for digest, *row in rows}
+    newest = {name: None if content is None else Digest(content) for name, content in succeeded.items()}
+    return _executed(task, GatheredReports(order.run_name, files), files, PlacedBlobs(files, placed.get), newest.get)
+
+
+def _executed(task: Task, reports: Reports, files: BlobFiles, placed: PlacedBlobs, newest: Newest) -> bytes:
     spill = of_this_process()
     if spill is not None:
         spill.clear()
     hear = None if spill is None else spill.add
-    reports = GatheredReports(parcel.run_name, files)
-    return execute(task, Batch(files, placed.find), placed, parcel.succeeded.get, reports, hear).packed()
+    return execute(task, Batch(files, placed.find), placed, newest, reports, hear).packed()
 
 
 def _executed_apart(data: bytes, timeout_s: float) -> bytes:
@@ -132,11 +212,6 @@ def _executed_apart(data: bytes, timeout_s: float) -> bytes:
             pool.stop(future)
             raise
     return result
-
-
-def _travels(*args: Any, **kwargs: Any) -> Any:
-    """Stands for a function that travels beside its task."""
-    raise AssertionError("the function is in the code parcel")
 
 
 def _packed(value: Any) -> bytes:

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor, Future, wait
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from ..events.projections.cache import SLOW_US, Reusable
 from ..history import Reader, RunView, StepRunView
 from ..store import Store
 from .agenda import Agenda
+from .arrivals import Arrivals
 from .claims import Claims
 from .context import enclosing_runs
 from .divergence import divergence
@@ -96,7 +97,9 @@ class Runner:
         """What others compute by now."""
         self._pause_s = _PAUSE_MIN_S
         self._flights = Flights(store.path, len(self._within))
+        self._arrivals = Arrivals()
         self._interrupts = Interrupts()
+        self._arrivals.expect(self._interrupts.requested)
         self._calls = HookCalls(store)
         self._reader = Reader(store, allow_pickle=allow_pickle)
         self._failures: list[LinealError] = []
@@ -224,17 +227,14 @@ class Runner:
         """Wait until something that executes is done, or so long, and record what is."""
         self._interrupts.open()
         try:
-            if self._running:
-                requested = self._interrupts.requested
-                done, _ = wait([*self._running, requested], pause_s, return_when=FIRST_COMPLETED)
-            else:
-                done = set()
-                time.sleep(pause_s or 0)
+            self._interrupts.raise_requested()
+            self._arrivals.wait(pause_s)
             self._interrupts.raise_requested()
         finally:
             self._interrupts.shut()
-        for future in done:
-            self._finish(self._running.pop(future), future)
+        while (future := self._arrivals.take()) is not None:
+            if (ready := self._running.pop(future, None)) is not None:
+                self._finish(ready, future)
 
     def _try_again(self) -> None:
         """Submit what has waited long enough after a failure."""
@@ -328,6 +328,7 @@ class Runner:
             self._finish(ready, future)
         else:
             self._running[future] = ready
+            self._arrivals.expect(future)
 
     def _is_computed_once(self, node: Node) -> bool:
         wanted: bool | None = node.step.options.once

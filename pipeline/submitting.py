@@ -19,7 +19,7 @@ from ..store import Store
 from .capture import routed
 from .executors import shares_memory
 from .graph import TracedStep
-from .parcel import CodeParcel, Parcel, execute_parcel
+from .parcel import CodeParcel, Order, execute_parcel, packed_parcel
 from .plan import Plan
 from .pool import WorkerPool
 from .preparing import Ready
@@ -52,7 +52,7 @@ class Submitter:
         self._allow_pickle = allow_pickle
         self._within = within
         self._artifacts = store.committed_rows(Artifacts.name)
-        self._parcels: dict[tuple[TracedStep, Digest], CodeParcel] = {}
+        self._orders: dict[tuple[TracedStep, Digest], bytes] = {}
         self._until_closed = ExitStack()
         self._is_routed = False
 
@@ -107,28 +107,32 @@ class Submitter:
             newest = partial(newest_content, self._store)
             reports = StoreReports(self._store, StepRunId(self._run, task.step), partial(self._hear, task.step))
             return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest, reports)
-        data = self._parcel(ready, task).packed()
+        data = self._parcel(ready, task)
         if isinstance(self._executor, WorkerPool):
             return self._executor.submit_for(timeout_s, execute_parcel, data)
         return self._executor.submit(execute_parcel, data, timeout_s)
 
-    def _parcel(self, ready: Ready, task: Task) -> Parcel:
+    def _parcel(self, ready: Ready, task: Task) -> bytes:
         blobs = self._store.blobs
         artifacts = [output.artifact or f"{task.pipeline}.{task.step}.{output.name}" for output in task.outputs.specs]
         succeeded = {name: self._committed_content(name) for name in artifacts}
         rows = blobs.rows_under([*task.contents, *filter(None, succeeded.values())])
-        return Parcel(blobs.files.root, task, self._code(ready), rows, succeeded, self._name)
+        return packed_parcel(self._order(ready), task, rows, succeeded)
 
     def _committed_content(self, artifact: str) -> Digest | None:
         """Content of an artifact's newest version; of what is on its way nothing, so that nothing is waited for."""
         found = self._artifacts.latest(key("v", artifact))
         return None if found is None else Digest(found.row[1])
 
-    def _code(self, ready: Ready) -> CodeParcel:
+    def _order(self, ready: Ready) -> bytes:
         step = ready.node.step
-        known = self._parcels.get((step, ready.code.digest))
+        known = self._orders.get((step, ready.code.digest))
         if known is None:
-            known = self._parcels[step, ready.code.digest] = CodeParcel.of(step, ready.code, self._scratch)
+            store = self._store
+            code = CodeParcel.of(step, ready.code, self._scratch)
+            root, pipeline = store.blobs.files.root, self._plan.pipeline
+            order = Order(root, store.path, pipeline, self._run, self._name, self._within, self._allow_pickle, code)
+            known = self._orders[step, ready.code.digest] = order.packed()
         return known
 
     def _scratch(self) -> Scratch:

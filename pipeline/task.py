@@ -7,7 +7,7 @@ import pickle
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from resource import RUSAGE_THREAD, getrusage, struct_rusage
@@ -90,6 +90,9 @@ class Result:
     loads: tuple[Input, ...] = ()
     """What it loaded itself, by reference."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Result, tuple([getattr(self, name) for name in _FIELDS])
+
     def packed(self) -> bytes:
         """The result in bytes, less an exception that does not survive it."""
         if self.exception is None:
@@ -108,6 +111,8 @@ class Result:
         result: Result = pickle.loads(data)
         return result
 
+
+_FIELDS = tuple(one.name for one in fields(Result))
 
 Newest = Callable[[str], Digest | None]
 """Gives the content of an artifact's newest version, which a new one succeeds."""
