@@ -4,7 +4,7 @@ A worker is forked from it, as it holds no thread and nothing of the program tha
 as a fresh interpreter. Each worker is a process group of its own: the terminal's Ctrl-C does not reach it, and what its
 step has started ends with it. When the pool's process ends, however it does, the nursery ends all workers.
 
-It hears ``(command, pid, signal)`` on its socket, a start with the worker's socket and log file, and says
+It hears ``(command, pid, signal)`` on its socket, a start with the worker's sockets and log file, and says
 ``(word, pid, status)``.
 """
 
@@ -90,7 +90,7 @@ class Nursery:
 
     def _obey(self) -> bool:
         try:
-            data, fds, _, _ = socket.recv_fds(self._control, MESSAGE.size, 2)
+            data, fds, _, _ = socket.recv_fds(self._control, MESSAGE.size, 3)
         except ConnectionResetError:
             return False
         if len(data) < MESSAGE.size:
@@ -106,7 +106,7 @@ class Nursery:
             _signal(pid, number)
         return True
 
-    def _fork(self, socket_fd: int, log_fd: int) -> int:
+    def _fork(self, socket_fd: int, turns_fd: int, log_fd: int) -> int:
         pid = os.fork()
         if pid:
             with suppress(OSError):  # The child was faster.
@@ -124,7 +124,7 @@ class Nursery:
             from .worker import main as work
 
             _reseed()
-            work(socket_fd, log_fd)
+            work(socket_fd, turns_fd, log_fd)
             code = 0
         finally:
             sys.stdout.flush()
@@ -168,9 +168,9 @@ def _reseed() -> None:
         numpy_random.seed()
 
 
-def _spawn(socket_fd: int, log_fd: int) -> int:
-    command = command_of("lineal.pipeline.worker", socket_fd, log_fd)
-    started = subprocess.Popen(command, pass_fds=[socket_fd, log_fd], process_group=0)
+def _spawn(*fds: int) -> int:
+    command = command_of("lineal.pipeline.worker", *fds)
+    started = subprocess.Popen(command, pass_fds=fds, process_group=0)
     started.returncode = 0  # Reaped with the others.
     return started.pid
 

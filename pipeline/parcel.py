@@ -25,8 +25,8 @@ from .outputs import Outputs
 from .pool import Processes
 from .reports import GatheredReports
 from .script import importing
-from .spill import of_this_process
 from .seeds import Entropy
+from .spill import of_this_process
 from .task import Newest, Task, execute
 from .templates import Leaf
 from .warm import warm_pools

@@ -7,6 +7,8 @@ new worker.
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import pickle
 import selectors
@@ -14,8 +16,8 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +25,11 @@ from typing import Any, Literal
 from .nursery import GRACE_S, STARTED
 from .worker import READY, RETURNED, STALE
 from .workforce import Job, NurseryProcess, Worker
+
+_TOGETHER_S, _TOGETHER_BYTES = 0.005, 64 * 1024
+"""What goes to a worker at once takes no longer, and is no larger: a socket holds that much, so nobody waits for it to
+be read."""
+_KINDS_MAX = 1000
 
 
 def usable_cores() -> int:
@@ -62,6 +69,8 @@ class WorkerPool(Executor):
         self._selector: selectors.BaseSelector | None = None
         self._thread: threading.Thread | None = None
         self._wake_reading = self._wake_writing = -1
+        self._takes_s: dict[str | None, float] = {}
+        """By kind, how long a call takes."""
         self._users = 0
         self._idle_s = processes.idle_s
         self._ends_at: float | None = None
@@ -69,14 +78,24 @@ class WorkerPool(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Have a worker call this; arguments and result are pickled."""
-        return self.submit_for(None, fn, *args, **kwargs)
+        return self._submit(None, None, fn, *args, **kwargs)
 
-    def submit_for(self, timeout_s: float | None, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit_for(self, timeout_s: float, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """The same for so many seconds at most from its beginning: then its worker is stopped.
 
         The future raises `StepTimeout` in that case, and `WorkerDied` where the worker ended otherwise.
         """
-        job = Job(Future(), pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL), timeout_s)
+        return self._submit(None, timeout_s, fn, *args, **kwargs)
+
+    def submit_alike(self, kind: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The same for a call that takes about as long as others of its kind: where that is short, several travel
+        together. One that is held up in a worker goes to the next that has nothing to do."""
+        return self._submit(kind, None, fn, *args, **kwargs)
+
+    def _submit(
+        self, kind: str | None, timeout_s: float | None, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        job = Job(Future(), pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL), timeout_s, kind)
         with self._lock:
             if self._is_closing:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -94,9 +113,24 @@ class WorkerPool(Executor):
             return
         with self._lock:
             for worker in self._workers:
-                if worker.job is not None and worker.job.future is future:
-                    worker.job.is_stopped = True
-                    self._end(worker)
+                for job in [one for one in worker.jobs if one.future is future]:
+                    self._stop(worker, job)
+
+    def _stop(self, worker: Worker, job: Job) -> None:
+        """Stop a job that a worker was given."""
+        back = worker.give_back(len(worker.jobs))
+        self._requeue(one for one in back if one is not job)
+        if job in back:
+            self._settled.append((job.future, False, CancelledError()))
+        elif worker.jobs[-1] is job:  # Else it is done, and its reply on its way.
+            job.is_stopped = True
+            self._end(worker)
+        self._assign()
+        self._wake()
+
+    def _requeue(self, jobs: Iterable[Job]) -> None:
+        """Let jobs that no worker has begun be the next ones."""
+        self._queue.extendleft(reversed([*jobs]))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and end the processes when those taken are done."""
@@ -116,8 +150,9 @@ class WorkerPool(Executor):
         """End the processes at once, whatever they do."""
         with self._lock:
             for worker in self._workers:
-                if worker.job is not None and self._nursery is not None:
-                    worker.job.is_stopped = True
+                if worker.jobs and self._nursery is not None:
+                    for job in worker.jobs:
+                        job.is_stopped = True
                     self._nursery.signal(worker, signal.SIGKILL)
         self.shutdown(cancel_futures=True)
 
@@ -186,9 +221,36 @@ class WorkerPool(Executor):
                 self._workers.append(worker)
                 self._unnamed.append(worker)
                 self._wake()
-            job = self._queue.popleft()
-            if job.has_been_stale or job.future.set_running_or_notify_cancel():
-                worker.take(job)
+            jobs = self._next_jobs()
+            if jobs:
+                worker.take(jobs)
+        for worker in self._workers:
+            if worker.is_idle:
+                self._relieve(worker)
+
+    def _next_jobs(self) -> list[Job]:
+        """The jobs that a worker gets next: one, or its share of those that are known to be short, and small."""
+        share = -(-len(self._queue) // self._max)
+        jobs: list[Job] = []
+        takes_s, size_bytes = 0.0, 0
+        while self._queue and (not jobs or len(jobs) < share):
+            job = self._queue[0]
+            takes_s += self._takes_s.get(job.kind, math.inf)
+            size_bytes += len(job.data)
+            if jobs and (takes_s > _TOGETHER_S or size_bytes > _TOGETHER_BYTES):
+                break
+            self._queue.popleft()
+            if job.has_begun or job.future.set_running_or_notify_cancel():
+                job.has_begun = True
+                jobs.append(job)
+        return jobs
+
+    def _relieve(self, idle: Worker) -> None:
+        """Let a worker that has nothing to do have half of what another one has not begun."""
+        other = max(self._workers, key=lambda one: len(one.jobs))
+        back = other.give_back(len(other.jobs) // 2)
+        if back:
+            idle.take(back)
 
     def _end(self, worker: Worker) -> None:
         """Tell a worker to stop; it is killed if it has not after a while."""
@@ -204,7 +266,7 @@ class WorkerPool(Executor):
         except BaseException as error:
             with self._lock:
                 self._is_closing = True
-                waiting = [*(one.job for one in self._workers if one.job is not None), *self._queue]
+                waiting = [*itertools.chain.from_iterable(one.jobs for one in self._workers), *self._queue]
             for job in waiting:
                 job.future.set_exception(error)
             raise
@@ -218,7 +280,7 @@ class WorkerPool(Executor):
         while True:
             with self._lock:
                 pause_s = self._keep_time()
-                if self._is_closing and not self._queue and not any(one.job for one in self._workers):
+                if self._is_closing and not self._queue and not any(one.jobs for one in self._workers):
                     break
                 for worker in self._workers:
                     if worker not in watched and not worker.is_gone:
@@ -261,7 +323,7 @@ class WorkerPool(Executor):
         now = time.monotonic()
         when: list[float] = []
         for worker in self._workers:
-            job = worker.job
+            job = worker.jobs[0] if worker.jobs else None
             if job is not None and job.due is not None and worker.kill_at is None and now >= job.due:
                 job.is_timed_out = True
                 self._end(worker)
@@ -291,21 +353,29 @@ class WorkerPool(Executor):
             worker.is_ready = True
             worker.begin()
             return
-        job = worker.job
+        job = worker.jobs[0] if worker.jobs else None
         if job is None or job.is_timed_out or job.is_stopped:
             return  # It is on its way out.
         try:
-            word, value = pickle.loads(reply)
+            word, value, took_s = pickle.loads(reply)
         except Exception as error:  # noqa: BLE001 — what does not unpickle is the call's own, and so is what it raises
-            word, value = "", error
-        worker.job = None
+            word, value, took_s = "", error, math.inf
+        worker.jobs.popleft()
+        if job.kind is not None:
+            self._note(job.kind, took_s)
         if word == STALE and not job.has_been_stale:
             self._renew(job)
         else:
             self._settled.append((job.future, word == RETURNED, value))
-        if worker.is_retiring:
+        if worker.is_retiring and not worker.jobs:
             self._end(worker)
         self._assign()
+
+    def _note(self, kind: str, took_s: float) -> None:
+        """Learn how long calls of a kind take: from a longer one at once, from shorter ones in time."""
+        if len(self._takes_s) >= _KINDS_MAX:
+            self._takes_s.clear()
+        self._takes_s[kind] = max(took_s, 0.8 * self._takes_s.get(kind, 0.0) + 0.2 * took_s)
 
     def _lose_sight(self, worker: Worker) -> None:
         worker.is_gone = True
@@ -315,11 +385,12 @@ class WorkerPool(Executor):
     def _renew(self, job: Job) -> None:
         """Let no worker go on with modules that are not what they are on disk any more; the job gets a new one."""
         job.has_been_stale = True
-        self._queue.appendleft(job)
         for worker in self._workers:
             worker.is_retiring = True
-            if worker.job is None:
+            self._requeue(worker.give_back(len(worker.jobs)))
+            if not worker.jobs:
                 self._end(worker)
+        self._requeue([job])
 
     def _hear(self, nursery: NurseryProcess) -> None:
         try:
@@ -338,14 +409,18 @@ class WorkerPool(Executor):
             self._nursery.signal(worker, worker.wanted_signal)
 
     def _bury(self, worker: Worker, status: int | None) -> None:
-        """Take the last reply of a worker that is dead, and tell its job's future otherwise."""
+        """Take the last replies of a worker that is dead, and tell the future of what it worked on otherwise."""
         while not worker.is_gone and worker.connection.poll():
             self._take(worker)
         if not worker.is_gone:
             self._lose_sight(worker)
         self._workers.remove(worker)
-        if worker.job is not None:
-            self._settled.append((worker.job.future, False, worker.death(status)))
+        back = worker.give_back(len(worker.jobs))
+        if back and not worker.is_ready:  # Else one that no process can start for would be tried for ever.
+            worker.jobs.append(back.pop(0))
+        self._requeue(back)
+        for job in worker.jobs:
+            self._settled.append((job.future, False, worker.death(job, status)))
         worker.close()
 
     def _replace(self, nursery: NurseryProcess) -> None:
@@ -363,7 +438,8 @@ class WorkerPool(Executor):
         self._selector.register(self._nursery.control, selectors.EVENT_READ, self._nursery)
 
     def _settle(self) -> None:
-        settled, self._settled = self._settled, []
+        with self._lock:
+            settled, self._settled = self._settled, []
         for future, is_well, value in settled:
             if is_well:
                 future.set_result(value)

@@ -109,7 +109,9 @@ class Submitter:
             return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest, reports)
         data = self._parcel(ready, task)
         if isinstance(self._executor, WorkerPool):
-            return self._executor.submit_for(timeout_s, execute_parcel, data)
+            if timeout_s is not None:
+                return self._executor.submit_for(timeout_s, execute_parcel, data)
+            return self._executor.submit_alike(ready.node.step.qualified_name, execute_parcel, data)
         return self._executor.submit(execute_parcel, data, timeout_s)
 
     def _parcel(self, ready: Ready, task: Task) -> bytes:

@@ -1,10 +1,17 @@
-"""A worker: the loop of a process that executes what its pool sends, one call at a time, in its main thread."""
+"""A worker: the loop of a process that executes what its pool sends, one call at a time, in its main thread.
+
+Several calls may be sent together. Each has a number, and is begun when that comes on a second socket, which the pool
+takes it from in turn if another worker is to have the call.
+"""
 
 from __future__ import annotations
 
 import os
 import pickle
 import signal
+import socket
+import struct
+import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -15,8 +22,13 @@ from . import spill
 
 READY = b""
 """What a worker says when it has started."""
+TURN = struct.Struct("=Q")
+"""The number of a job that may be begun."""
 RETURNED, RAISED, STALE = "returned", "raised", "stale"
-"""What a reply begins with. ``stale``: a process that has worked before holds what this call can't take."""
+"""What a reply begins with; the value, and how many seconds the call took, follow.
+
+``stale``: a process that has worked before holds what this call can't take.
+"""
 
 
 class Stopped(BaseException):
@@ -26,8 +38,10 @@ class Stopped(BaseException):
 class _Calls:
     """The calls of this process."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, turns: socket.socket) -> None:
         self._connection = connection
+        self._turns = turns
+        self._sent: dict[int, bytes] = {}
         self._is_calling = False
         self._count = 0
 
@@ -37,11 +51,16 @@ class _Calls:
         signal.signal(signal.SIGTERM, self._stop)
         try:
             self._connection.send_bytes(READY)
-            while True:
-                data = self._connection.recv_bytes()
-                self._connection.send_bytes(self._reply(data))
+            while turn := self._turns.recv(TURN.size):
+                self._connection.send_bytes(self._reply(self._data(*TURN.unpack(turn))))
         except (EOFError, OSError, Stopped):
             return
+
+    def _data(self, number: int) -> bytes:
+        """What a job is; those sent before it that have not had their turn were taken back."""
+        if number not in self._sent:
+            self._sent = pickle.loads(self._connection.recv_bytes())
+        return self._sent.pop(number)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if not self._is_calling:
@@ -51,13 +70,15 @@ class _Calls:
 
     def _reply(self, data: bytes) -> bytes:
         self._count += 1
+        begun_s = time.perf_counter()
         try:
             function, args, kwargs = pickle.loads(data)
-            return pickle.dumps((RETURNED, self._call(function, args, kwargs)), pickle.HIGHEST_PROTOCOL)
+            value = self._call(function, args, kwargs)
+            return pickle.dumps((RETURNED, value, time.perf_counter() - begun_s), pickle.HIGHEST_PROTOCOL)
         except Conflict as error:
-            return pickle.dumps((STALE if self._count > 1 else RAISED, error))
+            return pickle.dumps((STALE if self._count > 1 else RAISED, error, time.perf_counter() - begun_s))
         except Exception as error:  # noqa: BLE001 — the future carries it, as the contract of executors says
-            return _carried(error)
+            return _carried(error, time.perf_counter() - begun_s)
 
     def _call(self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         self._is_calling = True
@@ -67,16 +88,16 @@ class _Calls:
             self._is_calling = False
 
 
-def _carried(error: Exception) -> bytes:
+def _carried(error: Exception, took_s: float) -> bytes:
     try:
-        data = pickle.dumps((RAISED, error))
+        data = pickle.dumps((RAISED, error, took_s))
         pickle.loads(data)
     except Exception:  # noqa: BLE001 — whatever does not pickle is told by its text
-        return pickle.dumps((RAISED, RuntimeError(f"{type(error).__qualname__}: {error}")))
+        return pickle.dumps((RAISED, RuntimeError(f"{type(error).__qualname__}: {error}"), took_s))
     return data
 
 
-def main(socket_fd: int, log_fd: int) -> None:
-    """Work for the pool at the other end of a socket; what steps print goes to a file that outlives the process."""
+def main(socket_fd: int, turns_fd: int, log_fd: int) -> None:
+    """Work for the pool at the other end of two sockets; what steps print goes to a file that outlives the process."""
     spill.keep_in(log_fd)
-    _Calls(Connection(socket_fd)).serve()
+    _Calls(Connection(socket_fd), socket.socket(fileno=turns_fd)).serve()

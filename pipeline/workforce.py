@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
@@ -18,6 +20,7 @@ from typing import Any
 from ..errors import StepTimeout, WorkerDied
 from .nursery import MESSAGE, SIGNAL, START, command_of
 from .spill import new_spill, spilled
+from .worker import TURN
 
 _OURS = ("lineal.pipeline.worker", "lineal.pipeline.parcel")
 _READY_MADE = ("numpy", "pyarrow", "pandas")
@@ -33,11 +36,48 @@ class Job:
     future: Future[Any]
     data: bytes
     timeout_s: float | None
+    kind: str | None = None
+    """Calls of one kind take about as long as each other; None: nothing is known."""
     due: float | None = None
     """When it times out, on the clock of `time.monotonic`."""
+    has_begun: bool = False
+    """Whether its future says that it runs: it can't be cancelled any more."""
     has_been_stale: bool = False
     is_timed_out: bool = False
     is_stopped: bool = False
+
+
+class Turns:
+    """Which of the jobs that a worker was sent it may begin: a number each, which either side takes, and nobody twice.
+
+    So jobs can be sent ahead of their time, and taken back from a worker that is held up.
+    """
+
+    def __init__(self) -> None:
+        self._giving, self.taken_from = socket.socketpair()
+        self._given: dict[int, Job] = {}
+        self._last = 0
+
+    def give(self, jobs: Sequence[Job]) -> list[int]:
+        """Let jobs be begun, in this order; give the numbers that they are known by."""
+        numbers = list(range(self._last + 1, self._last + 1 + len(jobs)))
+        self._last += len(jobs)
+        self._given = dict(zip(numbers, jobs, strict=True))
+        self._giving.sendall(b"".join(map(TURN.pack, numbers)))
+        return numbers
+
+    def take_back(self, count: int) -> list[Job]:
+        """Let jobs not be begun that were not, so many at most."""
+        try:
+            numbers = self.taken_from.recv(TURN.size * count, socket.MSG_DONTWAIT)
+        except OSError:
+            return []
+        return [self._given[number] for (number,) in TURN.iter_unpack(numbers)]
+
+    def close(self) -> None:
+        """Let go of both ends."""
+        self._giving.close()
+        self.taken_from.close()
 
 
 class Worker:
@@ -46,10 +86,12 @@ class Worker:
     def __init__(self, ours: socket.socket) -> None:
         """Talk to it through this socket."""
         self.connection = Connection(ours.detach())
+        self.turns = Turns()
         self.log_fd = new_spill()
         self.pid: int | None = None
         """None until the nursery has told."""
-        self.job: Job | None = None
+        self.jobs: deque[Job] = deque()
+        """What it was given and has not replied to: it works on the first."""
         self.wanted_signal: int | None = None
         """What it is to be sent once its pid is known."""
         self.kill_at: float | None = None
@@ -64,36 +106,44 @@ class Worker:
     @property
     def is_idle(self) -> bool:
         """Whether it can take a job."""
-        return self.job is None and not self.is_gone and not self.is_retiring and self.kill_at is None
+        return not self.jobs and not self.is_gone and not self.is_retiring and self.kill_at is None
 
-    def take(self, job: Job) -> None:
-        """Begin a job."""
-        self.job = job
+    def take(self, jobs: Sequence[Job]) -> None:
+        """Begin jobs, one after the other."""
+        self.jobs += jobs
         self.begin()
-        with suppress(OSError):  # It died since: its job fails when the nursery tells of it.
-            self.connection.send_bytes(job.data)
+        with suppress(OSError):  # It died since: that is seen to when the nursery tells of it.
+            numbers = self.turns.give(jobs)
+            self.connection.send_bytes(pickle.dumps({n: job.data for n, job in zip(numbers, jobs, strict=True)}))
+
+    def give_back(self, count: int) -> list[Job]:
+        """Take back jobs that it has not begun, so many at most, in their order; it never will."""
+        back = self.turns.take_back(count)
+        for job in back:
+            self.jobs.remove(job)
+        return back
 
     def begin(self) -> None:
         """Let the time of its job run, if it has both a job and a process that has started."""
-        job = self.job
+        job = self.jobs[0] if self.jobs else None
         if self.is_ready and job is not None and job.timeout_s is not None:
             job.due = time.monotonic() + job.timeout_s
 
     def close(self) -> None:
-        """Let go of the socket, which ends a worker that is idle, and of its log."""
+        """Let go of the sockets, which ends a worker that is idle, and of its log."""
         self.connection.close()
+        self.turns.close()
         fd, self.log_fd = self.log_fd, -1
         if fd >= 0:
             os.close(fd)
 
-    def death(self, status: int | None) -> BaseException:
-        """What ended its job, given its exit code, negative for a signal; None where nobody knows it."""
-        assert self.job is not None
-        if self.job.is_stopped:
+    def death(self, job: Job, status: int | None) -> BaseException:
+        """What ended the job it worked on, given its exit code, negative for a signal; None where nobody knows it."""
+        if job.is_stopped:
             return CancelledError()
         log = spilled(self.log_fd)
-        if self.job.is_timed_out:
-            limit_s = self.job.timeout_s
+        if job.is_timed_out:
+            limit_s = job.timeout_s
             return StepTimeout(
                 f"it took longer than {limit_s:g} s", hint="Give it a longer timeout_s.", timeout_s=limit_s, log=log
             )
@@ -136,7 +186,8 @@ class NurseryProcess:
         ours, theirs = socket.socketpair()
         worker = Worker(ours)
         with suppress(OSError):  # Where the nursery died, what listens to it is about to notice.
-            socket.send_fds(self.control, [MESSAGE.pack(START, 0, 0)], [theirs.fileno(), worker.log_fd])
+            fds = [theirs.fileno(), worker.turns.taken_from.fileno(), worker.log_fd]
+            socket.send_fds(self.control, [MESSAGE.pack(START, 0, 0)], fds)
         theirs.close()
         return worker
 

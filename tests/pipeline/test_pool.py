@@ -239,7 +239,7 @@ def test_inputs_are_mapped_by_workers_and_travel_through_no_pipe(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
-    real = WorkerPool.submit_for
+    real = WorkerPool.submit_alike
 
     def weighed(pool: WorkerPool, *args: object) -> Future[object]:
         future = real(pool, *args)  # type: ignore[arg-type]
@@ -261,7 +261,7 @@ def test_inputs_are_mapped_by_workers_and_travel_through_no_pipe(
     def large() -> None:
         total(make())
 
-    monkeypatch.setattr(WorkerPool, "submit_for", weighed)
+    monkeypatch.setattr(WorkerPool, "submit_alike", weighed)
     run = large.with_options(executor=("processes", 1))()
     assert run.steps["total"].outputs["output_0"].load() == 12_500_000 * 12_499_999 // 2
     assert run.steps["total"].outputs["output_1"].load().startswith(str(client.path))
