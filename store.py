@@ -301,7 +301,7 @@ class Store:
 class _Writer:
     """One write transaction: what is appended to the log in it, and the rows that follow."""
 
-    __slots__ = ("_known", "_positions", "_store", "changes", "found", "log", "projections")
+    __slots__ = ("_begun_seq", "_known", "_positions", "_store", "changes", "found", "log", "projections")
 
     def __init__(self, store: Store, changes: Changes) -> None:
         self.changes = changes
@@ -310,6 +310,7 @@ class _Writer:
         store._known = Known(0)
         self.found = self._known.blobs
         self.log = LogWriter(changes)
+        self._begun_seq = self.log.head.seq
         self.projections = store._projector.writer(changes, self._known.projections)
         self._positions: Positions | None = None
 
@@ -324,6 +325,8 @@ class _Writer:
         self.changes.flush()
 
     def committed(self) -> None:
+        if self.log.head.seq == self._begun_seq:
+            self._known.number -= 1  # LMDB gives the number of what changed nothing to the next one, whoever that is.
         self._known.projections = self.projections
         self._store._known = self._known
         self._store._committed = self.log.head.seq

@@ -10,7 +10,8 @@ _ENTRIES_MAX = 100_000
 class Known:
     """What a committed transaction has learned, for the next one to use if nobody has committed in between.
 
-    LMDB numbers transactions that change something one by one, so the number tells.
+    LMDB numbers transactions that change something one by one, so the number tells; one that changes nothing leaves its
+    number to the next.
     """
 
     __slots__ = ("blobs", "number", "projections")

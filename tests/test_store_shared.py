@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+import lineal
+from lineal.cas import digest_of
 from lineal.cas.process import ProcessStamp
 from lineal.errors import (
+    BlobMissing,
     LinealError,
     LogCorrupt,
     NotAStore,
@@ -135,6 +139,22 @@ def test_one_stores_failure_at_exit_does_not_lose_the_saves_of_another(tmp_path:
     store = open_store(tmp_path / "good")
     assert store.head().seq == 501
     store.close()
+
+
+def test_what_another_process_commits_right_after_a_refusal_is_seen_by_the_next_commit(client: lineal.Client) -> None:
+    client.save("one", "name")
+    client.flush()
+    missing = digest_of(b"nowhere")
+    with pytest.raises(BlobMissing):
+        client.store.append([facts.ArtifactSaved(facts.Output("name", "name", missing, "x/1", "t", 1, {}))]).wait()
+    child = os.fork()
+    if not child:
+        client.save("two", "name")
+        client.flush()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert client.save("three", "name").version == 3
+    assert [client.load(f"name@{number}") for number in (1, 2, 3)] == ["one", "two", "three"]
 
 
 def test_threads_may_open_and_close_one_store_at_once(store_path: Path) -> None:
