@@ -107,7 +107,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_a_value_comes_back_as_what_it_was(round_trip: RoundTrip, same: Callable[[Any, Any], bool], value: Any) -> None:
     loaded, manifest = round_trip(value)
     assert type(loaded) is type(value)
@@ -185,7 +185,7 @@ def test_records_that_share_others_at_every_level_are_pickled_instead_of_written
     assert loaded.left is loaded
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_where_nothing_may_be_imported_stand_ins_have_the_fields(value: Any) -> None:
     blobs = MemoryBlobs()
     saved = save([value], blobs)
