@@ -21,6 +21,8 @@ class InForce(NamedTuple):
     store: Store
     read_only: bool
     allow_pickle: bool
+    visualizes: bool = True
+    """Whether visualizations are kept of what is saved, where neither step nor pipeline says so."""
 
     def writable(self) -> Store:
         """The store, to write to. Raises `StoreClosed` if it was opened for reading only."""
@@ -52,6 +54,12 @@ def entered_store() -> InForce | None:
 def current_store() -> InForce:
     """The store entered, else the one found, made if need be."""
     return _enclosing.get() or InForce(open_store(nearest_store()), read_only=False, allow_pickle=True)
+
+
+def visualizes_here() -> bool:
+    """Whether the store in force keeps visualizations of what is saved, unless told otherwise."""
+    opened = _enclosing.get()
+    return opened is None or opened.visualizes
 
 
 class Resolved(NamedTuple):

@@ -5,15 +5,25 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ..events.catalogue import ArtifactSaved, Output
+from ..events.catalogue import ArtifactSaved, Event, Output
 from ..events.ids import Fingerprint
-from ..history import ArtifactVersionView, StepRunView, check_name, newest_content
+from ..history import (
+    ArtifactVersionView,
+    StepRunView,
+    check_name,
+    content_visualized,
+    is_visualized,
+    newest_content,
+)
 from ..in_force import Resolved, running_step, tell_resolved
-from ..materializers import Previous
+from ..materializers import Previous, may_show, shower_of, visualize
 from ..materializers import save as save_value
 from .keeping import Keeping
 from .labelling import Labelling
 from .upkeep import Upkeep
+
+_LIMIT_S = 60.0
+"""How long a version may draw when it is asked to."""
 
 
 class Client(Labelling, Keeping, Upkeep):
@@ -38,12 +48,18 @@ class Client(Labelling, Keeping, Upkeep):
         check_name(name, "artifact")
         with store.blobs.batch() as batch:
             saved = save_value(value, batch, previous=Previous(partial(newest_content, store, name), store.blobs))
+            manifest = saved.manifest
+            is_asked = self._opened.visualizes and may_show(value, saved.materializer)
+            is_asked = is_asked and not is_visualized(store, manifest.digest)
+            shown = visualize(value, saved.materializer, batch) if is_asked else None
             blobs = batch.publish()
-        manifest = saved.manifest
         output = Output(
             name, name, manifest.digest, manifest.format, manifest.type, manifest.size_bytes, saved.metadata
         )
-        store.append([ArtifactSaved(output, running_step(self.path))], blobs)
+        events: list[Event] = [ArtifactSaved(output, running_step(self.path))]
+        if shown:
+            events.append(content_visualized(manifest.digest, shown))
+        store.append(events, blobs)
         return ArtifactVersionView(self._reader, name, manifest.digest)
 
     def artifact(self, reference: str) -> ArtifactVersionView:
@@ -54,6 +70,26 @@ class Client(Labelling, Keeping, Upkeep):
         """
         version = super().artifact(reference)
         tell_resolved(self.path, Resolved(reference, version.name, version.content))
+        return version
+
+    def visualize(self, reference: str, *, limit_s: float = _LIMIT_S) -> ArtifactVersionView:
+        """Draw anew what a version shows of itself, as its materializer does it now; durable on return.
+
+        Views as of before show what there was then. This loads the value.
+
+        Args:
+            reference: As in `artifact`.
+            limit_s: How long it may draw, in processor time; what there is by then is kept.
+
+        Raises:
+            ArtifactNotFound, InvalidReference: As `artifact` says.
+            ArtifactEvicted, BlobMissing, BlobCorrupt, Unsupported: It can't be loaded.
+        """
+        store, version = self.store, self.artifact(reference)
+        value = version.load()
+        with store.blobs.batch() as batch:
+            shown = visualize(value, shower_of(value, version.format), batch, limit_s=limit_s)
+            store.append([content_visualized(version.content, shown)], batch.publish()).wait()
         return version
 
     def declare_equivalent(

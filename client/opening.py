@@ -23,6 +23,7 @@ def open(
     read_only: bool = False,
     create: bool = True,
     allow_pickle: bool = True,
+    visualize: bool = True,
     check_structure: bool = False,
 ) -> Client:
     """Open a store.
@@ -32,6 +33,7 @@ def open(
         read_only: Write nothing to the directory.
         create: Make the store if there is none.
         allow_pickle: Load values whose format executes code.
+        visualize: Keep what values show of themselves, where neither a step nor its pipeline says otherwise.
         check_structure: Look at every page of the database first, as is wise before a store that may be damaged is
             used: a page with a flipped bit can end the process that maps it. Cost: a second for 100 MB of log.
 
@@ -45,7 +47,7 @@ def open(
 
         require_structure(found / LOG / DATA_FILE)
     store = open_store(found, read_only=read_only, create=create)
-    return Client(InForce(store, read_only, allow_pickle))
+    return Client(InForce(store, read_only, allow_pickle, visualize))
 
 
 def foreseen_migration(path: str | os.PathLike[str] | None = None) -> Foreseen:

@@ -17,6 +17,7 @@ from .facts.contents import (
     ContentRecomputed,
     ContentsEvicted,
     ContentsReleased,
+    ContentVisualized,
     PinAdded,
     PinRemoved,
 )
@@ -40,6 +41,7 @@ from .facts.records import (
     Output,
     Process,
     Resources,
+    StoredVisualization,
     Subject,
 )
 from .facts.runs import RunCancelled, RunCompleted, RunFailed, RunInterrupted, RunRenewed, RunStarted
@@ -77,6 +79,7 @@ CATALOGUE: dict[str, type[Event]] = {
         ContentsReleased,
         ContentsEvicted,
         ContentRecomputed,
+        ContentVisualized,
         PinAdded,
         PinRemoved,
         Tagged,
@@ -108,6 +111,7 @@ __all__ = [
     "ClaimEnded",
     "CodeCaptured",
     "ContentRecomputed",
+    "ContentVisualized",
     "ContentsEvicted",
     "ContentsReleased",
     "Difference",
@@ -142,6 +146,7 @@ __all__ = [
     "StepStarted",
     "StoreCreated",
     "StoreImported",
+    "StoredVisualization",
     "Subject",
     "Tagged",
     "Unknown",

@@ -4,20 +4,24 @@ Every event holds the contents in its refs, until they are released: a content i
 names it is newer than the position as of which it was released last. (That is a count of references being above zero,
 without the count.) A pin holds its content whatever was released, and nothing once it is removed or has expired.
 
+What a content shows of itself, in whatever version, is held while the content is, and by nothing else.
+
 The fold reads envelopes only, so that events of newer versions hold what they name, too; it decodes the payloads of
-releases and pins alone. Nothing of this is kept: a step pays nothing for it, a collection scans the log.
+releases, pins and visualizations alone. Nothing of this is kept: a step pays nothing for it, a collection scans the
+log.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..cas.digest import Digest
-from .catalogue import ContentsReleased, PinAdded, PinRemoved
+from .catalogue import ContentsReleased, ContentVisualized, PinAdded, PinRemoved
 from .codec import Envelope
 
-DECODED = frozenset({ContentsReleased.TYPE, PinAdded.TYPE, PinRemoved.TYPE})
+DECODED = frozenset({ContentsReleased.TYPE, ContentVisualized.TYPE, PinAdded.TYPE, PinRemoved.TYPE})
 """The types of event whose payload the fold needs."""
 
 
@@ -45,6 +49,8 @@ class Liveness:
         """By label, expired ones included."""
         self._named: dict[bytes, int] = {}
         self._released: dict[bytes, int] = {}
+        self._shown: defaultdict[bytes, set[bytes]] = defaultdict(set)
+        """By content, the blobs of its visualizations."""
 
     def fold(self, envelopes: Iterable[Envelope]) -> None:
         """Take in the events that follow."""
@@ -57,6 +63,8 @@ class Liveness:
             elif type_ == ContentsReleased.TYPE:
                 for content in fields.contents:
                     self._released[content] = max(fields.upto, self._released.get(content, 0))
+            elif type_ == ContentVisualized.TYPE:
+                self._shown[fields.content].update(refs)
             elif type_ == PinAdded.TYPE:
                 self.pins[fields.label] = Pin(fields.label, Digest(fields.content), fields.expires_us, seq)
             else:
@@ -79,4 +87,5 @@ class Liveness:
         released = self._released
         held = {content for content, seq in self._named.items() if seq > released.get(content, 0)}
         held.update(pin.content for pin in self.pins.values() if pin.holds(now_us))
+        held.update(*[blobs for content, blobs in self._shown.items() if content in held])
         return held

@@ -29,6 +29,7 @@ from .views import (
     StepRunView,
     View,
 )
+from .visualizations import Visualizations, VisualizationView, content_visualized, is_visualized
 
 if TYPE_CHECKING:
     from .holding import Hold, Holding, HoldingEvent
@@ -71,11 +72,15 @@ __all__ = [
     "StepRunView",
     "Verdict",
     "View",
+    "VisualizationView",
+    "Visualizations",
     "When",
     "Why",
     "check_alias",
     "check_name",
+    "content_visualized",
     "execution_at",
+    "is_visualized",
     "level_name",
     "newest_content",
 ]

@@ -15,6 +15,7 @@ from ..events.catalogue import (
     ArtifactNamed,
     ArtifactSaved,
     CodeCaptured,
+    ContentVisualized,
     EnvironmentCaptured,
     Event,
     Input,
@@ -43,6 +44,7 @@ class Use(NamedTuple):
 _RERUN = "Run it again with caching off."
 _GONE = "What it printed is lost."
 _UNREAD = "It is lost for diffs, and for running that code again; what came of it is not."
+_UNSEEN = "Make it again with `lineal visualize --again`."
 _UNLOGGED = "These points are lost; the last value of each metric is not."
 
 
@@ -117,6 +119,9 @@ class _Names:
                 yield from (Named(digest, BlobKind.BYTES, use) for digest in event.refs)
             case EnvironmentCaptured():
                 yield Named(event.environment, BlobKind.BYTES, Use(f"environment of Python {event.python}", _RERUN))
+            case ContentVisualized():
+                use = Use(f"visualization of content {str(event.content)[:12]}", _UNSEEN)
+                yield from (Named(digest, BlobKind.BYTES, use) for digest in event.refs)
             case MetricsLogged(points=Digest() as points):
                 yield Named(points, BlobKind.BYTES, Use(f"metrics of {self._subject(event.subject)}", _UNLOGGED))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..cas.digest import Digest
 from ..errors import InvalidReference, NotFound
-from ..events.catalogue import Subject
+from ..events.catalogue import ContentVisualized, Subject
 from ..events.liveness import DECODED, Liveness, Pin
 from ..events.projections import Artifacts, Runs
 from ..events.projections.artifacts import names_of
@@ -107,8 +107,8 @@ def _events(reader: Reader, roots: list[Digest], liveness: Liveness) -> dict[Dig
     """The positions of the events that hold each root, oldest first."""
     events: dict[Digest, list[int]] = {root: [] for root in roots}
     wanted = events.keys()
-    for seq, _, _, refs, fields in reader.store.log.envelopes(0, DECODED) if roots else ():
-        if fields is None:
+    for seq, type_, _, refs, fields in reader.store.log.envelopes(0, DECODED) if roots else ():
+        if fields is None or type_ == ContentVisualized.TYPE:
             for root in wanted & {Digest(ref) for ref in refs}:
                 if seq > liveness.released_upto(root):
                     events[root].append(seq)

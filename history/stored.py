@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..cas.blob import walk
@@ -19,10 +21,13 @@ from ..events.projections.artifacts import version_in
 from ..events.proof import InclusionProof
 from ..materializers import load
 from .eviction import Eviction, Release, eviction_of, explained, release_of
+from .exhibits import Exhibition
 from .labels import Labelled, version_aliases
 from .lineage import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
+from .showing import displayed, facts_of, written
+from .visualizations import Visualizations
 
 
 class StoredVersion(Labelled):
@@ -121,6 +126,31 @@ class StoredVersion(Labelled):
 
     read = load
     """The classic name of `load`."""
+
+    @property
+    def visualizations(self) -> Visualizations:
+        """What the value shows of itself, as it was kept; reading it runs nothing."""
+        return Visualizations(self._reader, self.content)
+
+    def visualize(self, path: str | os.PathLike[str] | None = None) -> Path | None:
+        """Show what the value shows of itself, as it was kept.
+
+        Args:
+            path: Write a page there, which needs no other file, and do nothing else. By default a notebook displays
+                it here; elsewhere a page is written to a temporary directory and opened in the browser.
+
+        Returns:
+            The page; None in a notebook.
+        """
+        if path is None and displayed(self):
+            return None
+        return written(self._exhibition().page(), str(self), path)
+
+    def _exhibition(self) -> Exhibition:
+        return self.visualizations.exhibition(str(self), facts_of(self))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._exhibition().fragment()}
 
     def explained(self) -> AbstractContextManager[None]:
         """Say of bytes that are gone, inside the block, why they are and how to get them back."""

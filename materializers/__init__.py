@@ -7,6 +7,7 @@ from .previous import Previous
 from .registry import REGISTRY, Registry, register
 from .saving import Saved, save
 from .visualization import Visualization
+from .visualizing import Visualized, may_show, shower_of, visualize
 
 __all__ = [
     "REGISTRY",
@@ -20,11 +21,15 @@ __all__ = [
     "Saved",
     "Selection",
     "Visualization",
+    "Visualized",
     "code_in",
     "is_plain",
     "load",
+    "may_show",
     "name_of_code",
     "register",
     "runs_code",
     "save",
+    "shower_of",
+    "visualize",
 ]

@@ -20,6 +20,7 @@ from ..cas.source import Source
 from ..cas.tree import EXECUTABLE, FileEntry, Tree
 from ..errors import Invalid, UnsavableValue
 from .base import CODE, PICKLE_FORMAT, Materializer, TooDeep, is_built_in, name_of_code, type_name
+from .describing import described
 from .previous import COMPARED_MIN_BYTES, Previous, Slot
 from .registry import REGISTRY, Registry
 
@@ -160,7 +161,7 @@ def save(
         error.where = "".join(["value", *error.details.get("steps", ())])
         raise
     blobs.put(manifest.encoded, BlobKind.MANIFEST)
-    metadata = materializer.metadata(value)
+    metadata = described(value, materializer)
     return Saved(manifest, {**metadata, CODE: code} if code else metadata, materializer)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
@@ -20,6 +20,7 @@ from ..errors import Conflict
 from ..events.ids import Fingerprint, RunId
 from .context import Reports
 from .fingerprint import CodeManifest, code_manifest
+from .giving import Giver
 from .graph import TracedStep
 from .outputs import Outputs
 from .pool import Processes
@@ -27,7 +28,7 @@ from .reports import GatheredReports
 from .script import importing
 from .seeds import Entropy
 from .spill import of_this_process
-from .task import Newest, Task, execute
+from .task import Task, execute
 from .templates import Leaf
 from .warm import warm_pools
 
@@ -113,7 +114,11 @@ class _Ordered(NamedTuple):
 
 
 def packed_parcel(
-    order: bytes, task: Task, rows: Mapping[Digest, Row], succeeded: Mapping[str, Digest | None]
+    order: bytes,
+    task: Task,
+    rows: Mapping[Digest, Row],
+    succeeded: Mapping[str, Digest | None],
+    shown: Iterable[Digest],
 ) -> bytes:
     """A task on its way to another process, in bytes.
 
@@ -122,6 +127,7 @@ def packed_parcel(
         task: What to execute.
         rows: Where the inputs' blobs are, and those that outputs may succeed.
         succeeded: Contents of the newest versions of the artifacts that the outputs become.
+        shown: Those of which it is kept already what they show of themselves.
     """
     # Plain values alone, which pickle in a tenth of the time that classes take. Keys of dicts may be anything, though.
     templates = task.arguments
@@ -139,6 +145,7 @@ def packed_parcel(
             task.unchecked,
             [(bytes(digest), *_plain(row)) for digest, row in rows.items()],
             {name: None if content is None else bytes(content) for name, content in succeeded.items()},
+            tuple(map(bytes, shown)) if task.visualizes else None,
         ),
         pickle.HIGHEST_PROTOCOL,
     )
@@ -171,10 +178,11 @@ def execute_parcel(data: bytes, timeout_s: float | None = None) -> bytes:
     if timeout_s is not None:
         return _executed_apart(data, timeout_s)
     with importing():
-        packed, step, arguments, contents, fingerprint, seed, attempt, unchecked, rows, succeeded = pickle.loads(data)
+        packed, step, arguments, contents, fingerprint, seed, attempt, unchecked, *known = pickle.loads(data)
         order, function, outputs, files = _ordered(packed, step)
         is_plain = type(arguments) is dict
         templates = {name: Leaf(number) for name, number in arguments.items()} if is_plain else pickle.loads(arguments)
+    rows, succeeded, shown = known
     task = Task(
         order.pipeline,
         step,
@@ -189,18 +197,21 @@ def execute_parcel(data: bytes, timeout_s: float | None = None) -> bytes:
         unchecked,
         order.store,
         order.within,
+        shown is not None,
     )
     placed = {digest: _row(*row) for digest, *row in rows}
     newest = {name: None if content is None else Digest(content) for name, content in succeeded.items()}
-    return _executed(task, GatheredReports(order.run_name, files), files, PlacedBlobs(files, placed.get), newest.get)
+    there = PlacedBlobs(files, placed.get)
+    giver = Giver(Batch(files, there.find), there, newest.get, frozenset(map(Digest, shown or ())).__contains__)
+    return _executed(task, giver, GatheredReports(order.run_name, files))
 
 
-def _executed(task: Task, reports: Reports, files: BlobFiles, placed: PlacedBlobs, newest: Newest) -> bytes:
+def _executed(task: Task, giver: Giver, reports: Reports) -> bytes:
     spill = of_this_process()
     if spill is not None:
         spill.clear()
     hear = None if spill is None else spill.add
-    return execute(task, Batch(files, placed.find), placed, newest, reports, hear).packed()
+    return execute(task, giver, reports, hear).packed()
 
 
 def _executed_apart(data: bytes, timeout_s: float) -> bytes:

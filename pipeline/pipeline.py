@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import InvalidPipeline
 from ..history import Reader, RunView, check_name
-from ..in_force import current_store
+from ..in_force import current_store, visualizes_here
 from .binding import Binder
 from .checks import check, checks_of
 from .earlier import RunReference, called_with, unfinished
@@ -43,7 +43,8 @@ class PipelineOptions:
     name: str | None = None
     """Name of the pipeline; by default the function's."""
     policy: Policy = UNSAID
-    """Whether steps that don't say so themselves are served from the cache, and serve later runs."""
+    """Whether steps that don't say so themselves are served from the cache, serve later runs, and show
+    what they give."""
     executor: ExecutorChoice = "inline"
     """``"inline"``, ``"threads"``, ``"processes"``, ``("processes", 4)``, `Processes`, or any
     `concurrent.futures.Executor`."""
@@ -88,6 +89,7 @@ class Pipeline(Generic[P, R]):
         *,
         cache: CacheChoice | None = None,
         expires_after: Expiry | None = None,
+        visualize: bool | None = None,
         executor: ExecutorChoice | None = None,
         run_name: str | None = None,
         steps: Mapping[str, Mapping[str, Any]] | None = None,
@@ -96,7 +98,7 @@ class Pipeline(Generic[P, R]):
         **hooks: Unpack[RunHookOptions],
     ) -> Pipeline[P, R]:
         """The same pipeline with some options changed; ``steps`` has options of single steps by their names."""
-        policy = Policy.of(cache, expires_after).under(self.options.policy)
+        policy = Policy.of(cache, expires_after, visualize).under(self.options.policy)
         merged = {**self.options.steps, **(steps or {})}
         changes: dict[str, Any] = {
             "policy": policy,
@@ -224,7 +226,7 @@ class Pipeline(Generic[P, R]):
             parameters,
             self._docstring,
             None if self.options.run_name is None else check_name(self.options.run_name, "run"),
-            self.options.policy,
+            self.options.policy.under(Policy(visualizes=visualizes_here())),
             self.options.seed,
             self.function,
             failure=self.options.failure,
@@ -309,6 +311,7 @@ def pipeline(
     name: str | None = None,
     cache: CacheChoice | None = None,
     expires_after: Expiry | None = None,
+    visualize: bool | None = None,
     executor: ExecutorChoice = "inline",
     seed: int | None = None,
     failure: FailurePolicy = "stop",
@@ -324,6 +327,7 @@ def pipeline(
     name: str | None = None,
     cache: CacheChoice | None = None,
     expires_after: Expiry | None = None,
+    visualize: bool | None = None,
     executor: ExecutorChoice = "inline",
     seed: int | None = None,
     failure: FailurePolicy = "stop",
@@ -331,7 +335,7 @@ def pipeline(
     **hooks: Unpack[RunHookOptions],
 ) -> Pipeline[P, R] | Callable[[Callable[P, R]], Pipeline[P, R]]:
     """Declare a function as a pipeline; with or without options, as `PipelineOptions` describes them."""
-    policy = Policy.of(cache, expires_after)
+    policy = Policy.of(cache, expires_after, visualize)
     options = PipelineOptions(name, policy, executor, seed=seed, failure=failure, is_dynamic=dynamic)
     options = replace(options, hooks=options.hooks.but(hooks))
     if function is not None:

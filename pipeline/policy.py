@@ -1,4 +1,4 @@
-"""The cache policy: whether results are looked for, whether they are offered to later runs, and how old they may be.
+"""The policy: whether results are looked for, offered to later runs, how old they may be, and whether they are shown.
 
 Each setting is decided for itself. What a step says wins over what its pipeline says; of two that say it for the same,
 the later: ``with_options`` over the decorator.
@@ -33,26 +33,31 @@ _OFFER: frozenset[CacheMode] = frozenset(("on", "refresh"))
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What was said about caching, of a step or a pipeline; None where nothing was."""
+    """What was said about results, of a step or a pipeline; None where nothing was."""
 
     mode: CacheMode | None = None
     expires_after_us: int | None = None
     """Age from which a result is not served any more, in microseconds."""
+    visualizes: bool | None = None
+    """Whether visualizations of results are kept."""
 
     @classmethod
-    def of(cls, cache: CacheChoice | None = None, expires_after: Expiry | None = None) -> Self:
+    def of(
+        cls, cache: CacheChoice | None = None, expires_after: Expiry | None = None, visualize: bool | None = None
+    ) -> Self:
         """What a user said.
 
         Raises:
             InvalidPipeline: There is no such mode, or the age is negative.
         """
-        return cls(_mode(cache), _age_us(expires_after))
+        return cls(_mode(cache), _age_us(expires_after), visualize)
 
     def under(self, wider: Policy) -> Policy:
         """This one where it says something, else the wider one."""
         return Policy(
             wider.mode if self.mode is None else self.mode,
             wider.expires_after_us if self.expires_after_us is None else self.expires_after_us,
+            wider.visualizes if self.visualizes is None else self.visualizes,
         )
 
     @property
@@ -67,7 +72,7 @@ class Policy:
 
 
 UNSAID = Policy()
-"""Nothing said: results are taken and offered, however old."""
+"""Nothing said: results are taken and offered, however old, and visualized."""
 
 
 def _mode(cache: CacheChoice | None) -> CacheMode | None:

@@ -82,7 +82,7 @@ def told(store: Store, step_run: StepRunId, result: Result) -> list[Event]:
     subject = Subject("step", step_run.step, step_run.run)
     for point in result.points:
         store.metrics.log(subject, {point.name: point.value}, step=point.step, time_us=point.time_us)
-    events: list[Event] = []
+    events: list[Event] = [*result.visualized]
     if STEP in result.metadata:
         events.append(Annotated(subject, dict(result.metadata[STEP])))
     for output in result.outputs:

@@ -46,7 +46,8 @@ class StepOptions:
     name: str | None = None
     """Name in the run; by default the function's."""
     policy: Policy = UNSAID
-    """Whether it is served from the cache, and serves later runs; what it doesn't say is left to the pipeline."""
+    """Whether it is served from the cache, serves later runs, and shows what it gives; what it doesn't say is left to
+    the pipeline."""
     version: str | None = None
     """Stands for the code in the fingerprint: change it, and only it, to say that the code's meaning changed."""
     depends_on: tuple[Any, ...] = ()
@@ -122,13 +123,14 @@ class Step(Generic[P, R]):
         name: str | None = None,
         cache: CacheChoice | None = None,
         expires_after: Expiry | None = None,
+        visualize: bool | None = None,
         version: str | None = None,
         once: bool | None = None,
         seed: int | None = None,
         **execution: Unpack[ExecutionOptions],
     ) -> Step[P, R]:
         """The same step with some options changed."""
-        policy = Policy.of(cache, expires_after).under(self.options.policy)
+        policy = Policy.of(cache, expires_after, visualize).under(self.options.policy)
         changes: dict[str, Any] = {"name": name, "policy": policy, "version": version, "once": once, "seed": seed}
         changes |= executed_as(execution, self.options.attempts, self.options.hooks)
         return Step(self.function, replace(self.options, **{k: v for k, v in changes.items() if v is not None}))
@@ -221,6 +223,7 @@ def step(
     name: str | None = None,
     cache: CacheChoice | None = None,
     expires_after: Expiry | None = None,
+    visualize: bool | None = None,
     version: str | None = None,
     depends_on: Iterable[Any] = (),
     ignore_inputs: Iterable[str] = (),
@@ -237,6 +240,7 @@ def step(
     name: str | None = None,
     cache: CacheChoice | None = None,
     expires_after: Expiry | None = None,
+    visualize: bool | None = None,
     version: str | None = None,
     depends_on: Iterable[Any] = (),
     ignore_inputs: Iterable[str] = (),
@@ -253,6 +257,8 @@ def step(
             execute, and offer what comes of it; ``"read-only"``: take results, offer none. None leaves it to the
             pipeline, whose own default is on.
         expires_after: How old a result may be that it is served with, as a timedelta or in seconds.
+        visualize: Whether visualizations of what it gives are kept. None leaves it to the pipeline, which leaves it to
+            the store; they are, where none of them says otherwise.
         version: What stands for its code.
         depends_on: What counts as its code in addition.
         ignore_inputs: Parameters that do not count.
@@ -269,7 +275,7 @@ def step(
     """
     options = StepOptions(
         name,
-        Policy.of(cache, expires_after),
+        Policy.of(cache, expires_after, visualize),
         version,
         tuple(depends_on),
         frozenset(ignore_inputs),

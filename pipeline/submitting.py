@@ -14,10 +14,11 @@ from ..cas.files import Scratch
 from ..events.ids import RunId, StepRunId
 from ..events.projections import Artifacts
 from ..events.rows import key
-from ..history import newest_content
+from ..history import is_visualized, newest_content
 from ..store import Store
 from .capture import routed
 from .executors import shares_memory
+from .giving import Giver
 from .graph import TracedStep
 from .parcel import CodeParcel, Order, execute_parcel, packed_parcel
 from .plan import Plan
@@ -95,6 +96,7 @@ class Submitter:
             node.unchecked,
             self._store.path,
             self._within,
+            ready.policy.visualizes is not False,
         )
 
     def _submit(self, ready: Ready, task: Task) -> Future[Any]:
@@ -104,9 +106,10 @@ class Submitter:
             if not self._is_routed:
                 self._until_closed.enter_context(routed())
                 self._is_routed = True
-            newest = partial(newest_content, self._store)
+            newest, shown = partial(newest_content, self._store), partial(is_visualized, self._store)
+            giver = Giver(blobs.batch(), blobs, newest, shown)
             reports = StoreReports(self._store, StepRunId(self._run, task.step), partial(self._hear, task.step))
-            return self._executor.submit(copy_context().run, execute, task, blobs.batch(), blobs, newest, reports)
+            return self._executor.submit(copy_context().run, execute, task, giver, reports)
         data = self._parcel(ready, task)
         if isinstance(self._executor, WorkerPool):
             if timeout_s is not None:
@@ -119,7 +122,8 @@ class Submitter:
         artifacts = [output.artifact or f"{task.pipeline}.{task.step}.{output.name}" for output in task.outputs.specs]
         succeeded = {name: self._committed_content(name) for name in artifacts}
         rows = blobs.rows_under([*task.contents, *filter(None, succeeded.values())])
-        return packed_parcel(self._order(ready), task, rows, succeeded)
+        shown = {one for one in succeeded.values() if one is not None and is_visualized(self._store, one)}
+        return packed_parcel(self._order(ready), task, rows, succeeded, shown)
 
     def _committed_content(self, artifact: str) -> Digest | None:
         """Content of an artifact's newest version; of what is on its way nothing, so that nothing is waited for."""

@@ -8,25 +8,25 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from pathlib import Path
 from resource import RUSAGE_THREAD, getrusage, struct_rusage
 from types import FunctionType, TracebackType
 from typing import Any
 
-from ..cas import Batch, Blob, BlobReader, Digest
+from ..cas import Blob, BlobReader, Digest
 from ..cas.blob import read_manifest
-from ..errors import LinealError, UnsavableValue
-from ..events.catalogue import Failure, Input, Output, Resources
+from ..errors import LinealError
+from ..events.catalogue import ContentVisualized, Failure, Input, Output, Resources
 from ..events.ids import RunId, StepRunId
 from ..in_force import Resolved, listening
-from ..materializers import Previous, load, save
+from ..materializers import load
 from .attempts import name_of
 from .awaiting import awaited
 from .capture import Frame, Log, captured
 from .checks import check, checks_of
 from .context import Point, Reports, StepContext, running
-from .outputs import Outputs, OutputSpec
+from .giving import Given, Giver
+from .outputs import Outputs
 from .seeds import Entropy, seeded
 from .templates import Template, fill
 from .tracing import tracing
@@ -61,6 +61,8 @@ class Task:
     """Where the store of the run is."""
     within: tuple[RunId, ...] = ()
     """The runs in whose steps the run was begun."""
+    visualizes: bool = True
+    """Whether it is kept what the outputs show of themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Result:
 
     loads: tuple[Input, ...] = ()
     """What it loaded itself, by reference."""
+    visualized: tuple[ContentVisualized, ...] = ()
+    """What its outputs show of themselves, where they show anything."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Result, tuple([getattr(self, name) for name in _FIELDS])
@@ -114,15 +118,10 @@ class Result:
 
 _FIELDS = tuple(one.name for one in fields(Result))
 
-Newest = Callable[[str], Digest | None]
-"""Gives the content of an artifact's newest version, which a new one succeeds."""
-
 
 def execute(
     task: Task,
-    batch: Batch,
-    reader: BlobReader,
-    newest: Newest,
+    giver: Giver,
     reports: Reports,
     hear: Callable[[Frame], object] | None = None,
 ) -> Result:
@@ -135,21 +134,22 @@ def execute(
     start_ns = time.perf_counter_ns()
     before = getrusage(RUSAGE_THREAD)
     log = Log(hear)
+    batch = giver.batch
     with batch:
         failure: Failure | None = None
         exception: BaseException | None = None
-        outputs: tuple[Output, ...] = ()
+        given = Given()
         resolved: Mapping[str, Resolved] = {}
         is_users = is_ours = False
         try:
             asking = listening(task.store, StepRunId(task.run, task.step))
             with captured(log), tracing(None), running(context), asking as resolved:
-                args, kwargs = _loaded(task, reader)
+                args, kwargs = _loaded(task, giver.reader)
                 with seeded(task.entropy.seed):
                     is_users = True
                     returned = awaited(task.function(*args, **kwargs))
                     is_users = False
-            outputs = _save(task, returned, batch, reader, newest)
+            given = giver.give(task.outputs, returned, task.pipeline, task.step, visualizes=task.visualizes)
         except (KeyboardInterrupt, Stopped):
             raise
         except BaseException as error:  # noqa: BLE001 — the user's own; the result carries it
@@ -162,7 +162,7 @@ def execute(
     duration_us = (time.perf_counter_ns() - start_ns) // 1000
     resources = None if duration_us < _MEASURED_FROM_US else _taken(before, getrusage(RUSAGE_THREAD))
     return Result(
-        outputs,
+        given.outputs,
         blobs,
         log_digest,
         started_us,
@@ -174,6 +174,7 @@ def execute(
         context.metadata,
         reports.points,
         loads=tuple([_load_of(one) for one in resolved.values()]),
+        visualized=given.visualized,
     )
 
 
@@ -254,31 +255,6 @@ def _count_by_position(positional: Sequence[inspect.Parameter], given: Mapping[s
         if parameter.kind is parameter.POSITIONAL_ONLY and parameter.name in given
     ]
     return places[-1] + 1 if places else 0
-
-
-def _save(task: Task, returned: Any, batch: Batch, reader: BlobReader, newest: Newest) -> tuple[Output, ...]:
-    values = task.outputs.apart(returned, task.step)
-    pairs = zip(task.outputs.specs, values, strict=True)
-    return tuple(_save_one(task, spec, value, batch, reader, newest) for spec, value in pairs)
-
-
-def _save_one(task: Task, spec: OutputSpec, value: Any, batch: Batch, reader: BlobReader, newest: Newest) -> Output:
-    artifact = spec.artifact or f"{task.pipeline}.{task.step}.{spec.name}"
-    try:
-        previous = Previous(partial(newest, artifact), reader)
-        saved = save(value, batch, previous=previous, materializer=spec.materializer)
-    except UnsavableValue as error:
-        raise error.about(f"output {spec.name!r} of step {task.step!r} can't be saved") from error
-    manifest = saved.manifest
-    return Output(
-        spec.name,
-        artifact,
-        manifest.digest,
-        manifest.format,
-        manifest.type,
-        manifest.size_bytes,
-        saved.metadata,
-    )
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..events.catalogue import Process
-from ..events.projections import Artifacts, Cache, Pins, Pipelines, Releases, Runs
+from ..events.projections import Artifacts, Cache, Pins, Pipelines, Releases, Runs, Visualizations
 from ..events.projections.runs import RunRow
 from ..events.rows import framed
 from .base import CODE, TIME, Batch, Definition, Source, columns, seqs, times
@@ -77,6 +77,20 @@ def _pins(page: RowPage) -> Batch:
     return {name: column.take(is_there) for name, column in found.items()}
 
 
+def _visualizations(page: RowPage) -> Batch:
+    rows, shown = page.cells().entered().elements()
+    one = shown.entered()
+    name, media_type, blob, size_bytes = one.texts(), one.texts(), one.hexes(), one.integers().arrow()
+    return {
+        "content": page.key_digests().take(pa.array(rows)),
+        "name": name,
+        "media_type": media_type,
+        "blob": blob,
+        "size_bytes": size_bytes,
+        "seq": seqs(page.seqs[rows]),
+    }
+
+
 def _pipelines(source: Source) -> Iterator[Batch]:
     """A row a version. The key has the name, or what stands for a long one."""
     names: dict[bytes, str] = {}
@@ -124,6 +138,18 @@ CACHE = _of("cache", Cache.name, "f", _cache, fingerprint="string", seq="int64")
 PINS = _of("pins", Pins.name, "l", _pins, label="string", content="string", expires=TIME, seq="int64")
 RELEASES = _of("releases", Releases.name, "c", _releases, content="string", upto="int64", reason="string", seq="int64")
 EVICTIONS = _of("evictions", Releases.name, "e", _evictions, content="string", is_gone="bool", seq="int64")
+VISUALIZATIONS = _of(
+    "visualizations",
+    Visualizations.name,
+    "c",
+    _visualizations,
+    content="string",
+    name="string",
+    media_type="string",
+    blob="string",
+    size_bytes="int64",
+    seq="int64",
+)
 PIPELINES = Definition(
     "pipelines", columns(pipeline="string", version="int64", structure="string", seq="int64"), _pipelines
 )

@@ -12,7 +12,7 @@ from .base import Definition, Source, batch_of
 from .of_causes import CLAIMS, CODE_MET, ENVIRONMENTS, EQUIVALENCES
 from .of_labels import ALIASES, METADATA, METRICS, TAGS
 from .of_log import EVENTS, PAYLOADS, REFERENCES
-from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS
+from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS, VISUALIZATIONS
 from .of_steps import PRODUCTIONS, STEPS, USES
 
 DEFINITIONS: dict[str, Definition] = {
@@ -35,6 +35,7 @@ DEFINITIONS: dict[str, Definition] = {
         ALIASES,
         METADATA,
         METRICS,
+        VISUALIZATIONS,
         CODE_MET,
         ENVIRONMENTS,
         EQUIVALENCES,

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...cas.digest import Digest
 from ..ids import StepRunId
 from .base import Event
-from .records import Output
+from .records import Output, StoredVisualization
 
 
 class ArtifactSaved(Event):
@@ -75,6 +75,24 @@ class ContentRecomputed(Event):
     @property
     def refs(self) -> tuple[Digest, ...]:
         return (self.content,)
+
+
+class ContentVisualized(Event):
+    """It was kept what a content shows of itself; once more where it was asked for anew, which then counts.
+
+    The blobs live as long as the content does, and hold nothing in their turn.
+    """
+
+    TYPE: ClassVar[str] = "content.visualized/1"
+    content: Digest
+    visualizations: tuple[StoredVisualization, ...]
+    """The most telling first."""
+    problems: tuple[str, ...] = ()
+    """What went wrong, so that some are missing."""
+
+    @property
+    def refs(self) -> tuple[Digest, ...]:
+        return tuple([one.blob for one in self.visualizations])
 
 
 class PinAdded(Event):

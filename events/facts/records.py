@@ -99,6 +99,16 @@ class Subject(NamedTuple):
     """A version's content id, or a run's or step run's run; else empty."""
 
 
+class StoredVisualization(NamedTuple):
+    """A picture, text or table that a value shows of itself, kept beside it."""
+
+    name: str
+    """Unlike that of any other of the same value."""
+    media_type: str
+    blob: Digest
+    size_bytes: int
+
+
 class MetricPoint(NamedTuple):
     """The last of the values of one metric that an event brings."""
 

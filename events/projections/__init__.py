@@ -18,6 +18,7 @@ from .releases import Releases
 from .runs import Runs
 from .steps import Steps
 from .streams import Streams
+from .visualizations import Visualizations
 
 KEPT: tuple[Projection, ...] = (
     Runs(),
@@ -32,6 +33,7 @@ KEPT: tuple[Projection, ...] = (
     Names(),
     Metadata(),
     Metrics(),
+    Visualizations(),
 )
 """Those whose rows are written in the transaction that appends the events."""
 
@@ -63,5 +65,6 @@ __all__ = [
     "Runs",
     "Steps",
     "Streams",
+    "Visualizations",
     "key",
 ]

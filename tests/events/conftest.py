@@ -31,6 +31,7 @@ steps = st.sampled_from(["load", "train"])
 contents = st.sampled_from(CONTENTS)
 names = st.sampled_from(["data", "model", "ünïcode", "x" * 300])
 fingerprints = contents.map(Fingerprint)
+visualizations = st.builds(facts.StoredVisualization, names, st.just("image/png"), contents, st.integers(0, 9))
 elements = st.builds(facts.Element, st.just("[0]"), contents)
 inputs = st.builds(
     facts.Input,
@@ -124,6 +125,7 @@ events = st.one_of(
     st.builds(facts.ArtifactNamed, outputs, names),
     st.builds(facts.ContentsEvicted, st.lists(contents, max_size=3).map(tuple)),
     st.builds(facts.ContentRecomputed, contents, st.builds(StepRunId, runs, steps)),
+    st.builds(facts.ContentVisualized, contents, st.lists(visualizations, max_size=2).map(tuple), tags),
     st.builds(facts.PinAdded, labels, contents, st.none() | times),
     st.builds(facts.PinRemoved, labels),
     st.builds(facts.ArtifactNamed, outputs, names),

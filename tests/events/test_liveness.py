@@ -15,7 +15,7 @@ from lineal.events.ids import EventId, StoreId
 from lineal.events.liveness import DECODED, Liveness
 
 EVENT, ORIGIN = EventId.new(), StoreId.new()
-A, B = digest_of(b"a"), digest_of(b"b")
+A, B, C = (digest_of(letter) for letter in (b"a", b"b", b"c"))
 
 
 def saved(content: Digest) -> facts.ArtifactSaved:
@@ -43,6 +43,7 @@ def modelled(history: list[Event], now_us: int) -> set[Digest]:
     """What is held, by lists of references that are struck out one by one."""
     references: dict[Digest, list[int]] = {}
     pins: dict[str, tuple[Digest, int | None]] = {}
+    shown: list[tuple[Digest, Digest]] = []
     for seq, event in enumerate(history, start=1):
         match event:
             case facts.ContentsReleased(contents, _, upto):
@@ -52,11 +53,14 @@ def modelled(history: list[Event], now_us: int) -> set[Digest]:
                 pins[label] = content, expires_us
             case facts.PinRemoved(label):
                 pins.pop(label, None)
+            case facts.ContentVisualized(content):
+                shown += [(content, blob) for blob in event.refs]
             case _:
                 for ref in event.refs:
                     references.setdefault(ref, []).append(seq)
     pinned = {content for content, expires_us in pins.values() if expires_us is None or expires_us > now_us}
-    return {content for content, named in references.items() if named} | pinned
+    held = {content for content, named in references.items() if named} | pinned
+    return held | {blob for content, blob in shown if content in held}
 
 
 def possible(history: list[Event]) -> list[Event]:
@@ -126,3 +130,13 @@ def test_an_event_of_a_newer_version_holds_what_it_names() -> None:
     liveness = Liveness()
     liveness.fold([Envelope(1, "artifact.saved/9", b"", [A], None)])
     assert liveness.held(0) == {A}
+
+
+def test_what_a_content_shows_of_itself_is_held_with_it_in_every_version_and_holds_nothing() -> None:
+    def visualized(content: Digest, blob: Digest) -> Event:
+        return facts.ContentVisualized(content, (facts.StoredVisualization("table", "text/html", blob, 1),))
+
+    events = saved(A), visualized(A, B), visualized(A, C)
+    assert folded(*events).held(0) == {A, B, C}
+    assert folded(*events, facts.ContentsReleased((A,), "too old", 1)).held(0) == set()
+    assert folded(visualized(A, B)).held(0) == set()

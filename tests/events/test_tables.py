@@ -55,6 +55,7 @@ EXPORTED = {
     "names": "tags aliases",
     "metadata": "metadata",
     "metrics": "metrics",
+    "visualizations": "visualizations",
     "causes": "code environments equivalences",
     "claims": "claims",
     "streams": "events",
@@ -149,6 +150,13 @@ def versions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
 def cache_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
     for row_key, seq, _ in newest(ledger, "cache", "f", upto):
         yield {"fingerprint": row_key[1:].hex(), "seq": seq}
+
+
+def visualizations_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for row_key, seq, (shown, _) in newest(ledger, "visualizations", "c", upto):
+        for name, media_type, blob, size_bytes in shown:
+            columns = {"name": name, "media_type": media_type, "blob": blob.hex(), "size_bytes": size_bytes}
+            yield {"content": row_key[1:].hex(), "seq": seq, **columns}
 
 
 def pins_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
@@ -263,6 +271,7 @@ ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "versions": versions_one_by_one,
     "cache": cache_one_by_one,
     "pins": pins_one_by_one,
+    "visualizations": visualizations_one_by_one,
     "releases": releases_one_by_one,
     "evictions": evictions_one_by_one,
     "pipelines": pipelines_one_by_one,

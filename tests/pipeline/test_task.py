@@ -17,6 +17,7 @@ from lineal.cas import Batch, BlobFiles, MemoryBlobs
 from lineal.errors import LinealError
 from lineal.events.ids import Fingerprint, RunId
 from lineal.materializers import save
+from lineal.pipeline.giving import Giver
 from lineal.pipeline.outputs import declared_outputs
 from lineal.pipeline.reports import GatheredReports
 from lineal.pipeline.seeds import Entropy
@@ -294,7 +295,7 @@ def executed(tmp_path: Path, function: Any, *, is_stored: bool = True) -> Result
         run=RunId.new(),
         entropy=Entropy(Fingerprint(bytes(32))),
     )
-    return execute(task, Batch(files), blobs, lambda _: None, GatheredReports("r", files))
+    return execute(task, Giver(Batch(files), blobs, lambda _: None, lambda _: False), GatheredReports("r", files))
 
 
 @pytest.mark.parametrize(("function", "name"), [(raise_mute, "Mute"), (raise_mute_notes, "MuteNotes")])
