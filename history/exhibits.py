@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..materializers.markup import Markup, element, escaped, joined, shortened
-from ..materializers.pages import fragment, page, table
+from ..materializers.pages import POLICY, fragment, page, table
 from .markdown import markdown
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
 _IMAGES = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml", "image/bmp", "image/avif"))
 _TEXT_MAX_CHARACTERS = 200_000
 _TREE_MAX_NODES = 2_000
@@ -115,7 +114,7 @@ def _frame(text: str, name: str) -> Markup:
         ":root{color-scheme:light dark}body{margin:8px;font:14px/1.45 system-ui,sans-serif;color:#1c1e21;"
         "background:#fff}@media(prefers-color-scheme:dark){body{color:#e4e6e9;background:#16181b}}"
     )
-    policy = element("meta", http_equiv="Content-Security-Policy", content=_POLICY)
+    policy = element("meta", http_equiv="Content-Security-Policy", content=POLICY)
     document = f'<!doctype html><meta charset="utf-8">{policy}<style>{style}</style>{text}'
     return element("iframe", sandbox="", title=name, style=f"height:{height}px", loading="lazy", srcdoc=document)
 

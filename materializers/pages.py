@@ -29,8 +29,8 @@ _PAGE_STYLE = Markup(
     "@media (prefers-color-scheme:dark){body{color:#e4e6e9;background:#16181b}}"
     "a{color:#4a8fdc}</style>"
 )
-# Whatever slipped into the page: it runs nothing and asks no network.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""Whatever slipped into a page: it runs nothing and asks no network."""
 
 Cell = Markup | str | float | int | None
 """What stands in a table; numbers are aligned to the right. A `str` is escaped, unless it is `Markup` in a column that
@@ -47,7 +47,7 @@ def page(title: str, *body: Markup | None) -> str:
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="viewport", content="width=device-width"),
         element("title", escaped(title)),
         _PAGE_STYLE,
