@@ -17,7 +17,7 @@ from .framing import (
 )
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-DefinitionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+DefinitionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.GeneratorExp | ast.ClassDef
 
 _DROPPED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores", "lineno", "col_offset"})
 _BODIES = frozenset({"body", "orelse", "finalbody"})

@@ -6,6 +6,7 @@ Python versions.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import enum
 import inspect
@@ -15,13 +16,14 @@ from collections.abc import Iterator
 from functools import cached_property
 from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
+from weakref import ref
 
 from ...cas.digest import Digest, digest_of
 from .boundary import Origins, module_name_of
 from .bytecode import stable_qualname
 from .definitions import Definition
 from .framing import frame_all, frame_str
-from .live import class_symbol, function_symbol, namespace_of, wrapped_functions
+from .live import class_symbol, function_symbol, lives_at, namespace_of, wrapped_functions
 from .sources import SOURCES
 
 PLAIN_METACLASSES = (type, ABCMeta)
@@ -55,6 +57,26 @@ def is_stale(kind: type) -> bool:
     namespace, qualname = namespace_of(kind.__module__), stable_qualname(kind.__qualname__)
     filename = namespace.get("__file__") or ""
     return any(text.has_class(qualname) for text in SOURCES.texts(filename, namespace))
+
+
+def registered_with(kind: object, *, below: bool) -> Iterator[type]:
+    """The virtual subclasses that `abc.ABCMeta.register` gave a class, and with ``below`` those of its subclasses."""
+    if not isinstance(kind, ABCMeta):
+        return
+    dump = getattr(abc, "_get_dump", None)  # its C form keeps them to itself but for this
+    for reference in dump(kind)[0] if dump is not None else vars(kind).get("_abc_registry", ()):
+        other = reference() if isinstance(reference, ref) else reference
+        if other is not None and _is_current(other):
+            yield other
+    subclasses: list[type] = kind.__subclasses__() if below else []
+    for inner in subclasses:
+        yield from registered_with(inner, below=True)
+
+
+def _is_current(kind: type) -> bool:
+    """Whether it is not one that a reload of its module has left behind."""
+    qualname = kind.__qualname__
+    return "<" in qualname or lives_at(namespace_of(kind.__module__), qualname, kind)
 
 
 def class_structure(kind: type, origins: Origins) -> Digest:

@@ -19,10 +19,15 @@ from .canonical import (
     canonical_module,
     canonical_nodes,
 )
+from .framing import frame_str
 from .reads import Read, dotted_path, reads_of_class, reads_of_function, reads_of_nodes
+from .stores import MAY_STORE, AttributeStore, LocalImport, stores_in
 
-_LAMBDA = "<lambda>"
+_UNNAMED: dict[str, type[ast.Lambda | ast.GeneratorExp]] = {"<lambda>": ast.Lambda, "<genexpr>": ast.GeneratorExp}
 _SCALARS = (bool, int, float, complex, str, bytes)
+_TEXTS = frame_str("annotations are texts")
+_ARGUMENTLESS = (ast.ClassDef, ast.GeneratorExp)
+_SEPARATE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NESTED_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -80,6 +85,7 @@ class SourceText:
         self.is_settled = is_settled
         self._definitions: dict[DefinitionNode, Definition] = {}
         self._bindings: dict[str, Binding | None] = {}
+        self._unnamed: dict[type, list[DefinitionNode]] = {}
 
     def of_code(self, code: CodeType) -> Definition | None:
         """The function whose code this is, None if this text did not make it."""
@@ -127,6 +133,11 @@ class SourceText:
         return digest_of(canonical_module(self.tree)) if self.tree else self.digest
 
     @cached_property
+    def stores(self) -> tuple[tuple[AttributeStore, ...], tuple[LocalImport, ...]]:
+        """As `stores_in` gives them."""
+        return stores_in(self.tree) if MAY_STORE.search(self._text) and self.tree is not None else ((), ())
+
+    @cached_property
     def _text(self) -> str:
         try:
             return importlib.util.decode_source(self.source)
@@ -142,6 +153,16 @@ class SourceText:
             return None
 
     @cached_property
+    def _annotates_by_texts(self) -> bool:
+        """Whether ``from __future__ import annotations`` leaves annotations unevaluated."""
+        return any(
+            isinstance(node, ast.ImportFrom)
+            and node.module == "__future__"
+            and any(alias.name == "annotations" for alias in node.names)
+            for node in (self.tree.body if self.tree is not None else ())
+        )
+
+    @cached_property
     def _outline(self) -> dict[str, list[DefinitionNode]]:
         outline: dict[str, list[DefinitionNode]] = defaultdict(list)
         if self.tree is not None:
@@ -149,9 +170,11 @@ class SourceText:
                 outline[qualname].append(node)
         return dict(outline)
 
-    @cached_property
-    def _lambdas(self) -> list[DefinitionNode]:
-        return [node for node in ast.walk(self.tree or ast.Module([], [])) if isinstance(node, ast.Lambda)]
+    def _of_kind(self, kind: type[ast.Lambda | ast.GeneratorExp]) -> list[DefinitionNode]:
+        if kind not in self._unnamed:
+            nodes = ast.walk(self.tree or ast.Module([], []))
+            self._unnamed[kind] = [node for node in nodes if isinstance(node, kind)]
+        return self._unnamed[kind]
 
     @cached_property
     def _compiled(self) -> dict[str, list[CodeType]]:
@@ -175,7 +198,8 @@ class SourceText:
         return dict(found)
 
     def _standing_at(self, qualname: str, code: CodeType) -> list[DefinitionNode]:
-        nodes = self._lambdas if code.co_name == _LAMBDA else self._outline.get(qualname, [])
+        unnamed = _UNNAMED.get(code.co_name)
+        nodes = self._outline.get(qualname, []) if unnamed is None else self._of_kind(unnamed)
         line = code.co_firstlineno
         return [node for node in nodes if not isinstance(node, ast.ClassDef) and _first_line(node) == line]
 
@@ -201,18 +225,30 @@ class SourceText:
         return definition
 
     def _describe(self, node: DefinitionNode) -> Definition:
-        decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
-        is_class = isinstance(node, ast.ClassDef)
+        canonical, reads = _said(node)
         return Definition(
-            digest=digest_of(canonical_class(node) if is_class else canonical_function(node)),  # type: ignore[arg-type]
-            decorations=tuple(_decoration(decorator) for decorator in decorators),
-            reads=reads_of_class(node) if isinstance(node, ast.ClassDef) else reads_of_function(node),
-            literal_defaults=frozenset() if isinstance(node, ast.ClassDef) else _literal_defaults(node.args),
+            digest=digest_of(canonical + _TEXTS if self._annotates_by_texts and _is_annotated(node) else canonical),
+            decorations=tuple(_decoration(decorator) for decorator in _decorators(node)),
+            reads=reads,
+            literal_defaults=frozenset() if isinstance(node, _ARGUMENTLESS) else _literal_defaults(node.args),
             bound=_bound_names(node) if isinstance(node, ast.ClassDef) else frozenset(),
             source=self,
             first_line=_first_line(node),
             last_line=node.end_lineno or node.lineno,
         )
+
+
+def _said(node: DefinitionNode) -> tuple[bytes, tuple[Read, ...]]:
+    """The canonical syntax of a definition, and what it reads."""
+    if isinstance(node, ast.ClassDef):
+        return canonical_class(node), reads_of_class(node)
+    if isinstance(node, ast.GeneratorExp):
+        return canonical_nodes([node]), reads_of_nodes([node])
+    return canonical_function(node), reads_of_function(node)
+
+
+def _decorators(node: DefinitionNode) -> list[ast.expr]:
+    return [] if isinstance(node, (ast.Lambda, ast.GeneratorExp)) else node.decorator_list
 
 
 def _joined(definitions: list[Definition]) -> Definition:
@@ -299,8 +335,7 @@ def _nested_code(code: CodeType) -> Iterator[CodeType]:
 
 
 def _first_line(node: DefinitionNode) -> int:
-    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    return min([node.lineno, *(decorator.lineno for decorator in _decorators(node))])
 
 
 def _distance(code: CodeType, other: CodeType) -> int:
@@ -308,8 +343,8 @@ def _distance(code: CodeType, other: CodeType) -> int:
 
 
 def _has_parameters(node: DefinitionNode, code: CodeType) -> bool:
-    if isinstance(node, ast.ClassDef):
-        return False
+    if isinstance(node, _ARGUMENTLESS):
+        return isinstance(node, ast.GeneratorExp)
     arguments = node.args
     names = [item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]]
     count = code.co_argcount + code.co_kwonlyargcount
@@ -320,6 +355,19 @@ def _has_parameters(node: DefinitionNode, code: CodeType) -> bool:
 
 def _encloses(node: ast.ClassDef, place: DefinitionNode) -> bool:
     return node.lineno < place.lineno <= (node.end_lineno or 0)
+
+
+def _is_annotated(node: DefinitionNode) -> bool:
+    """Whether it leaves annotations that a program can look at: of parameters, results and attributes of classes."""
+    if isinstance(node, ast.ClassDef):
+        inner = [statement for statement in node.body if not isinstance(statement, _SEPARATE)]
+        return any(isinstance(item, ast.AnnAssign) for statement in inner for item in ast.walk(statement))
+    return any(
+        (isinstance(item, ast.arg) and item.annotation is not None)
+        or (isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)) and item.returns is not None)
+        or (isinstance(item, ast.ClassDef) and _is_annotated(item))
+        for item in ast.walk(node)
+    )
 
 
 def _could_have_made(node: ast.ClassDef, live: Mapping[str, object]) -> bool:
@@ -341,11 +389,11 @@ def _could_have_made(node: ast.ClassDef, live: Mapping[str, object]) -> bool:
 
 
 def _returning(nodes: list[DefinitionNode], code: CodeType) -> DefinitionNode | None:
-    """The lambda, of several on one line, whose body holds most of the code's positions."""
+    """The lambda or generator, of several on one line, whose body holds most of the code's positions."""
     places = [(line, column) for line, _, column, _ in code.co_positions() if line is not None and column is not None]
 
     def fit(node: DefinitionNode) -> tuple[int, int]:
-        body = node.body
+        body = node if isinstance(node, ast.GeneratorExp) else node.body
         if not isinstance(body, ast.expr):
             return 0, 0
         start, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)

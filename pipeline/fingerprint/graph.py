@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import FunctionType, MethodType, ModuleType
@@ -19,7 +20,7 @@ from ...cas.digest import digest_of
 from ...history.code import Entry
 from .boundary import Origin, Origins, Party, module_name_of
 from .bytecode import code_digest, reads_of_code
-from .classes import PLAIN_METACLASSES, class_definition, class_members, class_structure, is_stale
+from .classes import PLAIN_METACLASSES, class_definition, class_members, class_structure, is_stale, registered_with
 from .definitions import Decoration, Definition
 from .framing import frame_all, frame_bytes, frame_str
 from .live import (
@@ -36,6 +37,7 @@ from .live import (
     resolve,
     wrapped_by,
 )
+from .plantings import PLANTINGS
 from .reads import IMPORT, NAMESPACE_CALLS, PACKAGE, SUBCLASSES, Read
 from .references import References
 from .sources import SOURCES, file_digest
@@ -58,6 +60,8 @@ class Node:
     reached: dict[int, Node] = field(default_factory=dict)
     definition: Definition | None = None
     is_expanded: bool = False
+    library: str | None = None
+    """Of others' code: the top-level module that it belongs to."""
 
 
 class CodeGraph:
@@ -67,6 +71,10 @@ class CodeGraph:
         self._nodes: dict[int, Node] = {}
         self._made_up: dict[int, ModuleType] = {}
         self._being_defined: list[tuple[Node, str]] = []
+        self._modules = 0
+        self._live: dict[str, dict[str, object]] = {}
+        """What was planted when there were so many modules."""
+        self._planted: dict[str, Node] = {}
         self.origins = Origins()
         self._references = References(self.origins)
 
@@ -87,6 +95,7 @@ class CodeGraph:
         node = self._nodes[id(code)] = Node(code, symbol)
         if origin.party is not Party.FIRST:
             self._count_by_version(node, origin)
+            self._count_registered(node, code, is_followed=False)
         return node
 
     def expand(self, node: Node) -> Node:
@@ -105,11 +114,27 @@ class CodeGraph:
     def _count_by_version(self, node: Node, origin: Origin) -> None:
         node.is_expanded = True
         module = node.symbol.split(":")[1]
+        node.library = module.partition(".")[0]
         if origin.distribution is not None and origin.version is not None:
             node.entries[f"dist:{origin.distribution}"] = origin.version
         elif origin.path is not None:
             digest = file_digest(origin.path)
             node.entries[f"file:{module}"] = digest or "unreadable"
+
+    def planted_into(self, libraries: Iterable[str]) -> list[Node]:
+        """One node for each of others' top-level modules that the project has put something into."""
+        if self._modules != len(sys.modules):
+            self._modules, self._live = len(sys.modules), PLANTINGS.live(self.origins)
+            self._planted.clear()
+        found = []
+        for library in sorted(self._live.keys() & set(libraries)):
+            node = self._planted.get(library)
+            if node is None:
+                node = self._planted[library] = Node(None, f"planted:{library}", is_expanded=True)
+                for place, value in self._live[library].items():
+                    self.bind(node, place, value)
+            found.append(node)
+        return found
 
     # Functions and modules.
 
@@ -171,9 +196,17 @@ class CodeGraph:
         for base in (*kind.__bases__, type(kind)):
             if base not in (object, *PLAIN_METACLASSES):
                 self.reach(node, base)
+        self._count_registered(node, kind, is_followed=True)
         place = node.symbol.partition(":")[2]
         for name, member in class_members(kind, definition, self.origins):
             self.bind(node, f"{place}.{name}", member)
+
+    def _count_registered(self, node: Node, kind: object, *, is_followed: bool) -> None:
+        """Count what is registered as a virtual subclass: all with a class of ours, ours with one of others."""
+        for other in registered_with(kind, below=is_followed):
+            if is_followed or self.origins.of_class(other).party is Party.FIRST:
+                symbol = class_symbol(other)
+                node.entries[f"name:{node.symbol.partition(':')[2]}.register({symbol.partition(':')[2]})"] = symbol
 
     def _expand_module(self, node: Node, module: ModuleType) -> None:
         path = getattr(module, "__file__", None)

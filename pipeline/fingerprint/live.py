@@ -19,6 +19,7 @@ from .reads import Read
 _OURSELVES = __name__.partition(".")[0]
 _MAX_WRAPPINGS = 32
 _MISSING = object()
+_PLANTED_AS_THEY_ARE = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +186,20 @@ def resolve(read: Read, namespace: dict[str, Any], cells: Mapping[str, object], 
         return _through_modules(Target(cells[name], None, name, (), read.path[1:]), name, origins)
     if name not in namespace:
         found = vars(builtins).get(name)
-        if not isinstance(found, (FunctionType, type)) or not origins.is_followed(found.__module__):
+        if not _is_planted_in_builtins(found, origins):
             return None
         return Target(found, "builtins", name, (), read.path[1:])
     found = namespace[name]
     if getattr(builtins, name, _MISSING) is found:
         return None
     return _through_modules(Target(found, module, name, (), read.path[1:]), name, origins)
+
+
+def _is_planted_in_builtins(found: object, origins: Origins) -> bool:
+    """Whether no Python has this among its built-in names."""
+    if isinstance(found, type):
+        return origins.is_followed(found.__module__)
+    return isinstance(found, (FunctionType, *_PLANTED_AS_THEY_ARE)) and found is not __debug__
 
 
 def _imported(read: Read, namespace: dict[str, Any], origins: Origins) -> Target | None:
@@ -255,13 +263,13 @@ def _planted(
         if isinstance(found, ModuleType):
             module = found
             continue
-        if isinstance(found, (FunctionType, type)) and origins.is_followed(*_home_of(found)):
+        if isinstance(found, (FunctionType, type)) and origins.is_followed(*home_of(found)):
             return found, module.__name__, name, rest[place + 1 :]
         return None
     return None
 
 
-def _home_of(code: FunctionType | type) -> tuple[str, str | None]:
+def home_of(code: FunctionType | type) -> tuple[str, str | None]:
     """The module, and for a function the file, that its code is of."""
     if isinstance(code, type):
         return code.__module__, None

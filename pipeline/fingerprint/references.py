@@ -10,7 +10,16 @@ import sys
 import typing
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CellType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 from .boundary import Origins, Party, module_name_of
@@ -34,6 +43,8 @@ from .live import (
 )
 from .sources import SOURCES
 from .values import ValueEncoder, name_of
+
+_SUSPENDED = (GeneratorType, CoroutineType, AsyncGeneratorType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,9 @@ class References:
         if isinstance(value, (FunctionType, type)):
             self._reach(value)
             return self._class(value, encoder) if isinstance(value, type) else self._function(value, encoder)
+        if isinstance(value, _SUSPENDED):
+            encoder.opaque.append(name_of(type(value)))
+            return self._suspended(value, encoder)
         if isinstance(value, BuiltinFunctionType):
             return frame_all(b"J", [frame_str(name_of(value)), encoder.encode(value.__self__)])
         wrapped = None if isinstance(value, MethodType) or is_ours(value) else wrapped_by(value)
@@ -127,6 +141,16 @@ class References:
         members = dict(class_members(kind, definition, self._origins))
         return frame_all(b"L", [frame_str(class_symbol(kind)), own, encoder.encode([kind.__bases__, members])])
 
+    def _suspended(self, value: Any, encoder: ValueEncoder) -> bytes:
+        """A generator or coroutine by the function that made it: how far it is, and with what, drifts."""
+        prefix = next(prefix for prefix in ("gi", "cr", "ag") if hasattr(value, f"{prefix}_code"))
+        code, frame_ = getattr(value, f"{prefix}_code"), getattr(value, f"{prefix}_frame")
+        namespace = frame_.f_globals if frame_ is not None else _namespace_in(code.co_filename)
+        cells = tuple(CellType() for _ in code.co_freevars)
+        function = FunctionType(code, namespace, closure=cells)
+        self._reach(function)
+        return frame_all(b"?", [frame_str(name_of(type(value))), self._function(function, encoder)])
+
     def _function(self, function: FunctionType, encoder: ValueEncoder) -> bytes:
         wrapped = wrapped_by(function)
         if not self._is_followed(function):
@@ -138,6 +162,12 @@ class References:
         own = definition.digest if definition else code_digest(function.__code__)
         held = [cells_of(function), defaults_of(function), attributes_of(function), wrapped]
         return frame_all(b"L", [frame_str(function_symbol(function)), frame_bytes(own), encoder.encode(held)])
+
+
+def _namespace_in(filename: str) -> dict[str, Any]:
+    """The live names of the module of a file, once no frame holds them any more."""
+    modules = [*sys.modules.values()]
+    return next((vars(one) for one in modules if getattr(one, "__file__", None) == filename), {"__name__": "__main__"})
 
 
 def _held_by(variable: ContextVar[Any]) -> list[object]:

@@ -135,13 +135,20 @@ class CodeWalker:
     def _reached(self, root: Node, ignore: Sequence[str]) -> Iterator[Node]:
         """Every node below the root, itself first, expanded."""
         pending, seen = [root], {id(root)}
+        libraries: set[str] = set()
+        planted: set[str] = set()
         while pending:
             node = self._graph.expand(pending.pop())
+            if node.library is not None:
+                libraries.add(node.library)
             yield node
             for other in node.reached.values():
                 if id(other) not in seen and not _is_ignored(other.symbol, ignore):
                     seen.add(id(other))
                     pending.append(other)
+            if not pending and libraries - planted:  # at last: what is imported on the way plants, too
+                pending += self._graph.planted_into(libraries - planted)
+                planted |= libraries
 
     def _depend_on_name(self, root: Node, name: str, directory: str) -> None:
         for base in (directory, os.getcwd()):
