@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter
+from .models import importances, parameters, scores
+from .visualization import Visualization
 
 _BOOSTER = "_Booster"
 
@@ -35,3 +39,12 @@ class Estimators(Materializer[Any]):
         if head["has_place"]:
             vars(made)[_BOOSTER] = parts.value("booster") if "booster" in parts.names() else None
         return made
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        name, state = type(value).__name__, vars(value)
+        if state.get(_BOOSTER) is not None:
+            names = [str(one) for one in getattr(value, "feature_names_in_", ())]
+            yield importances(f"importances of features of {name}", names or None, value.feature_importances_)
+        yield from scores(name, state.get("evals_result_") or state.get("_evals_result") or {})
+        taken = inspect.signature(type(value)).parameters.values()
+        yield parameters(name, value.get_params(), {one.name: one.default for one in taken})

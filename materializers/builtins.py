@@ -9,14 +9,17 @@ that what they share stays shared.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue
 from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, name_of_code, shown
 from .paths import path_to
+from .plain_charts import charts_of
 from .torch_sharing import sharing
 from .tree import TreeEncoder, decode
+from .visualization import Visualization
 
 _TREE, _MARKED_TREE, _STR, _BYTES, _BYTEARRAY = range(5)
 _SHOWN_MAX_KEYS = 32
@@ -70,6 +73,9 @@ class PlainValues(Materializer[Any]):
         if kind is dict and len(value) <= _SHOWN_MAX_KEYS and all(type(key) is str for key in value):
             return {"length": len(value), "keys": [shown(key) for key in value]}
         return {"length": len(value)} if kind in (str, bytes, bytearray, list, tuple, set, frozenset, dict) else {}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        yield from charts_of(value)
 
 
 def _save_sequence(value: Any, parts: PartWriter) -> int | None:

@@ -12,7 +12,7 @@ import io
 import pickle
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, ClassVar
@@ -21,9 +21,11 @@ import cloudpickle
 
 from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue, Unsupported
+from . import opaque
 from .apart import is_apart
 from .base import PICKLE_FORMAT, Materializer, PartReader, PartWriter, name_of_code, type_name
 from .paths import path_to_culprit
+from .visualization import Visualization
 
 _PROTOCOL = 5
 _CODE = (type, FunctionType, ModuleType)
@@ -87,6 +89,12 @@ class Pickle(Materializer[Any]):
             ) from error
         _warn_of_mismatches(head)
         return value
+
+    def metadata(self, value: Any) -> dict[str, Plain]:
+        return opaque.metadata(value)
+
+    def visualize(self, value: Any) -> Iterable[Visualization]:
+        return opaque.visualize(value)
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]

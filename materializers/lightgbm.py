@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import lightgbm
@@ -11,6 +12,8 @@ from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
 from .boosted import Estimators
+from .models import importances, parameters
+from .visualization import Visualization
 
 _ESTIMATORS = ("LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor")
 _ALL_ITERATIONS = -1
@@ -41,6 +44,11 @@ class Booster(Materializer[Any]):
     def metadata(self, value: Any) -> dict[str, Plain]:
         names = [shown(name) for name in value.feature_name()[:100]]
         return {"trees": value.num_trees(), "features": value.num_feature(), "names": names}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        gains = value.feature_importance("gain")
+        yield importances("gain of features", [str(name) for name in value.feature_name()], gains)
+        yield parameters("parameters", value.params, {})
 
 
 class Estimator(Estimators):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, ClassVar
 
 import networkx as nx
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
-from .base import Materializer, PartReader, PartWriter
+from .base import Materializer, PartReader, PartWriter, shown
+from .graph_drawing import draw_graph
+from .visualization import Visualization
 
+_NODES_MAX, _EDGES_MAX = 120, 600
+"""So many are drawn: more can't be taken in."""
 _KINDS = {"Graph": nx.Graph, "DiGraph": nx.DiGraph, "MultiGraph": nx.MultiGraph, "MultiDiGraph": nx.MultiDiGraph}
 
 
@@ -57,6 +63,32 @@ class Graph(Materializer[Any]):
     def metadata(self, value: Any) -> dict[str, Plain]:
         kind = {"directed": value.is_directed(), "multigraph": value.is_multigraph()}
         return {"nodes": value.number_of_nodes(), "edges": value.number_of_edges(), **kind}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        if value:
+            yield Visualization("graph", "image/svg+xml", _drawn(value))
+
+
+def _drawn(graph: Any) -> str:
+    """The graph, or of a large one the nodes with the most edges and what joins those."""
+    count, title = len(graph), f"{len(graph):,} nodes, {graph.number_of_edges():,} edges"
+    kept = list(graph)
+    if count > _NODES_MAX:
+        degrees = dict(graph.degree())
+        most = set(sorted(graph, key=lambda node: -degrees[node])[:_NODES_MAX])
+        kept = [node for node in graph if node in most]
+        title = f"{_NODES_MAX} of {title}: those with the most"
+    numbers = {node: number for number, node in enumerate(kept)}
+    # Not a subgraph: of a class of the user's own, that may be anything.
+    found = (
+        (one, other, data) for one, other, data in graph.edges(kept, data=True) if other in numbers and one in numbers
+    )
+    edges = [(numbers[one], numbers[other], _said(data)) for one, other, data in islice(found, _EDGES_MAX)]
+    return draw_graph(title, [shown(node) for node in kept], edges, is_directed=graph.is_directed())
+
+
+def _said(attributes: dict[Any, Any]) -> str:
+    return ", ".join(f"{shown(name)}: {shown(value)}" for name, value in islice(attributes.items(), 10))
 
 
 def _row(graph: Any, row: Any, numbers: dict[Any, int], known: dict[int, int], edges: list[Any]) -> list[int]:

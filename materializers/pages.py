@@ -86,7 +86,8 @@ def number(value: float | int) -> str:
         return str(value)
     if isinstance(value, int):
         return f"{value:,}" if abs(value) < 10**15 else f"{value:.6e}" if abs(value) < 10**300 else "huge"
-    return f"{value:,.0f}" if value == value and 10**6 <= abs(value) < 10**15 else f"{value:.6g}"
+    is_long = abs(value) < 10**15 and (value.is_integer() or abs(value) >= 10**6)
+    return f"{value:,.0f}" if is_long else f"{value:.6g}"
 
 
 def figures(*shown: Markup) -> Markup:

@@ -5,6 +5,7 @@ Of a file that was opened, the frame that it is at. The file's format and name a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from PIL import Image, ImagePalette
@@ -12,6 +13,8 @@ from PIL import Image, ImagePalette
 from ..cas.manifest import Plain
 from ..errors import BlobCorrupt, ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
+from .previews import preview
+from .visualization import Visualization
 
 _PIXEL_BYTES = {
     **dict.fromkeys(("L", "P"), 1),
@@ -58,3 +61,6 @@ class Images(Materializer[Any]):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"width": value.width, "height": value.height, "mode": shown(value.mode)}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        yield from preview(value)

@@ -6,6 +6,7 @@ Not in its binary JSON: that aborts the process where it is damaged.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import xgboost
@@ -14,6 +15,8 @@ from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
 from .boosted import Estimators
+from .models import importances, parameters
+from .visualization import Visualization
 
 _ESTIMATORS = ("XGBClassifier", "XGBModel", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")
 
@@ -40,6 +43,13 @@ class Booster(Materializer[Any]):
         names = value.feature_names or []
         return {"trees": value.num_boosted_rounds(), "features": value.num_features(), "names": list(names)[:100]}
 
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        names = value.feature_names or [f"f{index}" for index in range(value.num_features())]
+        gains = value.get_score(importance_type="gain")
+        if all(isinstance(gain, float) for gain in gains.values()):
+            yield importances("gain of features", names, [gains.get(name, 0.0) for name in names])
+        yield parameters("parameters", _configured(value), {})
+
 
 class Estimator(Estimators):
     """Estimators, with their parameters."""
@@ -50,3 +60,13 @@ class Estimator(Estimators):
     def metadata(self, value: Any) -> dict[str, Plain]:
         parameters = {name: one for name, one in value.get_xgb_params().items() if one is not None}
         return {"parameters": {shown(name): shown(one) for name, one in parameters.items()}}
+
+
+def _configured(booster: Any) -> dict[str, Any]:
+    """What a booster is configured to do, as far as XGBoost tells it in flat tables."""
+    configured = json.loads(booster.save_config())["learner"]
+    found = {"booster": configured["gradient_booster"]["name"], "objective": configured["objective"]["name"]}
+    for table in configured["gradient_booster"].values():
+        if isinstance(table, dict):
+            found.update((name, one) for name, one in table.items() if isinstance(one, str))
+    return found
