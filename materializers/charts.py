@@ -114,13 +114,11 @@ def matrix_chart(title: str, counts: Sequence[Sequence[int]], labels: Sequence[s
         label(left + size * cell / 2, _TITLE + 12, "predicted", size=11, anchor="middle", opacity=0.7),
         _turned(_MARGIN + 8, top + size * cell / 2, "true", -90, anchor="middle", opacity=0.7),
     ]
-    font = min(12.0, cell * 0.4)
+    counts_size, names_size = min(12.0, cell * 0.4), min(12.0, cell * 0.7)
     for row, (name, line_of) in enumerate(zip(labels, counts, strict=True)):
         y, total = top + row * cell, sum(line_of) or 1
-        shapes.append(label(left - 6, y + cell / 2 + 4, name, anchor="end", size=min(12, cell * 0.7), room=names))
-        shapes.append(
-            _turned(left + row * cell + cell / 2 + 4, top - 6, name, -50, size=min(12, cell * 0.7), room=names)
-        )
+        shapes.append(label(left - 6, y + cell / 2 + 4, name, anchor="end", size=names_size, room=names))
+        shapes.append(_turned(left + row * cell + cell / 2 + 4, top - 6, name, -50, size=names_size, room=names))
         for column, count in enumerate(line_of):
             x, share = left + column * cell, count / total
             tip = f"true {shortened(name, 100)}, predicted {shortened(labels[column], 100)}: {count:,} ({share:.1%})"
@@ -128,7 +126,7 @@ def matrix_chart(title: str, counts: Sequence[Sequence[int]], labels: Sequence[s
                 colour = BLUE if row == column else ORANGE
                 shapes.append(box(x, y, cell - 1, cell - 1, colour, tip=tip, opacity=0.15 + 0.7 * share))
             if cell >= 2 * _CELL_MIN and count:
-                shapes.append(label(x + cell / 2, y + cell / 2 + 4, _brief(count), size=font, anchor="middle"))
+                shapes.append(label(x + cell / 2, y + cell / 2 + 4, _brief(count), size=counts_size, anchor="middle"))
     right = sum(counts[at][at] for at in range(size))
     total = sum(map(sum, counts))
     below = top + size * cell + 18

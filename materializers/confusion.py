@@ -1,8 +1,8 @@
 """Confusion matrices: which values are one, and how they are drawn.
 
 A square table of counts may be anything, so that it is one must be said: by the key under which it stands in a mapping
-(``confusion_matrix``, ``test_confusion_matrix``, ``confusion``), by the names of a frame's two axes, as `pandas.crosstab`
-takes them, or by being a ``ConfusionMatrixDisplay`` of scikit-learn.
+(``confusion_matrix``, ``test_confusion_matrix``, ``confusion``), by the names of a frame's two axes (``true``,
+``actual``; ``predicted``), as `pandas.crosstab` takes them, or by being a ``ConfusionMatrixDisplay`` of scikit-learn.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _counts(matrix: Any) -> list[list[int]] | None:
         return None
     if not all(_is_sequence(row) and len(row) == len(rows) for row in rows):
         return None
-    if not all(isinstance(one, Integral) and one >= 0 for row in rows for one in row):
+    if not all(isinstance(one, Integral) and int(one) >= 0 for row in rows for one in row):
         return None
     return [[int(one) for one in row] for row in rows]
 

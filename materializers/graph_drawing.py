@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from .markup import Markup, element, escaped, shortened
 from .spring import spring_layout
-from .svg import BLUE, COLOURS, GREY, drawing, label
+from .svg import BLUE, GREY, drawing, label
 
 _MARGIN = 40.0
 _LOOP = 9.0
@@ -21,7 +21,6 @@ def draw_graph(
     edges: Sequence[tuple[int, int, str]],
     *,
     is_directed: bool,
-    groups: Mapping[int, int] | None = None,
 ) -> Markup:
     """Draw a graph.
 
@@ -30,17 +29,15 @@ def draw_graph(
         names: Of its nodes; not more than a few hundred, as the cost grows with their square.
         edges: From which node to which, by their numbers, and what is said of the edge under the pointer.
         is_directed: Whether edges have arrowheads.
-        groups: A number for each node: those of the same get the same colour.
     """
     side = min(900.0, 140.0 + 62.0 * math.sqrt(len(names)))
     layout = spring_layout(len(names), [(one, other) for one, other, _ in edges])
     places = [(_MARGIN + x * side, _MARGIN + y * side) for x, y in layout.tolist()]
     radius = 6.0 if len(names) <= _NAMED_MAX else 4.0
     shapes = [_edge(places[one], places[other], radius, tip, is_directed) for one, other, tip in edges]
-    for number, (name, (x, y)) in enumerate(zip(names, places, strict=True)):
-        colour = BLUE if groups is None else COLOURS[groups.get(number, 0) % len(COLOURS)]
+    for name, (x, y) in zip(names, places, strict=True):
         tip = element("title", escaped(shortened(name, 1000)))
-        shapes.append(element("circle", tip, cx=x, cy=y, r=radius, fill=colour))
+        shapes.append(element("circle", tip, cx=x, cy=y, r=radius, fill=BLUE))
         if len(names) <= _NAMED_MAX:
             # Away from the nearer border, so that it stays on the page.
             is_right = x < _MARGIN + side * 0.6

@@ -8,71 +8,15 @@ from html.parser import HTMLParser
 
 from .markup import Markup
 
-_TAGS = frozenset(
-    [
-        "b",
-        "br",
-        "caption",
-        "code",
-        "col",
-        "colgroup",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "input",
-        "label",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "small",
-        "span",
-        "strong",
-        "style",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "u",
-        "ul",
-    ]
-)
+_TEXT_TAGS = "b br caption code details div em h1 h2 h3 h4 h5 h6 hr i label p pre small span strong sub summary sup u"
+_LIST_TAGS = "dd dl dt li ol ul"
+_TABLE_TAGS = "col colgroup table tbody td tfoot th thead tr"
+_TAGS = frozenset(f"{_TEXT_TAGS} {_LIST_TAGS} {_TABLE_TAGS} input style".split(" "))
 _ATTRIBUTES = frozenset(
-    ["checked", "class", "colspan", "for", "id", "name", "open", "rowspan", "style", "title", "type"]
+    ("checked", "class", "colspan", "for", "id", "name", "open", "rowspan", "style", "title", "type")
 )
-_WITH_CONTENT = frozenset(
-    [
-        "button",
-        "iframe",
-        "math",
-        "noscript",
-        "object",
-        "script",
-        "select",
-        "svg",
-        "template",
-        "textarea",
-        "title",
-        "video",
-    ]
-)
+_ACTIVE = "button iframe math noscript object script select svg template textarea title video"
+_WITH_CONTENT = frozenset(_ACTIVE.split(" "))
 """Tags that go with all that is in them; of others that go, what is in them stays."""
 _VOID = frozenset(["br", "col", "hr", "input"])
 # A backslash may spell any of them.

@@ -49,10 +49,9 @@ def metadata(value: Any) -> dict[str, Plain]:
         found["names"] = [shown(name) for name in names[:_NAMES_MAX]]
     if (classes := getattr(fitted, "classes_", None)) is not None and np.ndim(classes) == 1:
         found["classes"] = [shown(one) for one in classes[:_NAMES_MAX]]
-    weights = [
-        np.size(one) for one in (getattr(fitted, name, None) for name in ("coef_", "intercept_")) if one is not None
-    ]
-    return {**found, "weights": sum(weights)} if weights else found
+    if (coefficients := getattr(fitted, "coef_", None)) is not None:
+        found["weights"] = int(np.size(coefficients)) + int(np.size(getattr(fitted, "intercept_", ())))
+    return found
 
 
 def visualize(value: Any) -> Iterator[Visualization]:
