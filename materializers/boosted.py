@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter
@@ -44,7 +46,10 @@ class Estimators(Materializer[Any]):
         name, state = type(value).__name__, vars(value)
         if state.get(_BOOSTER) is not None:
             names = [str(one) for one in getattr(value, "feature_names_in_", ())]
-            yield importances(f"importances of features of {name}", names or None, value.feature_importances_)
+            found = np.asarray(value.feature_importances_)
+            if found.ndim > 1:  # of a linear booster, for each class
+                found = np.abs(found).mean(axis=int(found.shape[0] == value.n_features_in_))
+            yield importances(f"importances of features of {name}", names or None, found)
         yield from scores(name, state.get("evals_result_") or state.get("_evals_result") or {})
         taken = inspect.signature(type(value)).parameters.values()
         yield parameters(name, value.get_params(), {one.name: one.default for one in taken})

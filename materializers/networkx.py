@@ -79,7 +79,6 @@ def _drawn(graph: Any) -> str:
         kept = [node for node in graph if node in most]
         title = f"{_NODES_MAX} of {title}: those with the most"
     numbers = {node: number for number, node in enumerate(kept)}
-    # Not a subgraph: of a class of the user's own, that may be anything.
     found = (
         (one, other, data) for one, other, data in graph.edges(kept, data=True) if other in numbers and one in numbers
     )

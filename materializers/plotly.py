@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,8 +11,13 @@ import plotly.graph_objects
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
-from .base import Materializer, PartReader, PartWriter
+from .base import Materializer, PartReader, PartWriter, shown
 from .specification import in_order_of_keys
+from .specified import Columns, specification, tables
+from .visualization import Visualization
+
+_TRACES_MAX = 20
+_SEQUENCES = (list, tuple, np.ndarray)
 
 
 class Figure(Materializer[Any]):
@@ -32,6 +38,23 @@ class Figure(Materializer[Any]):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"traces": len(value.data), "kinds": sorted({str(trace.type) for trace in value.data})}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        description = _with_arrays(value.to_plotly_json())
+        title = description.get("layout", {}).get("title", {})
+        heading = title.get("text") if isinstance(title, dict) else title
+        found = [_trace(number, trace) for number, trace in enumerate(description["data"][:_TRACES_MAX], start=1)]
+        yield from tables(shown(heading or "figure"), found)
+        # The template, which is most of it, is how every figure looks.
+        layout = {name: one for name, one in description.get("layout", {}).items() if name != "template"}
+        yield from specification({**description, "layout": layout})
+
+
+def _trace(number: int, trace: dict[str, Any]) -> tuple[str, Columns]:
+    """What a trace is called, and its columns."""
+    columns = {name: one for name, one in trace.items() if isinstance(one, _SEQUENCES) and np.ndim(one) == 1}
+    name = trace.get("name") or f"trace {number}"
+    return f"{shown(name)} ({trace.get('type', 'scatter')})", columns
 
 
 def _with_arrays(value: Any) -> Any:

@@ -45,10 +45,12 @@ class Booster(Materializer[Any]):
 
     def visualize(self, value: Any) -> Iterator[Visualization]:
         names = value.feature_names or [f"f{index}" for index in range(value.num_features())]
-        gains = value.get_score(importance_type="gain")
-        if all(isinstance(gain, float) for gain in gains.values()):
-            yield importances("gain of features", names, [gains.get(name, 0.0) for name in names])
-        yield parameters("parameters", _configured(value), {})
+        configured = _configured(value)
+        measure = "weight" if configured["booster"] == "gblinear" else "gain"
+        found = value.get_score(importance_type=measure)
+        if all(isinstance(one, (int, float)) for one in found.values()):
+            yield importances(f"{measure} of features", names, [found.get(name, 0.0) for name in names])
+        yield parameters("parameters", configured, {})
 
 
 class Estimator(Estimators):
