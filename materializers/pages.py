@@ -8,9 +8,10 @@ from .markup import Markup, element, escaped
 
 _RULES = """
 .lineal{font:14px/1.45 system-ui,sans-serif}
+.lineal .w{overflow-x:auto}
 .lineal table{border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums}
 .lineal caption{text-align:left;font-weight:600;padding:.3em 0}
-.lineal th,.lineal td{padding:.2em .7em;text-align:left;vertical-align:top;max-width:32em;overflow-wrap:anywhere;
+.lineal th,.lineal td{padding:.2em .7em;text-align:left;vertical-align:top;max-width:32em;overflow-wrap:break-word;
 border:0;border-bottom:1px solid rgba(128,128,128,.25);background:none;color:inherit}
 .lineal thead th{border-bottom-width:2px;white-space:nowrap}
 .lineal .n{text-align:right;white-space:nowrap}
@@ -72,12 +73,13 @@ def table(
     """
     raw = [title in markup for title in header]
     lines = [[_cell(one, is_raw) for one, is_raw in zip(row, raw, strict=True)] for row in rows]
-    return element(
+    made = element(
         "table",
         None if caption is None else element("caption", escaped(caption)),
         element("thead", element("tr", *(element("th", escaped(title), scope="col") for title in header))),
         element("tbody", *(element("tr", *line) for line in lines)),
     )
+    return element("div", made, class_="w")
 
 
 def number(value: float | int) -> str:

@@ -52,7 +52,9 @@ class Figure(Materializer[Any]):
 
 def _trace(number: int, trace: dict[str, Any]) -> tuple[str, Columns]:
     """What a trace is called, and its columns."""
-    columns = {name: one for name, one in trace.items() if isinstance(one, _SEQUENCES) and np.ndim(one) == 1}
+    columns: dict[str, Any] = {
+        name: one for name, one in trace.items() if isinstance(one, _SEQUENCES) and np.ndim(one) == 1
+    }
     name = trace.get("name") or f"trace {number}"
     return f"{shown(name)} ({trace.get('type', 'scatter')})", columns
 

@@ -46,7 +46,7 @@ def _table(name: str, columns: Columns) -> Markup:
 
 
 def _cell(column: Sequence[Any], at: int) -> Cell:
-    value = column[at] if at < len(column) else None
+    value: Any = column[at] if at < len(column) else None
     if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         value = value.item()
     return value if value is None or isinstance(value, (int, float)) else shown(value)
