@@ -32,6 +32,11 @@ from .views import (
 from .visualizations import Visualizations, VisualizationView, content_visualized, is_visualized
 
 if TYPE_CHECKING:
+    from .comparing.bisection import Bisection
+    from .comparing.blame import Blame
+    from .comparing.runs import RunDiff
+    from .comparing.steps import StepDiff
+    from .comparing.versions import VersionDiff
     from .holding import Hold, Holding, HoldingEvent
     from .reasons import Reason
     from .retention import Plan, Retention, Verdict
@@ -44,6 +49,8 @@ __all__ = [
     "ArtifactVersionView",
     "ArtifactView",
     "Attempt",
+    "Bisection",
+    "Blame",
     "Checkout",
     "Divergence",
     "Eviction",
@@ -66,11 +73,14 @@ __all__ = [
     "Reason",
     "Release",
     "Retention",
+    "RunDiff",
     "RunView",
     "Scene",
     "Series",
+    "StepDiff",
     "StepRunView",
     "Verdict",
+    "VersionDiff",
     "View",
     "VisualizationView",
     "Visualizations",
@@ -88,6 +98,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import on use what few ask for, so that the command line starts sooner."""
+    if name in {"Bisection", "Blame", "RunDiff", "StepDiff", "VersionDiff"}:
+        from .comparing import bisection, blame, runs, steps, versions
+
+        return {**vars(bisection), **vars(blame), **vars(runs), **vars(steps), **vars(versions)}[name]
     if name in {"Hold", "Holding", "HoldingEvent"}:
         from . import holding
 

@@ -36,6 +36,9 @@ from .selection import EventType, Selection, selected, selection
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView, View, view_of
 
 if TYPE_CHECKING:
+    from .comparing.bisection import Bisection, Predicate
+    from .comparing.blame import Blame
+    from .comparing.comparison import Diff
     from .holding import Holding
 
 When = int | datetime | RunView | RunId | str
@@ -322,6 +325,70 @@ class History:
     def load(self, reference: str) -> Any:
         """Load the value of an artifact version, named as in `artifact`."""
         return self.artifact(reference).load()
+
+    def diff(
+        self, old: str | Found, new: str | Found | None = None, *, load: bool = True, allow_pickle: bool = False
+    ) -> Diff:
+        """What differs between two runs, step runs or artifact versions, told by digests as far as they tell.
+
+        Given one thing alone, it is compared with what came before: the pipeline's run before, or the artifact's
+        version before. A pipeline stands for its newest run.
+
+        Args:
+            old: As `find` takes it, or a view.
+            new: The same.
+            load: Load artifact versions of which digests tell that they differ, up to 1 GiB, to tell by how much.
+            allow_pickle: Load what executes code, or imports the classes of records, as well.
+
+        Raises:
+            NotFound, InvalidReference: As `find` says; there is nothing before; or they are of two kinds.
+        """
+        from .comparing.comparison import compared  # Imported on use, as below: few ask.
+
+        sides = [find(self, one) if isinstance(one, str) else one for one in (old, new) if one is not None]
+        before = sides[0] if len(sides) == 2 else None
+        allowed = allow_pickle and self._reader.allow_pickle
+        return compared(self._reader, before, sides[-1], load=load, allow_pickle=allowed)
+
+    def blame(self, version: str | ArtifactVersionView, old: str | ArtifactVersionView | None = None) -> Blame:
+        """What explains that a version is not as the one before, or an old one: followed upstream to the first causes.
+
+        Raises:
+            ArtifactNotFound: There is no such version, or none before it.
+            InvalidReference: They are one content.
+        """
+        from .comparing.blame import blame
+
+        sides = [self.artifact(one) if isinstance(one, str) else one for one in (version, old) if one is not None]
+        return blame(self._reader, *sides)
+
+    def bisect(
+        self,
+        metric: str,
+        predicate: Predicate | str,
+        *,
+        pipeline: str | None = None,
+        since: RunView | str | None = None,
+        until: RunView | str | None = None,
+    ) -> Bisection:
+        """The run for which something came to hold of a metric, and what changed there from the run before.
+
+        Args:
+            metric: A run's, else that of the first of its steps that has it; of one step as ``step/metric``.
+            predicate: A function of the metric's last value, or a comparison such as ``< 0.9``.
+            pipeline: Only its runs.
+            since: No run that began before this one.
+            until: No run that began after this one.
+
+        Raises:
+            NotFound: There is no such run, or none has the metric.
+            Invalid: The comparison can't be read.
+        """
+        from .comparing.bisection import bisect
+
+        first, last = (None if one is None else self._run_of(one).seq for one in (since, until))
+        runs = [one for one in self.runs(pipeline) if (first or 0) <= one.seq <= (last or one.seq)]
+        return bisect(self._reader, reversed(runs), metric, predicate)
 
     def pins(self) -> list[Pin]:
         """The pins, by label; those that have expired are left out."""

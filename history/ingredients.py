@@ -68,6 +68,22 @@ def ingredients_of(reader: Reader, begun: Begun) -> Ingredients:
     )
 
 
+def code_ingredients(reader: Reader, pipeline: str, function: str, code: Digest) -> Ingredients:
+    """Code by itself, as of a pipeline's own function, in the shape in which it is compared."""
+    return Ingredients(
+        pipeline,
+        "",
+        function,
+        Fingerprint(code),
+        (),
+        None,
+        code,
+        lambda: _manifest(reader, code),
+        lambda: _sources(reader, code, function),
+        reader.store.blobs,
+    )
+
+
 def _manifest(reader: Reader, code: Digest) -> CodeManifest | None:
     try:
         return CodeManifest.decode(reader.store.blobs.read(code))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from ..cas.blob import BlobReader, read_manifest
@@ -21,14 +21,19 @@ LEAVES_MAX = 20
 
 
 def input_changes(reader: Reader, old: Ingredients, new: Ingredients) -> Iterator[Reason]:
+    """Each input of a step that differs, as `taken_changes` has them."""
+    return taken_changes(reader, old.inputs, new.inputs, new.blobs)
+
+
+def taken_changes(reader: Reader, old: Iterable[Input], new: Iterable[Input], blobs: BlobReader) -> Iterator[Reason]:
     """Each input that differs, in the order of the new one's parameters; those that are gone come last."""
-    before = {taken.name: taken for taken in old.inputs}
-    after = {taken.name: taken for taken in new.inputs}
+    before = {taken.name: taken for taken in old}
+    after = {taken.name: taken for taken in new}
     for name, taken in after.items():
         if name not in before:
             yield Reason(_kind(taken), f"{_kind(taken)} {name} added: {shown(reader, taken)}", name, None)
         elif before[name].given != taken.given:
-            yield _changed(reader, before[name], taken, new.blobs)
+            yield _changed(reader, before[name], taken, blobs)
     for name, taken in before.items():
         if name not in after:
             yield Reason(_kind(taken), f"{_kind(taken)} {name} removed: {shown(reader, taken)}", name, None)

@@ -13,7 +13,7 @@ import msgpack
 import pytest
 
 import lineal
-from lineal.cli import kinds, reproduction_kinds, upkeep_kinds, why_kinds
+from lineal.cli import comparing_kinds, kinds, reproduction_kinds, upkeep_kinds, why_kinds
 from lineal.cli.log import event_row
 from lineal.cli.records import event_record, json_value
 from lineal.events.codec import decode
@@ -24,6 +24,7 @@ KINDS = {
     get_args(get_type_hints(kind)["kind"])[0]: kind
     for kind in [
         *vars(kinds).values(),
+        *vars(comparing_kinds).values(),
         *vars(reproduction_kinds).values(),
         *vars(upkeep_kinds).values(),
         *vars(why_kinds).values(),
@@ -51,6 +52,10 @@ DOCUMENTS = [
     (["lineage", "digits-model@1"], "lineage"),
     (["why", "training-2/train"], "explanation"),
     (["why", "training-3/train"], "explanation"),
+    (["diff", "training-1", "training-3"], "run-diff"),
+    (["diff", "training-3/train"], "step-diff"),
+    (["diff", "digits-model"], "version-diff"),
+    (["blame", "digits-model"], "blame"),
     (["info"], "store"),
     (["verify"], "verification"),
     (["head"], "head"),
@@ -154,6 +159,15 @@ def test_heads_and_proofs_have_the_documented_fields(command: Command) -> None:
     assert [check["head"] for check in verification["heads"]] == [head]
 
 
+def test_a_bisection_has_its_documented_fields(command: Command, copied: Any) -> None:
+    with lineal.open(copied) as store:
+        for run, value in (("training-1", 0.5), ("training-3", float("inf"))):
+            store.log_metrics(run, {"loss": value})
+    bisection = json.loads(command("bisect", "loss > 1", "--store", str(copied), "--json").out)
+    assert faults(bisection, KINDS["bisection"], "bisection") == []
+    assert (bisection["first"]["at"]["run"], bisection["first"]["at"]["value"]) == ("training-3", "inf")
+
+
 def test_a_forecast_has_its_documented_fields(
     command: Command, project: Callable[[dict[str, str]], types.ModuleType]
 ) -> None:
@@ -164,6 +178,7 @@ def test_a_forecast_has_its_documented_fields(
 
 def test_every_kind_is_tested() -> None:
     others = {
+        "bisection",
         "forecast",
         "rebuild",
         "reproduction",

@@ -123,6 +123,9 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
     assert example == importlib.import_module(f"lineal.cli.{verb.replace('-', '_')}").EXAMPLE
     program, *argv = shlex.split(example)
     Path("proof.json").write_text(command("prove", "digits-model@1").out)
+    if verb == "bisect":
+        with lineal.open(copied) as store:
+            store.log_metrics("training-1", {"accuracy": 0.95})
     if verb in ("untag", "unalias"):
         with lineal.open(copied) as store:
             store.tag("digits-model@1", "candidate")
