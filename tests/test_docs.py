@@ -121,3 +121,12 @@ def test_the_page_names_every_built_in_format() -> None:
     page = (DOCS / "materializers.md").read_text(encoding="utf-8")
     missing = {one for one, _ in _BUILT_IN.values() if f"`{one}`" not in page}
     assert missing == {f"pyarrow.{kind}/1" for kind in ("Array", "ChunkedArray", "RecordBatch", "Table")}
+
+
+def test_the_tutorial_runs_and_prints_what_it_says(tmp_path: Path) -> None:
+    said = re.findall(r"^# → (.*)$", (DOCS / "tutorial.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    def lasting(line: str) -> str:
+        return re.sub(r"[\d.]+ s$", "", line)
+
+    assert list(map(lasting, run_blocks_of("tutorial.md", tmp_path))) == list(map(lasting, said))
