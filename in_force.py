@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
+from .cas.blob import Blob
 from .cas.digest import Digest
 from .directory import find_store
 from .errors import StoreClosed
+from .events.catalogue import Event
 from .events.ids import StepRunId
 from .store import Store, open_store
 
@@ -70,21 +72,30 @@ class Resolved(NamedTuple):
     content: Digest
 
 
+Record = Callable[[Sequence[Event], Sequence[Blob]], object]
+"""Commits events with the receipts of their blobs in the process that drives the run; returns when that is done."""
+
+
 class _Listening(NamedTuple):
     """A step that is running: the store of its run, and what it has asked of that."""
 
     path: Path
     step: StepRunId
     resolved: dict[str, Resolved]
+    record: Record | None
+    """Where another process than this one writes the log."""
 
 
 _listening: ContextVar[_Listening | None] = ContextVar("lineal_listening", default=None)
 
 
 @contextmanager
-def listening(path: Path, step: StepRunId) -> Iterator[Mapping[str, Resolved]]:
-    """Hear which artifacts a step asks for in the store of its run, which is the nearest one inside, by reference."""
-    heard = _Listening(path, step, {})
+def listening(path: Path, step: StepRunId, record: Record | None = None) -> Iterator[Mapping[str, Resolved]]:
+    """Hear which artifacts a step asks for in the store of its run, which is the nearest one inside, by reference.
+
+    What it saves there is recorded so, by default by this process.
+    """
+    heard = _Listening(path, step, {}, record)
     token = _listening.set(heard)
     try:
         yield heard.resolved
@@ -103,6 +114,17 @@ def running_step(path: Path) -> StepRunId | None:
     """The step run that is running, if its run's store is this one."""
     step = _listening.get()
     return step.step if step is not None and step.path == path else None
+
+
+def record(store: Store, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
+    """Submit events with the receipts of their blobs; by the process that drives the run, where a step executes here
+    for another one. Workers never write the log."""
+    step = _listening.get()
+    if step is None or step.path != store.path or step.record is None:
+        store.append(events, blobs)
+        return
+    step.record(events, blobs)
+    store.blobs.release(blobs)
 
 
 def nearest_store() -> Path:

@@ -213,13 +213,18 @@ class BlobStore:
 
     def settle(self, blobs: Iterable[Blob], ticket: int) -> None:
         """End what `announce` and the batch's holds began, the commit having succeeded or failed."""
+        for blob in blobs:
+            pending = self._pending.get(blob.digest)
+            if pending is not None and pending[1] == ticket:
+                del self._pending[blob.digest]
+        self.release(blobs)
+
+    def release(self, blobs: Iterable[Blob]) -> None:
+        """End the holds of a batch on blobs that another process has committed."""
         volumes: set[Volume] = set()
         for blob in blobs:
             if not isinstance(blob.place, Inline):
                 volumes |= volumes_of(blob.digest, blob.size_bytes, blob.place)
-            pending = self._pending.get(blob.digest)
-            if pending is not None and pending[1] == ticket:
-                del self._pending[blob.digest]
         if volumes:
             self._files.release(volumes)
 

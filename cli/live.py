@@ -25,6 +25,7 @@ VARIABLE = "LINEAL_PROGRESS"
 PATIENCE_S = 0.5
 """A run that takes no longer than this is not worth a table."""
 _TICK_S = 0.1
+_LINE_EVERY_S = 10.0
 _ENDED_ROWS = 5
 """How many of the steps that have ended are in the table, the last ones."""
 _ROWS_MAX = 20
@@ -81,23 +82,48 @@ class _Counts:
         return ", ".join(f"{number} {status}" for status, number in self.by_status.items())
 
 
+def _known(counts: _Counts, total: int, parts: str) -> str:
+    """How far something is, in its parts."""
+    return f"{counts.ended} of {total} {parts}" if total else f"{counts.ended} {parts}"
+
+
+def _done_text(done: float, total: float | None, note: str) -> str:
+    of_total = "" if total is None else f"/{total:g}"
+    return f"{done:g}{of_total} {visible(note)}".rstrip()
+
+
 class _Lines:
-    """A line for each step that has ended, and one for the run."""
+    """A line for each step that has ended, and one for the run; every ten seconds one of how far what runs is.
+
+    Of the runs of a sweep only those that fail have one of their own.
+    """
 
     def __init__(self, beginning: Beginning, stream: TextIO) -> None:
+        self._total = beginning.steps
+        self._parts = beginning.parts
+        self._lock = threading.Lock()
         self._label = _label(beginning)
         self._stream: TextIO | None = stream
         self._counts = _Counts()
-        self._begun_s = time.monotonic()
+        self._begun_s = self._told_s = time.monotonic()
 
     def step(self, name: str, status: str, duration_s: float | None) -> None:
-        if status != "running":
+        if status == "running":
+            return
+        with self._lock:
             self._counts.add(status)
-            took = "" if duration_s is None else f" in {duration_text(duration_s)}"
-            self._say(f"{self._label}/{visible(name)}: {status}{took}")
+            if self._parts == "steps" or status != "completed":
+                took = "" if duration_s is None else f" in {duration_text(duration_s)}"
+                self._say(f"{self._label}/{visible(name)}: {status}{took}")
+            elif time.monotonic() - self._told_s > _LINE_EVERY_S:
+                self._told_s = time.monotonic()
+                self._say(f"{self._label}: {_known(self._counts, self._total, self._parts)}")
 
     def progress(self, name: str, done: float, total: float | None, note: str) -> None:
-        pass
+        with self._lock:
+            if self._parts == "steps" and time.monotonic() - self._told_s > _LINE_EVERY_S:
+                self._told_s = time.monotonic()
+                self._say(f"{self._label}/{visible(name)}: {_done_text(done, total, note)}")
 
     def ended(self, status: str) -> None:
         self._say(_ending(self._label, status, time.monotonic() - self._begun_s, self._counts))
@@ -130,6 +156,7 @@ class _Shown:
     def __init__(self, beginning: Beginning, display: _Display) -> None:
         self.label = _label(beginning)
         self.total = beginning.steps
+        self.parts = beginning.parts
         self.begun_s = time.monotonic()
         self.counts = _Counts()
         self.steps: dict[str, _Step] = {}
@@ -293,7 +320,7 @@ def _rows(run: _Shown) -> Iterator[tuple[Any, ...]]:
 
     now_s = time.monotonic()
     counts = str(run.counts)
-    known = f"{run.counts.ended} of {run.total} steps" if run.total else ""
+    known = _known(run.counts, run.total, run.parts) if run.total or run.parts == "runs" else ""
     yield Text(run.label, style="bold"), Text(known), Text(_elapsed(now_s - run.begun_s)), Text(counts, style="dim")
     for name, step in run.rows():
         told: Any = Text(visible(step.note), style="dim")
@@ -303,7 +330,7 @@ def _rows(run: _Shown) -> Iterator[tuple[Any, ...]]:
             if step.total:
                 told = _beside(ProgressBar(step.total, step.done, width=_BAR_WIDTH), step)
             elif step.done:
-                told = Text(f"{step.done:g} {visible(step.note)}", style="dim")
+                told = Text(_done_text(step.done, None, step.note), style="dim")
         yield (
             Text(f"  {visible(name)}"),
             Text(step.status, style=_STYLES.get(step.status, "")),
@@ -319,7 +346,7 @@ def _beside(bar: Any, step: _Step) -> Any:
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=_BAR_WIDTH)
     grid.add_column(no_wrap=True)
-    grid.add_row(bar, Text(f"{step.done:g}/{step.total:g} {visible(step.note)}", style="dim"))
+    grid.add_row(bar, Text(_done_text(step.done, step.total, step.note), style="dim"))
     return grid
 
 

@@ -15,7 +15,7 @@ from ..history import (
     is_visualized,
     newest_content,
 )
-from ..in_force import Resolved, running_step, tell_resolved
+from ..in_force import Resolved, record, running_step, tell_resolved
 from ..materializers import Previous, may_show, shower_of, visualize
 from ..materializers import save as save_value
 from .keeping import Keeping
@@ -59,7 +59,7 @@ class Client(Labelling, Keeping, Upkeep):
         events: list[Event] = [ArtifactSaved(output, running_step(self.path))]
         if shown:
             events.append(content_visualized(manifest.digest, shown))
-        store.append(events, blobs)
+        record(store, events, blobs)
         return ArtifactVersionView(self._reader, name, manifest.digest)
 
     def artifact(self, reference: str) -> ArtifactVersionView:

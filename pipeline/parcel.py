@@ -22,6 +22,7 @@ from .context import Reports
 from .fingerprint import CodeManifest, code_manifest
 from .giving import Giver
 from .graph import TracedStep
+from .line import line_in_force
 from .outputs import Outputs
 from .pool import Processes
 from .reports import GatheredReports
@@ -31,6 +32,7 @@ from .spill import of_this_process
 from .task import Task, execute
 from .templates import Leaf
 from .warm import warm_pools
+from .workforce import Hear, Terms
 
 _SOURCES = ("def:", "class:", "module:")
 """Symbols whose digest is that of source text; the values of globals may differ between processes, as ever."""
@@ -170,13 +172,8 @@ def _ordered(packed: bytes, step: str) -> _Ordered:
     return found
 
 
-def execute_parcel(data: bytes, timeout_s: float | None = None) -> bytes:
-    """Execute what `packed_parcel` gave in this process; give the packed `Result`.
-
-    Where it has a time limit, it is executed in a worker of this process instead, which can be stopped.
-    """
-    if timeout_s is not None:
-        return _executed_apart(data, timeout_s)
+def execute_parcel(data: bytes) -> bytes:
+    """Execute what `packed_parcel` gave in this process; give the packed `Result`."""
     with importing():
         packed, step, arguments, contents, fingerprint, seed, attempt, unchecked, *known = pickle.loads(data)
         order, function, outputs, files = _ordered(packed, step)
@@ -203,7 +200,7 @@ def execute_parcel(data: bytes, timeout_s: float | None = None) -> bytes:
     newest = {name: None if content is None else Digest(content) for name, content in succeeded.items()}
     there = PlacedBlobs(files, placed.get)
     giver = Giver(Batch(files, there.find), there, newest.get, frozenset(map(Digest, shown or ())).__contains__)
-    return _executed(task, giver, GatheredReports(order.run_name, files))
+    return _executed(task, giver, GatheredReports(order.run_name, files, line_in_force()))
 
 
 def _executed(task: Task, giver: Giver, reports: Reports) -> bytes:
@@ -214,9 +211,10 @@ def _executed(task: Task, giver: Giver, reports: Reports) -> bytes:
     return execute(task, giver, reports, hear).packed()
 
 
-def _executed_apart(data: bytes, timeout_s: float) -> bytes:
+def execute_apart(data: bytes, timeout_s: float, hear: Hear | None = None) -> bytes:
+    """The same in a worker of this process, which can be stopped, for so long at most."""
     with warm_pools.leased(_APART) as pool:
-        future = pool.submit_for(timeout_s, execute_parcel, data)
+        future = pool.submit_as(Terms(timeout_s, hear=hear), execute_parcel, data)
         try:
             result: bytes = future.result()
         except BaseException:

@@ -15,7 +15,7 @@ from ..in_force import current_store, visualizes_here
 from .binding import Binder
 from .checks import check, checks_of
 from .earlier import RunReference, called_with, unfinished
-from .executors import ExecutorChoice, opened
+from .executors import ExecutorChoice, opened, shares_memory
 from .fingerprint import code_manifest
 from .forecast import Forecast
 from .graph import Graph
@@ -25,10 +25,11 @@ from .live import LiveRun, LiveTrace
 from .pinning import pinned
 from .plan import FailurePolicy, Plan
 from .policy import UNSAID, CacheChoice, Expiry, Policy
+from .progress import sweep_listener_of
 from .runner import Runner
 from .script import leave_out_of_loading
 from .seeds import checked_seed
-from .sweep import Sweep, parameter_sets, run_all
+from .sweep import Sweep, count_of, parameter_sets, run_all
 from .templates import holds_input
 from .tracing import Trace, current_trace, tracing
 
@@ -214,7 +215,10 @@ class Pipeline(Generic[P, R]):
         wheres = parameter_sets(sets, axes, self.name)
         planned = ((one, self.planned(self._bind((), one))) for one in wheres)
         with opened(self.options.executor) as executor:
-            return run_all(current_store(), planned, executor, stops=failure == "stop")
+            heard_by = sweep_listener_of(
+                pipeline=self.name, runs=count_of(sets, axes), prints_here=shares_memory(executor)
+            )
+            return run_all(current_store(), planned, executor, stops=failure == "stop", heard_by=heard_by)
 
     def planned(self, arguments: dict[str, Any]) -> Plan:
         """What calling it with these arguments, by parameter, would run."""

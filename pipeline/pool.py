@@ -17,19 +17,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .line import ASKED, TOLD
 from .nursery import GRACE_S, STARTED
 from .worker import READY, RETURNED, STALE
-from .workforce import Job, NurseryProcess, Worker
+from .workforce import Job, NurseryProcess, Terms, Worker
 
 _TOGETHER_S, _TOGETHER_BYTES = 0.005, 64 * 1024
 """What goes to a worker at once takes no longer, and is no larger: a socket holds that much, so nobody waits for it to
 be read."""
 _KINDS_MAX = 1000
+_ANSWERED_AT_ONCE = 4
 
 
 def usable_cores() -> int:
@@ -69,6 +71,9 @@ class WorkerPool(Executor):
         self._selector: selectors.BaseSelector | None = None
         self._thread: threading.Thread | None = None
         self._wake_reading = self._wake_writing = -1
+        self._told: list[tuple[Job, Any]] = []
+        """What calls have told, to be heard once the lock is free."""
+        self._answering = ThreadPoolExecutor(_ANSWERED_AT_ONCE, thread_name_prefix="lineal-answers")
         self._takes_s: dict[str | None, float] = {}
         """By kind, how long a call takes."""
         self._users = 0
@@ -78,24 +83,14 @@ class WorkerPool(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Have a worker call this; arguments and result are pickled."""
-        return self._submit(None, None, fn, *args, **kwargs)
+        return self.submit_as(Terms(), fn, *args, **kwargs)
 
-    def submit_for(self, timeout_s: float, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """The same for so many seconds at most from its beginning: then its worker is stopped.
+    def submit_as(self, terms: Terms, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The same on terms.
 
-        The future raises `StepTimeout` in that case, and `WorkerDied` where the worker ended otherwise.
+        The future raises `StepTimeout` where it takes too long, and `WorkerDied` where the worker ended otherwise.
         """
-        return self._submit(None, timeout_s, fn, *args, **kwargs)
-
-    def submit_alike(self, kind: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """The same for a call that takes about as long as others of its kind: where that is short, several travel
-        together. One that is held up in a worker goes to the next that has nothing to do."""
-        return self._submit(kind, None, fn, *args, **kwargs)
-
-    def _submit(
-        self, kind: str | None, timeout_s: float | None, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Future[Any]:
-        job = Job(Future(), pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL), timeout_s, kind)
+        job = Job(Future(), pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL), terms)
         with self._lock:
             if self._is_closing:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -103,7 +98,7 @@ class WorkerPool(Executor):
                 self._start()
             self._queue.append(job)
             self._assign()
-            if timeout_s is not None:
+            if terms.timeout_s is not None:
                 self._wake()
         return job.future
 
@@ -235,7 +230,7 @@ class WorkerPool(Executor):
         takes_s, size_bytes = 0.0, 0
         while self._queue and (not jobs or len(jobs) < share):
             job = self._queue[0]
-            takes_s += self._takes_s.get(job.kind, math.inf)
+            takes_s += self._takes_s.get(job.terms.kind, math.inf)
             size_bytes += len(job.data)
             if jobs and (takes_s > _TOGETHER_S or size_bytes > _TOGETHER_BYTES):
                 break
@@ -308,6 +303,7 @@ class WorkerPool(Executor):
             self._close_wake()
         assert self._nursery is not None
         self._nursery.close()
+        self._answering.shutdown(wait=False)
 
     def _close_wake(self) -> None:
         # Forgotten first: a child that is forked meanwhile would close what has these numbers by then.
@@ -360,9 +356,15 @@ class WorkerPool(Executor):
             word, value, took_s = pickle.loads(reply)
         except Exception as error:  # noqa: BLE001 — what does not unpickle is the call's own, and so is what it raises
             word, value, took_s = "", error, math.inf
+        if word == TOLD:
+            self._told.append((job, value))
+            return
+        if word == ASKED:
+            self._answering.submit(self._answer, worker, job, value)
+            return
         worker.jobs.popleft()
-        if job.kind is not None:
-            self._note(job.kind, took_s)
+        if job.terms.kind is not None:
+            self._note(job.terms.kind, took_s)
         if word == STALE and not job.has_been_stale:
             self._renew(job)
         else:
@@ -376,6 +378,18 @@ class WorkerPool(Executor):
         if len(self._takes_s) >= _KINDS_MAX:
             self._takes_s.clear()
         self._takes_s[kind] = max(took_s, 0.8 * self._takes_s.get(kind, 0.0) + 0.2 * took_s)
+
+    def _answer(self, worker: Worker, job: Job, asked: Any) -> None:
+        """Give a call what it asked for, in a thread of its own as that may take its time."""
+        assert job.terms.hear is not None
+        try:
+            answer = pickle.dumps((True, job.terms.hear(asked)))
+        except Exception as error:  # noqa: BLE001 — it is the call's that asked
+            answer = pickle.dumps((False, error))
+        with self._lock:
+            if not worker.is_gone and worker.jobs and worker.jobs[0] is job:
+                with suppress(OSError):
+                    worker.connection.send_bytes(answer)
 
     def _lose_sight(self, worker: Worker) -> None:
         worker.is_gone = True
@@ -439,7 +453,11 @@ class WorkerPool(Executor):
 
     def _settle(self) -> None:
         with self._lock:
+            told, self._told = self._told, []
             settled, self._settled = self._settled, []
+        for job, what in told:
+            if job.terms.hear is not None:
+                job.terms.hear(what)
         for future, is_well, value in settled:
             if is_well:
                 future.set_result(value)

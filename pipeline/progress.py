@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,6 +29,8 @@ class Beginning(NamedTuple):
     """Whether its steps print through the streams of this process."""
     mode: Mode | None
     """How it is to be shown; None if nobody has said."""
+    parts: Literal["steps", "runs"] = "steps"
+    """What it consists of: a sweep consists of runs, and is told of as a run is of its steps."""
 
 
 class RunListener(Protocol):
@@ -58,6 +61,8 @@ class _Nobody:
 
 NOBODY: RunListener = _Nobody()
 _mode: ContextVar[Mode | None] = ContextVar("lineal_progress_mode", default=None)
+_sweep: ContextVar[tuple[RunListener, str] | None] = ContextVar("lineal_progress_sweep", default=None)
+"""What hears of the sweep that a run is part of, and what the run is called there."""
 _show: Callable[[Beginning], RunListener | None] | None = None
 
 
@@ -68,10 +73,53 @@ def show_runs_with(show: Callable[[Beginning], RunListener | None]) -> None:
 
 
 def listener_of(*, pipeline: str, run: str, name: str | None, steps: int, prints_here: bool) -> RunListener:
-    """What hears of a run that begins."""
+    """What hears of a run that begins; of one that is part of a sweep, only that hears."""
+    sweep = _sweep.get()
+    if sweep is not None:
+        return _Part(*sweep, steps)
     if _show is None:
         return NOBODY
     return _show(Beginning(pipeline, run, name, steps, prints_here, _mode.get())) or NOBODY
+
+
+def sweep_listener_of(*, pipeline: str, runs: int, prints_here: bool) -> RunListener:
+    """What hears of a sweep that begins, of so many runs, 0 if that is not known."""
+    if _show is None:
+        return NOBODY
+    return _show(Beginning(pipeline, "", f"sweep of {pipeline}", runs, prints_here, _mode.get(), "runs")) or NOBODY
+
+
+@contextmanager
+def part_of(sweep: RunListener, name: str) -> Iterator[None]:
+    """Let what hears of a sweep hear of the run that this thread begins inside the block, under a name."""
+    token = _sweep.set((sweep, name))
+    try:
+        yield
+    finally:
+        _sweep.reset(token)
+
+
+class _Part:
+    """Hears of a run that is part of a sweep, and tells of it as of a step."""
+
+    def __init__(self, sweep: RunListener, name: str, steps: int) -> None:
+        self._sweep = sweep
+        self._name = name
+        self._steps = steps
+        self._ended_steps = 0
+        self._begun_s = time.monotonic()
+        sweep.step(name, "running", None)
+
+    def step(self, name: str, status: str, duration_s: float | None) -> None:
+        is_running = status == "running"
+        self._ended_steps += not is_running
+        self._sweep.progress(self._name, self._ended_steps, self._steps or None, name if is_running else "")
+
+    def progress(self, name: str, done: float, total: float | None, note: str) -> None:
+        pass
+
+    def ended(self, status: str) -> None:
+        self._sweep.step(self._name, status, time.monotonic() - self._begun_s)
 
 
 @contextmanager

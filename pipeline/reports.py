@@ -5,26 +5,56 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..cas import BlobFiles
+from ..cas import Blob, BlobFiles
 from ..events.catalogue import Annotated, Event, Subject
 from ..events.ids import RunId, StepRunId
 from ..events.projections.runs import RunRow, Runs
 from ..events.rows import key
+from ..in_force import Record
 from ..metrics import check_metric, metric_step, metric_value
 from ..store import Store
 from .context import STEP, Point
+from .line import Line
 from .task import Result
+
+_TOLD_EVERY_S = 0.05
+"""How often another process tells of progress at most."""
 
 ProgressListener = Callable[[float, "float | None", str], object]
 """Hears how much is done, of how much, and a note."""
+
+
+class Progressed(NamedTuple):
+    """How far a step in another process is."""
+
+    done: float
+    total: float | None
+    note: str
+
+
+class Facts(NamedTuple):
+    """What a step in another process wants in the log."""
+
+    events: Sequence[Event]
+    blobs: Sequence[Blob]
+
+
+def hear_from(store: Store, hear: ProgressListener, told: Progressed | Facts) -> None:
+    """Take what a step in a worker tells while it executes: pass its progress on, or commit what it has saved."""
+    if isinstance(told, Progressed):
+        hear(*told)
+    else:
+        store.append(told.events, told.blobs).wait()
 
 
 class StoreReports:
     """Reports of a step that shares the store's process: metrics can be read while it runs."""
 
     points: Sequence[Point] = ()
+
+    record: Record | None = None
 
     def __init__(self, store: Store, step_run: StepRunId, hear: ProgressListener | None = None) -> None:
         self._store = store
@@ -47,11 +77,16 @@ class StoreReports:
 
 
 class GatheredReports:
-    """Reports of a step in another process. Memory: about a hundred bytes a point."""
+    """Reports of a step in another process; of one of ours there is a line to who gave it the step.
+
+    Memory: about a hundred bytes a point of a metric.
+    """
 
     points: Sequence[Point]
 
-    def __init__(self, run: str, files: BlobFiles) -> None:
+    def __init__(self, run: str, files: BlobFiles, line: Line | None = None) -> None:
+        self._line = line
+        self._told_at_s = -_TOLD_EVERY_S
         self._points: list[Point] = []
         self.points = self._points
         self._run = run
@@ -64,8 +99,17 @@ class GatheredReports:
         place = None if step is None else metric_step(step)
         self._points.append(Point(check_metric(name), metric_value(name, value), place, time.time_ns() // 1000))
 
+    @property
+    def record(self) -> Record | None:
+        line = self._line
+        return None if line is None else lambda events, blobs: line.ask(Facts(events, blobs))
+
     def progress(self, done: float, total: float | None, note: str) -> None:
-        pass
+        now_s = time.monotonic()
+        is_due = now_s - self._told_at_s >= _TOLD_EVERY_S or (total is not None and done >= total)
+        if self._line is not None and is_due:
+            self._told_at_s = now_s
+            self._line.tell(Progressed(float(done), None if total is None else float(total), str(note)))
 
     def scratch_directory(self) -> Path:
         return self._files.scratch_directory()

@@ -20,14 +20,15 @@ from .capture import routed
 from .executors import shares_memory
 from .giving import Giver
 from .graph import TracedStep
-from .parcel import CodeParcel, Order, execute_parcel, packed_parcel
+from .parcel import CodeParcel, Order, execute_apart, execute_parcel, packed_parcel
 from .plan import Plan
 from .pool import WorkerPool
 from .preparing import Ready
-from .reports import StoreReports, run_name
+from .reports import StoreReports, hear_from, run_name
 from .seeds import Entropy
 from .step_threads import StepThreads
 from .task import Task, execute
+from .workforce import Terms
 
 
 class Submitter:
@@ -44,7 +45,7 @@ class Submitter:
         within: tuple[RunId, ...],
         hear: Callable[[str, float, float | None, str], object],
     ) -> None:
-        """Submit to this executor; ``hear`` is told of steps of this process how far they are."""
+        """Submit to this executor; ``hear`` is told how far steps are, those in workers of ours included."""
         self._hear = hear
         self._store = store
         self._plan = plan
@@ -111,11 +112,13 @@ class Submitter:
             reports = StoreReports(self._store, StepRunId(self._run, task.step), partial(self._hear, task.step))
             return self._executor.submit(copy_context().run, execute, task, giver, reports)
         data = self._parcel(ready, task)
+        hear = partial(hear_from, self._store, partial(self._hear, task.step))
         if isinstance(self._executor, WorkerPool):
-            if timeout_s is not None:
-                return self._executor.submit_for(timeout_s, execute_parcel, data)
-            return self._executor.submit_alike(ready.node.step.qualified_name, execute_parcel, data)
-        return self._executor.submit(execute_parcel, data, timeout_s)
+            terms = Terms(timeout_s, ready.node.step.qualified_name if timeout_s is None else None, hear)
+            return self._executor.submit_as(terms, execute_parcel, data)
+        if timeout_s is None:
+            return self._executor.submit(execute_parcel, data)
+        return self._executor.submit(execute_apart, data, timeout_s, hear if shares_memory(self._executor) else None)
 
     def _parcel(self, ready: Ready, task: Task) -> bytes:
         blobs = self._store.blobs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ..in_force import InForce
 from .executors import InlineExecutor
 from .plan import Plan
 from .pool import usable_cores
+from .progress import NOBODY, RunListener, ending, part_of
 from .runner import Runner
 from .session import Session
 
@@ -24,6 +26,7 @@ _AT_ONCE = 2 * usable_cores()
 """Runs that go on at once where steps execute elsewhere: so that there is always something to execute."""
 _DRAINED_RUNS = 32
 """After so many runs all is made durable: to run and to commit by turns is faster than both at once."""
+_NAME_MAX = 60
 _AXES = (list, tuple, range)
 """Types of keyword arguments that are taken apart; everything else is one value."""
 
@@ -105,24 +108,42 @@ Planned = Iterable[tuple[Mapping[str, Any], Plan]]
 """What was asked for, and what that is to run."""
 
 
-def run_all(in_force: InForce, planned: Planned, executor: Executor, *, stops: bool) -> Sweep:
+def run_all(in_force: InForce, planned: Planned, executor: Executor, *, stops: bool, heard_by: RunListener) -> Sweep:
     """Run plans, in turn or where they execute elsewhere several at once, and wait once for all to be durable.
 
     Raises:
         StepFailed: A run failed, and the sweep is to stop then; the runs before it are durable.
     """
-    runs = _Runs(in_force, executor, stops=stops)
-    try:
-        trials = runs.in_turn(planned) if isinstance(executor, InlineExecutor) else runs.at_once(planned)
-    finally:
-        in_force.store.flush()
+    runs = _Runs(in_force, executor, stops=stops, heard_by=heard_by)
+    with ending(heard_by):
+        try:
+            trials = runs.in_turn(planned) if isinstance(executor, InlineExecutor) else runs.at_once(planned)
+        finally:
+            in_force.store.flush()
     return Sweep(trials)
+
+
+def count_of(sets: Iterable[Mapping[str, Any]] | None, axes: Mapping[str, Any]) -> int:
+    """How many sets of parameters `parameter_sets` gives; 0 where only going through them can tell."""
+    given = 1 if sets is None else len(sets) if isinstance(sets, Sized) else 0
+    return given * math.prod(len(values) for values in axes.values() if isinstance(values, _AXES))
+
+
+def _name_of(parameters: Mapping[str, Any]) -> str:
+    """What a run is called among those of its sweep."""
+    return _shortened(", ".join(f"{name}={_shortened(repr(value))}" for name, value in parameters.items()))
+
+
+def _shortened(text: str) -> str:
+    """A text as far as there is room for it."""
+    return text if len(text) <= _NAME_MAX else f"{text[: _NAME_MAX - 1]}…"
 
 
 class _Runs:
     """The runs of one sweep."""
 
-    def __init__(self, in_force: InForce, executor: Executor, *, stops: bool) -> None:
+    def __init__(self, in_force: InForce, executor: Executor, *, stops: bool, heard_by: RunListener) -> None:
+        self._heard_by = heard_by
         self._in_force = in_force
         self._store = in_force.writable()
         self._executor = executor
@@ -171,7 +192,8 @@ class _Runs:
     def _run(self, parameters: Mapping[str, Any], plan: Plan, *, waits: bool) -> Trial:
         session = self._session(plan)
         allow_pickle = self._in_force.allow_pickle
-        runner = Runner(self._store, plan, self._executor, allow_pickle=allow_pickle, session=session)
+        with part_of(self._heard_by, "" if self._heard_by is NOBODY else _name_of(parameters)):
+            runner = Runner(self._store, plan, self._executor, allow_pickle=allow_pickle, session=session)
         error: LinealError | None = None
         self._going_on.add(runner)
         try:

@@ -142,7 +142,7 @@ def execute(
         resolved: Mapping[str, Resolved] = {}
         is_users = is_ours = False
         try:
-            asking = listening(task.store, StepRunId(task.run, task.step))
+            asking = listening(task.store, StepRunId(task.run, task.step), reports.record)
             with captured(log), tracing(None), running(context), asking as resolved:
                 args, kwargs = _loaded(task, giver.reader)
                 with seeded(task.entropy.seed):

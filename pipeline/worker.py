@@ -19,6 +19,7 @@ from typing import Any
 
 from ..errors import Conflict
 from . import spill
+from .line import Line, put_in_force
 
 READY = b""
 """What a worker says when it has started."""
@@ -41,7 +42,8 @@ class _Calls:
     def __init__(self, connection: Connection, turns: socket.socket) -> None:
         self._connection = connection
         self._turns = turns
-        self._sent: dict[int, bytes] = {}
+        self._sent: dict[int, tuple[bytes, bool]] = {}
+        """By number, what was sent and has not had its turn, and whether somebody listens to it."""
         self._is_calling = False
         self._count = 0
 
@@ -52,13 +54,27 @@ class _Calls:
         try:
             self._connection.send_bytes(READY)
             while turn := self._turns.recv(TURN.size):
-                self._connection.send_bytes(self._reply(self._data(*TURN.unpack(turn))))
+                data, is_heard = self._next(*TURN.unpack(turn))
+                line = Line(self._send_whole, self._connection.recv_bytes) if is_heard else None
+                put_in_force(line)
+                reply = self._reply(data)
+                if line is not None:
+                    line.close()
+                self._connection.send_bytes(reply)
         except (EOFError, OSError, Stopped):
             return
 
-    def _data(self, number: int) -> bytes:
+    def _send_whole(self, message: bytes) -> None:
+        """Send what being told to stop must not cut in two."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            self._connection.send_bytes(message)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _next(self, number: int) -> tuple[bytes, bool]:
         """What a job is; those sent before it that have not had their turn were taken back."""
-        if number not in self._sent:
+        while number not in self._sent:
             self._sent = pickle.loads(self._connection.recv_bytes())
         return self._sent.pop(number)
 

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import StepTimeout, WorkerDied
 from .nursery import MESSAGE, SIGNAL, START, command_of
@@ -29,15 +29,29 @@ _READY_MADE = ("numpy", "pyarrow", "pandas")
 _OUT_OF_MEMORY = "The system kills what takes too much memory: see its log (dmesg)."
 
 
+Hear = Callable[[Any], Any]
+"""Hears what a call tells while it goes on, and answers what it asks."""
+
+
+class Terms(NamedTuple):
+    """How a call is made."""
+
+    timeout_s: float | None = None
+    """How long it may take from its beginning; then its worker is stopped."""
+    kind: str | None = None
+    """Calls of one kind take about as long as each other: where that is short, several travel together, and what is
+    held up behind another one goes to a worker that has nothing to do."""
+    hear: Hear | None = None
+    """By whom; it must take no time for what is told, and raise nothing."""
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """A call on its way."""
 
     future: Future[Any]
     data: bytes
-    timeout_s: float | None
-    kind: str | None = None
-    """Calls of one kind take about as long as each other; None: nothing is known."""
+    terms: Terms
     due: float | None = None
     """When it times out, on the clock of `time.monotonic`."""
     has_begun: bool = False
@@ -114,7 +128,8 @@ class Worker:
         self.begin()
         with suppress(OSError):  # It died since: that is seen to when the nursery tells of it.
             numbers = self.turns.give(jobs)
-            self.connection.send_bytes(pickle.dumps({n: job.data for n, job in zip(numbers, jobs, strict=True)}))
+            sent = {number: (job.data, job.terms.hear is not None) for number, job in zip(numbers, jobs, strict=True)}
+            self.connection.send_bytes(pickle.dumps(sent, pickle.HIGHEST_PROTOCOL))
 
     def give_back(self, count: int) -> list[Job]:
         """Take back jobs that it has not begun, so many at most, in their order; it never will."""
@@ -126,8 +141,8 @@ class Worker:
     def begin(self) -> None:
         """Let the time of its job run, if it has both a job and a process that has started."""
         job = self.jobs[0] if self.jobs else None
-        if self.is_ready and job is not None and job.timeout_s is not None:
-            job.due = time.monotonic() + job.timeout_s
+        if self.is_ready and job is not None and job.terms.timeout_s is not None:
+            job.due = time.monotonic() + job.terms.timeout_s
 
     def close(self) -> None:
         """Let go of the sockets, which ends a worker that is idle, and of its log."""
@@ -143,7 +158,7 @@ class Worker:
             return CancelledError()
         log = spilled(self.log_fd)
         if job.is_timed_out:
-            limit_s = job.timeout_s
+            limit_s = job.terms.timeout_s
             return StepTimeout(
                 f"it took longer than {limit_s:g} s", hint="Give it a longer timeout_s.", timeout_s=limit_s, log=log
             )

@@ -47,7 +47,8 @@ ROOMS = {
         "errors cas events directory metrics migration", never="cloudpickle numpy pandas pickle pyarrow rich"
     ),
     "in_force": Room(
-        "errors cas.digest events.ids directory store", never="cloudpickle numpy pandas pickle pyarrow rich"
+        "errors cas.blob cas.digest events.catalogue events.ids directory store",
+        never="cloudpickle numpy pandas pickle pyarrow rich",
     ),
     "tables": Room("errors cas.digest events store", never="argparse cloudpickle lmdb pandas pickle rich"),
     "history": Room("errors cas events store materializers tables", never="argparse cloudpickle pickle rich"),

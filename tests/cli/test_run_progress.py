@@ -39,6 +39,10 @@ def working(number: int, pause_s: float):
 
 with lineal.open(sys.argv[1]):
     for argument in sys.argv[2:]:
+        if argument.startswith("sweep:"):
+            live._LINE_EVERY_S = 0.0
+            working.sweep(number=[1, 13], pause_s=float(argument.partition(":")[2]), failure="continue")
+            continue
         number, _, pause_s = argument.partition(":")
         try:
             working(int(number), float(pause_s))
@@ -125,6 +129,20 @@ def test_on_a_terminal_a_table_comes_goes_and_leaves_what_was_printed_and_a_line
         "cli.live",
     ]
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h")  # The cursor is there again.
+
+
+def test_a_sweep_is_one_table_on_a_terminal_and_a_few_lines_elsewhere(tmp_path: Path) -> None:
+    written = on_terminal(tmp_path, "sweep:0.05")
+    assert "1 of 2 runs" in written
+    ended = "sweep of working: completed in T s (1 completed, 1 failed)"
+    assert Screen(written).text == [*printed(1), *printed(13), ended, "cli.live"]
+    stderr = elsewhere(tmp_path, "sweep:0", LINEAL_PROGRESS="plain")[1]
+    lines = re.sub(r"\d+(\.\d+)? m?s\b", "T", stderr).splitlines()
+    assert lines == [
+        "sweep of working: 1 of 2 runs",
+        "sweep of working/number=13, pause_s=0.0: failed in T",
+        "sweep of working: completed in T (1 completed, 1 failed)",
+    ]
 
 
 @pytest.mark.parametrize("variables", [{"CI": "true"}, {"TERM": "dumb"}, {"LINEAL_PROGRESS": "none"}])

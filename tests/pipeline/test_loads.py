@@ -156,3 +156,81 @@ def test_in_other_processes_the_nearest_store_is_that_of_the_run(tmp_path: Path)
     )
     done = subprocess.run([sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("6 ['factor']\n", "")
+
+
+def test_what_a_step_saves_in_a_worker_is_committed_by_the_process_of_its_run(client: Client) -> None:
+    @step(version="1")
+    def training(x: int) -> str:
+        import threading
+
+        from lineal.store import Store
+
+        def refused(*_: object, **__: object) -> None:
+            raise AssertionError("workers never write the log")
+
+        Store.append = refused  # type: ignore[method-assign]
+        saved = lineal.save(list(range(x)), "checkpoint")
+        large = lineal.save(bytes(range(256)) * 4096, "large")
+        assert (saved.version, saved.load(), len(large.load())) == (1, [0, 1], 1024 * 1024)
+        try:
+            lineal.save(threading.Lock(), "refused")
+        except lineal.LinealError as error:
+            return type(error).__name__
+        return "saved"
+
+    run = pipeline(lambda x: training(x), name="train", executor=("processes", 1))(2)
+    assert run.steps["training"].output.load() == "UnsavableValue"
+    assert client.artifact("checkpoint").producer == run.steps["training"]
+    assert client.load("large") == bytes(range(256)) * 4096
+
+
+def test_what_a_step_in_a_worker_saves_is_saved_though_it_failed_or_was_stopped(client: Client) -> None:
+    @step(version="1", timeout_s=3)
+    def dying(how: str) -> None:
+        import os
+        import time
+
+        lineal.save(how, how)
+        if how == "raising":
+            raise ValueError("after")
+        if how == "ending":
+            os._exit(3)
+        time.sleep(600)
+
+    for how in ("raising", "ending", "sleeping"):
+        with pytest.raises(StepFailed):
+            pipeline(lambda how: dying(how), executor="processes")(how)
+        assert client.load(how) == how
+
+
+def test_threads_that_a_step_in_a_worker_has_left_behind_save_nothing(client: Client, tmp_path: Path) -> None:
+    @step(version="1")
+    def leaving(told: str) -> None:
+        import contextvars
+        import threading
+        import time
+
+        def later() -> None:
+            time.sleep(0.2)
+            try:
+                lineal.save(1, "late")
+            except lineal.LinealError as error:
+                Path(told).write_text(error.what)
+
+        threading.Thread(target=contextvars.copy_context().run, args=(later,)).start()
+
+    @step(version="1")
+    def waiting(told: str) -> None:
+        import time
+
+        while not Path(told).exists():
+            time.sleep(0.01)
+
+    @pipeline(executor=("processes", 1))
+    def both() -> None:
+        leaving(str(tmp_path / "told"))
+        waiting(str(tmp_path / "told"))
+
+    both()
+    assert (tmp_path / "told").read_text() == "the step has ended"
+    assert "late" not in {artifact.name for artifact in client.artifacts()}

@@ -24,6 +24,7 @@ from lineal.cas import digest_of
 from lineal.errors import StepTimeout, WorkerDied
 from lineal.pipeline.pool import Processes, WorkerPool
 from lineal.pipeline.warm import WarmPools
+from lineal.pipeline.workforce import Terms
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_a_call_that_takes_too_long_is_stopped_with_all_that_it_started(pool: Wo
     code = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     begun = time.monotonic()
     starting = f"import subprocess; subprocess.Popen([{sys.executable!r}, '-c', {code!r}]).wait()"
-    future = pool.submit_for(1.5, exec, starting)
+    future = pool.submit_as(Terms(timeout_s=1.5), exec, starting)
     with pytest.raises(StepTimeout, match=r"longer than 1\.5 s"):
         future.result(30)
     assert time.monotonic() - begun < 10
@@ -87,11 +88,11 @@ def test_a_call_that_ignores_being_told_to_stop_is_killed(pool: WorkerPool, monk
     monkeypatch.setattr(import_module("lineal.pipeline.pool"), "GRACE_S", 0.2)
     pool.submit(exec, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)").result(30)
     with pytest.raises(StepTimeout):
-        pool.submit_for(0.2, time.sleep, 600).result(30)
+        pool.submit_as(Terms(timeout_s=0.2), time.sleep, 600).result(30)
 
 
 def test_the_time_of_a_call_begins_when_its_worker_has_started(pool: WorkerPool) -> None:
-    assert pool.submit_for(0.2, len, "abc").result(30) == 3
+    assert pool.submit_as(Terms(timeout_s=0.2), len, "abc").result(30) == 3
 
 
 def test_a_call_can_be_stopped_before_and_while_it_runs(pool: WorkerPool) -> None:
@@ -239,7 +240,7 @@ def test_inputs_are_mapped_by_workers_and_travel_through_no_pipe(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
-    real = WorkerPool.submit_alike
+    real = WorkerPool.submit_as
 
     def weighed(pool: WorkerPool, *args: object) -> Future[object]:
         future = real(pool, *args)  # type: ignore[arg-type]
@@ -261,7 +262,7 @@ def test_inputs_are_mapped_by_workers_and_travel_through_no_pipe(
     def large() -> None:
         total(make())
 
-    monkeypatch.setattr(WorkerPool, "submit_alike", weighed)
+    monkeypatch.setattr(WorkerPool, "submit_as", weighed)
     run = large.with_options(executor=("processes", 1))()
     assert run.steps["total"].outputs["output_0"].load() == 12_500_000 * 12_499_999 // 2
     assert run.steps["total"].outputs["output_1"].load().startswith(str(client.path))

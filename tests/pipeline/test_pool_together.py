@@ -14,15 +14,16 @@ import pytest
 
 from lineal.errors import WorkerDied
 from lineal.pipeline.pool import Processes, WorkerPool
+from lineal.pipeline.workforce import Terms
 
-KIND = "short ones"
+ALIKE = Terms(kind="short ones")
 
 
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[WorkerPool]:
     """A pool of two workers, both held until there is a gate, which has seen that calls of a kind are short."""
     opened = WorkerPool(Processes(workers=2))
-    for future in [opened.submit_alike(KIND, len, "abc") for _ in range(40)]:
+    for future in [opened.submit_as(ALIKE, len, "abc") for _ in range(40)]:
         future.result(30)
     for _ in range(2):
         opened.submit(exec, waiting_for(tmp_path / "gate"))
@@ -53,8 +54,8 @@ def all_done(futures: list[Future[None]]) -> bool:
 
 
 def test_what_was_sent_with_a_call_that_takes_long_is_done_by_another_worker(pool: WorkerPool, tmp_path: Path) -> None:
-    long = pool.submit_alike(KIND, exec, waiting_for(tmp_path / "later"))
-    short = [pool.submit_alike(KIND, exec, noting(tmp_path / "notes", number)) for number in range(9)]
+    long = pool.submit_as(ALIKE, exec, waiting_for(tmp_path / "later"))
+    short = [pool.submit_as(ALIKE, exec, noting(tmp_path / "notes", number)) for number in range(9)]
     (tmp_path / "gate").touch()
     assert all_done(short)
     assert not long.done()
@@ -64,8 +65,8 @@ def test_what_was_sent_with_a_call_that_takes_long_is_done_by_another_worker(poo
 
 
 def test_of_calls_sent_together_a_death_fails_the_one_that_was_begun(pool: WorkerPool, tmp_path: Path) -> None:
-    dying = pool.submit_alike(KIND, os._exit, 3)
-    others = [pool.submit_alike(KIND, exec, noting(tmp_path / "notes", number)) for number in range(9)]
+    dying = pool.submit_as(ALIKE, os._exit, 3)
+    others = [pool.submit_as(ALIKE, exec, noting(tmp_path / "notes", number)) for number in range(9)]
     (tmp_path / "gate").touch()
     assert isinstance(dying.exception(30), WorkerDied)
     assert all_done(others)
@@ -74,10 +75,10 @@ def test_of_calls_sent_together_a_death_fails_the_one_that_was_begun(pool: Worke
 
 def test_of_calls_sent_together_one_can_be_stopped_alone(pool: WorkerPool, tmp_path: Path) -> None:
     later = waiting_for(tmp_path / "later")
-    first = pool.submit_alike(KIND, exec, later)
-    more = [pool.submit_alike(KIND, exec, noting(tmp_path / "notes", number)) for number in range(6)]
-    second = pool.submit_alike(KIND, exec, later)
-    last = [pool.submit_alike(KIND, exec, noting(tmp_path / "notes", number)) for number in range(6, 12)]
+    first = pool.submit_as(ALIKE, exec, later)
+    more = [pool.submit_as(ALIKE, exec, noting(tmp_path / "notes", number)) for number in range(6)]
+    second = pool.submit_as(ALIKE, exec, later)
+    last = [pool.submit_as(ALIKE, exec, noting(tmp_path / "notes", number)) for number in range(6, 12)]
     (tmp_path / "gate").touch()
     given_by = time.monotonic() + 30
     while not (first.running() and second.running()) and time.monotonic() < given_by:
@@ -92,6 +93,19 @@ def test_of_calls_sent_together_one_can_be_stopped_alone(pool: WorkerPool, tmp_p
     assert noted(tmp_path / "notes") == Counter(set(range(12)) - {6 + last.index(given[0])})
 
 
+def test_a_worker_that_everything_was_taken_back_from_goes_on_with_what_comes_next(tmp_path: Path) -> None:
+    pool = WorkerPool(Processes(workers=1))
+    try:
+        stopped = pool.submit(exec, noting(tmp_path / "notes", 1))
+        pool.stop(stopped)  # Its process has not started yet.
+        assert pool.submit(exec, noting(tmp_path / "notes", 2)).result(30) is None
+        with pytest.raises(CancelledError):
+            stopped.result(30)
+        assert noted(tmp_path / "notes") == Counter([2])
+    finally:
+        pool.kill()
+
+
 def test_calls_are_made_once_each_however_workers_take_them_from_each_other(tmp_path: Path) -> None:
     pool, notes, chance = WorkerPool(Processes(workers=3)), tmp_path / "notes", random.Random(7)
     try:
@@ -99,7 +113,7 @@ def test_calls_are_made_once_each_however_workers_take_them_from_each_other(tmp_
         for number in range(400):
             pause_s = 0.02 if chance.random() < 0.03 else 0.0
             kind = chance.choice(["a", "b"])
-            futures.append(pool.submit_alike(kind, exec, noting(notes, number, pause_s)))
+            futures.append(pool.submit_as(Terms(kind=kind), exec, noting(notes, number, pause_s)))
             if chance.random() < 0.02:
                 time.sleep(0.01)
         assert all_done(futures)

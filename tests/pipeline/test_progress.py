@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,3 +115,62 @@ def test_a_function_still_hears_of_bytes(client: Client) -> None:
         client.save(bytes(64 * 1024 * 1024), "large")
         client.flush()
     assert "saving" in stages
+
+
+@pytest.mark.parametrize("timeout_s", [None, 60.0])
+@pytest.mark.parametrize("executor", ["processes", "inline"])
+def test_of_a_step_in_another_process_it_is_told_how_far_it_is_while_it_runs(
+    client: Client, heard: Heard, tmp_path: Path, executor: Any, timeout_s: float | None
+) -> None:
+    awaited = tmp_path / "heard"
+    real = heard.progress
+
+    def progress(name: str, done: float, total: float | None, note: str) -> None:
+        real(name, done, total, note)
+        awaited.touch()
+
+    heard.progress = progress  # type: ignore[method-assign]
+
+    @step(version="1", timeout_s=timeout_s)
+    def told_by(awaited: str) -> None:
+        for done in range(1000):
+            lineal.context().progress(done / 1000, 2, "half")
+        while not Path(awaited).exists():
+            time.sleep(0.001)
+
+    @pipeline
+    def telling() -> None:
+        told_by(str(awaited))
+
+    telling.with_options(executor=executor)()
+    assert ("told_by", 0.0, 2.0, "half") in heard.told
+    if timeout_s is not None or executor == "processes":
+        assert len(heard.told) < 100
+
+
+@pytest.mark.parametrize("executor", ["inline", "threads"])
+def test_a_sweep_is_told_as_one_thing_of_which_runs_are_the_parts(client: Client, heard: Heard, executor: Any) -> None:
+    sweeping = counting.with_options(executor=executor)
+    sweeping.sweep(upto=[1, 2], fails=[False, True], failure="continue")
+    (beginning,) = heard.beginnings
+    assert (beginning.name, beginning.parts, beginning.steps) == ("sweep of counting", "runs", 4)
+    told = [told[1:] for told in heard.told if told[0] == "upto=1, fails=False"]
+    counted = [(0, 1, "count")] if executor == "inline" else told[1:-2]  # Else it may be served from another run.
+    assert told == [("running",), *counted, (1, 1, ""), ("completed",)]
+    ended = [told for told in heard.told if told[1:] in (("completed",), ("failed",))]
+    assert sorted(ended) == [
+        ("upto=1, fails=False", "completed"),
+        ("upto=1, fails=True", "failed"),
+        ("upto=2, fails=False", "completed"),
+        ("upto=2, fails=True", "failed"),
+    ]
+    assert heard.told[-1] == ("completed",)
+    counting(3)
+    assert heard.beginnings[1].parts == "steps"
+
+
+def test_how_many_runs_a_sweep_has_is_known_where_it_can_be_counted(client: Client, heard: Heard) -> None:
+    counting.sweep([{"upto": 1}, {"upto": 2}], fails=(False,))
+    counting.sweep({"upto": number} for number in range(2))
+    counting.sweep(upto=1)
+    assert [beginning.steps for beginning in heard.beginnings] == [2, 0, 1]
