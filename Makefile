@@ -10,16 +10,22 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 run := .venv/bin/python -P
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo bench torture lint format docs lock clean
+.PHONY: help setup test test-all frameworks demo bench torture lint format docs lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 setup: ## make .venv hold what the other targets need
 	@sh .ci/setup
 
 test: lint ## check everything: style, types, tests
 	@$(run) -m pytest tests $(PYTEST_ARGS)
+
+frameworks: setup ## check what needs torch, xgboost, lightgbm, datasets, plotly or altair; installs them
+	@$(run) -m pip install --quiet --requirement tests/frameworks.txt
+	@$(run) -m pytest tests -m frameworks $(PYTEST_ARGS)
+
+test-all: test frameworks ## both
 
 demo: setup ## run the digits example
 	@$(run) examples/digits/demo.py

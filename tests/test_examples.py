@@ -57,11 +57,11 @@ def test_a_sweep_is_compared_in_a_drawing(example: Path) -> None:
     assert (example / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.frameworks
 @pytest.mark.parametrize("example", ["frozen"], indirect=True)
 def test_a_longer_training_goes_on_from_the_epochs_that_are_there_and_a_frozen_body_is_stored_once(
     example: Path,
 ) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not locked; make test-all installs it")
     told = run(example, "transfer.py").splitlines()
     assert told[0] == f"{['completed'] * 7}"
     assert told[2] == f"{['cached'] * 7 + ['completed'] * 3}"

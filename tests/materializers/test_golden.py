@@ -44,10 +44,9 @@ def test_what_was_pickled_then_loads(made: Made) -> None:
     assert load(kept(made), MemoryBlobs()) == made()
 
 
-@pytest.mark.torture
+@pytest.mark.frameworks
 @pytest.mark.parametrize("made", golden.NOT_LOCKED, ids=golden.name_of)
 def test_values_of_libraries_that_are_not_locked_are_written_as_they_were(made: Made) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not locked; install it by hand to run this")
     assert golden.encoded(made()) == kept(made).encoded
     assert save(load(kept(made), MemoryBlobs()), MemoryBlobs()).manifest.encoded == kept(made).encoded
 
