@@ -20,9 +20,9 @@ Line = dict[str, Any]
 
 
 def _rows(source: Source, projection: str, table: str) -> Iterator[tuple[bytes, Any, int]]:
-    """Key, newest row and position of each key of a table."""
+    """Key behind the table's letter, newest row and position of each key of a table."""
     for page in row_pages(source.database, projection, table, source.upto, newest=True):
-        for key, value, seq in zip(page.keys, page.values, page.seqs.tolist(), strict=True):
+        for key, value, seq in zip(page.keys.rest().to_pylist(), page.values, page.seqs.tolist(), strict=True):
             yield key, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"), seq
 
 
@@ -35,7 +35,7 @@ def _batch(schema: pa.Schema, lines: Iterator[Line]) -> Iterator[Batch]:
 def _code(source: Source) -> Iterator[Line]:
     log = Log(source.database)
     for key, _, seq in _rows(source, Causes.name, "c"):
-        yield {"code": key[1:33].hex(), "function": readable(log.get(seq).fields.function), "seq": seq}
+        yield {"code": key[:32].hex(), "function": readable(log.get(seq).fields.function), "seq": seq}
 
 
 def _environments(source: Source) -> Iterator[Line]:
@@ -43,19 +43,19 @@ def _environments(source: Source) -> Iterator[Line]:
     for key, _, seq in _rows(source, Causes.name, "e"):
         fields = log.get(seq).fields
         said = {"python": readable(fields.python), "platform": readable(fields.platform)}
-        yield {"environment": key[1:].hex(), **said, "seq": seq}
+        yield {"environment": key.hex(), **said, "seq": seq}
 
 
 def _equivalences(source: Source) -> Iterator[Line]:
     for key, declared, seq in _rows(source, Causes.name, "q"):
         for same_as, reason in declared:
-            yield {"fingerprint": key[1:].hex(), "same_as": same_as.hex(), "reason": readable(reason), "seq": seq}
+            yield {"fingerprint": key.hex(), "same_as": same_as.hex(), "reason": readable(reason), "seq": seq}
 
 
 def _claims(source: Source) -> Iterator[Line]:
     for key, claim, seq in _rows(source, Claims.name, "f"):
         if claim:
-            yield {"fingerprint": key[1:].hex(), "run": claim[0].hex(), "step": readable(claim[1]), "seq": seq}
+            yield {"fingerprint": key.hex(), "run": claim[0].hex(), "step": readable(claim[1]), "seq": seq}
 
 
 def _of(name: str, read: Callable[[Source], Iterator[Line]], **types: Any) -> Definition:

@@ -13,9 +13,10 @@ from ..events.catalogue import AliasSet, Annotated, AnnotationsRemoved, MetricsL
 from ..events.projections import Metadata, Metrics, Names
 from ..events.rows import framed
 from .base import CODE, TIME, Batch, Definition, Source, columns, readable, seqs, times
+from .keys import IS_DIGEST
 from .of_log import plain
 from .packed import Cells, Positions, unreadable
-from .pages import Read, columns_of, events_at, fields_of, newest_seqs, row_pages
+from .pages import Read, RowPage, columns_of, events_at, fields_of, newest_seqs, row_pages
 
 _SUBJECT: dict[str, Read] = {"kind": Cells.texts, "name": Cells.texts, "id": Cells.hexes}
 
@@ -30,8 +31,16 @@ def _given(texts: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
+def _subjects_of(source: Source, page: RowPage, types: Sequence[str]) -> Batch:
+    """The subjects that keys begin with; of a long name they have no more than its digest, but the event has it."""
+    kind, (name, is_digest) = page.keys.texts()[0], page.keys.texts()
+    if is_digest.any():
+        return _subjects_at(source, page.seqs, types)
+    return {"kind": kind.dictionary_encode(), "name": _given(name), "id": _given(page.keys.hexes())}
+
+
 def _subjects_at(source: Source, positions: Positions, types: Sequence[str]) -> Batch:
-    """The subjects of events of these types: a row's key may have no more than the digest of a long name."""
+    """The subjects of events of these types."""
     page, places = events_at(source.database, positions)
     found = columns_of(page, types, {"subject": Cells.record})
     if found is None or len(found.seq) != len(page.seqs):
@@ -45,24 +54,24 @@ def _tags(source: Source) -> Iterator[Batch]:
         record = page.cells().entered()
         has = record.booleans()
         found = {**_subject(record.record()), "seq": seqs(page.seqs)}
-        if not long and any(key[1] == _DIGEST for key in page.keys):
-            long = _long_tags(source)
-        tags = [
-            long[key[1:34]] if key[1] == _DIGEST else key[2 : 2 + key[1]].decode("utf-8", "replace")
-            for key in page.keys
-        ]
-        yield {name: column.filter(has) for name, column in {"tag": pa.array(tags, pa.string()), **found}.items()}
+        digests = page.keys.rest()
+        tags, is_digest = page.keys.texts()
+        if is_digest.any():
+            long = long or _long_tags(source)
+            told = [long[key[:_DIGEST_BYTES]] for key in digests.filter(pa.array(is_digest)).to_pylist()]
+            tags = pc.replace_with_mask(tags, pa.array(is_digest), pa.array(told, pa.string()))
+        yield {name: column.filter(has) for name, column in {"tag": tags, **found}.items()}
 
 
-_DIGEST = 0xFF
-"""First byte of a text in a key that is there as its digest."""
+_DIGEST_BYTES = 33
+"""Of a text in a key that is there as its digest, the byte that says so included."""
 
 
 def _long_tags(source: Source) -> dict[bytes, str]:
     found: dict[bytes, str] = {}
     for page in row_pages(source.database, Names.name, "t", source.upto, newest=False):
         _, tags = page.cells().trailing_elements()
-        found |= {framed(tag): tag for tag in set(tags.texts().to_pylist()) if framed(tag)[0] == _DIGEST}
+        found |= {place: tag for tag in set(tags.texts().to_pylist()) if (place := framed(tag))[0] == IS_DIGEST}
     return found
 
 
@@ -81,7 +90,7 @@ def _metadata(source: Source) -> Iterator[Batch]:
         record = page.cells().entered()
         key, value = record.texts(), record.raw()
         found = {
-            **_subjects_at(source, page.seqs, (Annotated.TYPE, AnnotationsRemoved.TYPE)),
+            **_subjects_of(source, page, (Annotated.TYPE, AnnotationsRemoved.TYPE)),
             "key": key,
             "value": pa.array(map(_json, value.to_pylist()), pa.string()),
             "seq": seqs(page.seqs),
@@ -100,7 +109,7 @@ def _metrics(source: Source) -> Iterator[Batch]:
     for page in row_pages(source.database, Metrics.name, "m", source.upto, newest=True):
         record = page.cells().entered()
         yield {
-            **_subjects_at(source, page.seqs, [MetricsLogged.TYPE]),
+            **_subjects_of(source, page, [MetricsLogged.TYPE]),
             "metric": record.texts(),
             "points": record.integers().arrow(),
             "step": record.integers().arrow(),

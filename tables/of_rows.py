@@ -50,23 +50,23 @@ def _runs(page: RowPage) -> Batch:
 def _versions(page: RowPage) -> Batch:
     record = page.cells().entered()
     name, number = record.texts(), record.integers().arrow()
-    content = page.key_digests()
+    content = page.keys.digests()
     return {"artifact": name, "version": number, "content": content, "seq": seqs(page.seqs)}
 
 
 def _cache(page: RowPage) -> Batch:
-    return {"fingerprint": page.key_digests(), "seq": seqs(page.seqs)}
+    return {"fingerprint": page.keys.digests(), "seq": seqs(page.seqs)}
 
 
 def _releases(page: RowPage) -> Batch:
     record = page.cells().entered()
     upto, reason = record.integers().arrow(), record.texts()
-    return {"content": page.key_digests(), "upto": upto, "reason": reason, "seq": seqs(page.seqs)}
+    return {"content": page.keys.digests(), "upto": upto, "reason": reason, "seq": seqs(page.seqs)}
 
 
 def _evictions(page: RowPage) -> Batch:
     gone = page.cells().booleans()
-    return {"content": page.key_digests(), "is_gone": gone, "seq": seqs(page.seqs)}
+    return {"content": page.keys.digests(), "is_gone": gone, "seq": seqs(page.seqs)}
 
 
 def _pins(page: RowPage) -> Batch:
@@ -82,7 +82,7 @@ def _visualizations(page: RowPage) -> Batch:
     one = shown.entered()
     name, media_type, blob, size_bytes = one.texts(), one.texts(), one.hexes(), one.integers().arrow()
     return {
-        "content": page.key_digests().take(pa.array(rows)),
+        "content": page.keys.digests().take(pa.array(rows)),
         "name": name,
         "media_type": media_type,
         "blob": blob,
@@ -99,7 +99,7 @@ def _pipelines(source: Source) -> Iterator[Batch]:
     for page in row_pages(source.database, Pipelines.name, "v", source.upto, newest=False):
         record = page.cells().entered()
         number, structure = record.integers().arrow(), record.hexes()
-        called = pa.array([names[key[1:]] for key in page.keys], pa.string())
+        called = pa.array([names[key] for key in page.keys.rest().to_pylist()], pa.string())
         yield {"pipeline": called, "version": number, "structure": structure, "seq": seqs(page.seqs)}
 
 

@@ -9,25 +9,25 @@ from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import LogCorrupt
 from ..events.codec import ENVELOPE_VERSION, decode
 from ..events.log import CHAIN_BYTES, EVENTS, Database
-from ..events.rows import STAMP_BYTES, last_stamp
 from ..events.schema import SCHEMAS
 from ..events.standing import database_of
 from ..events.upcasts import UPCASTS
-from .packed import Cells, Flags, Integers, Positions, hexed
+from .keys import Keys, Places
+from .packed import Cells, Flags, Integers, Positions
 
 _PAGE_ROWS = 16_384
 _PAGE_BYTES = 32 * 1024 * 1024
 _LOOK_ROWS = 256
 _SURROGATES = {"unicode_errors": "surrogatepass"}
 
-_TYPE = CHAIN_BYTES + 2
-"""Where a row of the log says of which type the event is, behind the chain and two bytes of the envelope."""
+_TYPE = 2
+"""Which byte of an envelope the type begins at."""
+_HEAD_BYTES = 8
 _MANY = 0xA0
 """First byte of an envelope of more than fifteen values, where it is elsewhere."""
 
@@ -87,11 +87,9 @@ def log_pages(
         if among is not None:
             chosen = among[seqs]
             seqs, values = seqs[chosen], list(compress(values, chosen.tolist()))
-        elif types is not None:
-            wanted = _may_be(types, values)
-            seqs, values = seqs[np.array(wanted)], list(compress(values, wanted))
-        if values:
-            yield _log_page(seqs, values)
+        page = _log_page(seqs, values, types)
+        if page.seqs.size:
+            yield page
 
 
 def events_at(database: Database, positions: Positions) -> tuple[LogPage, Positions]:
@@ -105,26 +103,30 @@ def events_at(database: Database, positions: Positions) -> tuple[LogPage, Positi
     return _log_page(seqs, [bytes(value) for value in values if value is not None]), places
 
 
-def _may_be(types: Collection[str], values: list[bytes]) -> list[bool]:
-    """Which rows of the log may be events of one of these types, by the first bytes that the types all have."""
-    packed = [msgpack.packb(one) for one in (*types, *UPCASTS)]
-    place = slice(_TYPE, _TYPE + min(map(len, packed)))
-    heads = {one[: place.stop - place.start] for one in packed}
-    return [value[place] in heads or value[CHAIN_BYTES] >= _MANY for value in values]
-
-
-def _log_page(seqs: Positions, values: list[bytes]) -> LogPage:
-    page, is_old = _read(seqs, values)
+def _log_page(seqs: Positions, values: list[bytes], types: Collection[str] | None = None) -> LogPage:
+    cells = Cells.of(values, start=CHAIN_BYTES)
+    chosen = np.arange(len(values)) if types is None else np.flatnonzero(_may_be(types, cells))
+    page, is_old = _read(seqs[chosen], cells.where(chosen))
     if is_old.any():
+        values = [values[place] for place in chosen.tolist()]
         for place in np.flatnonzero(is_old):
-            values[place] = _of_today(int(seqs[place]), values[place])
-        page, _ = _read(seqs, values)
+            values[place] = _of_today(int(page.seqs[place]), values[place])
+        page, _ = _read(page.seqs, Cells.of(values, start=CHAIN_BYTES))
     return page
 
 
-def _read(seqs: Positions, values: list[bytes]) -> tuple[LogPage, Flags]:
+def _may_be(types: Collection[str], envelopes: Cells) -> Flags:
+    """Which events may be of one of these types, by as many first bytes of a type as one number holds."""
+    packed = [msgpack.packb(one) for one in (*types, *UPCASTS)]
+    assert min(map(len, packed)) >= _HEAD_BYTES, f"{types} are told by fewer bytes"
+    heads = np.array([int.from_bytes(one[:_HEAD_BYTES], "big") for one in packed], np.uint64)
+    flags: Flags = np.isin(envelopes.peek(_TYPE, ">u8"), heads) | (envelopes.peek(0, "u1") >= _MANY)
+    return flags
+
+
+def _read(seqs: Positions, envelopes: Cells) -> tuple[LogPage, Flags]:
     """A page, and which of its events are not laid out as today's."""
-    cells = Cells.of(values, start=CHAIN_BYTES).entered()
+    cells = envelopes.entered()
     versions = cells.integers().values
     found = cells.bytes().dictionary_encode()
     codes = found.indices.to_numpy(zero_copy_only=False)
@@ -184,55 +186,44 @@ class RowPage(NamedTuple):
 
     seqs: Positions
     """The events that made them."""
-    keys: list[bytes]
-    """Without what says which event made them."""
+    keys: Keys
     values: list[bytes]
 
     def cells(self) -> Cells:
         """The rows, to be read by columns."""
         return Cells.of(self.values)
 
-    def key_digests(self) -> pa.Array:
-        """The digests that the keys begin with, behind the table's letter."""
-        return hexed(pa.array([key[1:33] for key in self.keys], pa.binary()))
-
 
 def row_pages(database: Database, projection: str, table: str, upto: int, *, newest: bool) -> Iterator[RowPage]:
     """The rows of a projection's table as of an event, in the order of their keys: all, or the newest of each key."""
-    last = last_stamp(upto)
-    carried_place, carried_value = b"", b""
-    for places, values, is_end in _paged(database, projection, table):
-        if carried_place:
-            places.insert(0, carried_place)
-            values.insert(0, carried_value)
-            carried_place = b""
-        # By number: pairs would keep the collector of garbage busy.
-        made = [number for number, place in enumerate(places) if place[-STAMP_BYTES:] <= last]
+    carried: tuple[bytes, bytes] | None = None
+    for read, values, is_end in _paged(database, projection, table):
+        if carried is not None:
+            read.insert(0, carried[0])
+            values.insert(0, carried[1])
+            carried = None
+        places = Places(read)
+        chosen = np.flatnonzero(places.seqs <= upto)
         if newest:
-            made = list({places[number][:-STAMP_BYTES]: number for number in made}.values())
-            if made and not is_end:  # The next page may have a newer row of the last key.
-                number = made.pop()
-                carried_place, carried_value = places[number], values[number]
-        if made:
-            kept = [places[number] for number in made]
-            keys = [place[:-STAMP_BYTES] for place in kept]
-            yield RowPage(_seqs_of(kept), keys, [values[number] for number in made])
+            chosen = places.newest(chosen)
+            if chosen.size and not is_end:  # The next page may have a newer row of the last key.
+                carried, chosen = (read[chosen[-1]], values[chosen[-1]]), chosen[:-1]
+        if chosen.size:
+            yield RowPage(places.seqs[chosen], places.keys(chosen), list(map(values.__getitem__, chosen.tolist())))
 
 
 def newest_seqs(database: Database, projection: str, table: str, upto: int) -> Iterator[Positions]:
     """The events that made the newest row of each key as of an event; as `row_pages`, without their rows."""
-    last = last_stamp(upto)
-    carried = b""
-    for places, _, is_end in _paged(database, projection, table, with_values=False):
-        if carried:
-            places.insert(0, carried)
-        made = {place[:-STAMP_BYTES]: place for place in places if place[-STAMP_BYTES:] <= last}
-        carried = made.popitem()[1] if made and not is_end else b""
-        yield _seqs_of(list(made.values()))
-
-
-def _seqs_of(places: list[bytes]) -> Positions:
-    return np.frombuffer(b"".join([place[-STAMP_BYTES:-4] for place in places]), ">u8").astype(np.int64)
+    carried: bytes | None = None
+    for read, _, is_end in _paged(database, projection, table, with_values=False):
+        if carried is not None:
+            read.insert(0, carried)
+            carried = None
+        places = Places(read)
+        chosen = places.newest(np.flatnonzero(places.seqs <= upto))
+        if chosen.size and not is_end:
+            carried, chosen = read[chosen[-1]], chosen[:-1]
+        yield places.seqs[chosen]
 
 
 def _paged(
@@ -240,7 +231,7 @@ def _paged(
 ) -> Iterator[tuple[list[bytes], list[bytes], bool]]:
     """The keys and values of a table of a projection, page by page, and whether it is the last one.
 
-    Keys and values are read one after the other, for the same reason that they are told by numbers.
+    Keys and values are read one after the other: pairs would keep the collector of garbage busy.
     """
     start, is_end = table.encode(), False
     beyond = bytes([start[0] + 1])
