@@ -150,6 +150,10 @@ class NothingToResume(Invalid):
     """The run completed: there is nothing of it left to do."""
 
 
+class LineageCut(Invalid):
+    """An answer lies beyond the number of artifact versions and step runs that were to be looked through."""
+
+
 class UnsavableValue(Invalid):
     """A value, or a part of it, has no byte form that could be loaded again."""
 

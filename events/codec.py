@@ -48,7 +48,7 @@ class Recorded:
     chain: bytes
     """Hash over this event and all before it."""
     body: bytes
-    """It as the log keeps it, where it is being appended."""
+    """It as the log keeps it, where it is being appended, or was read by `Log.get_all`."""
 
     def __init__(self, event: Event, event_id: bytes, time_us: int, origin: StoreId) -> None:
         """An event that is to be appended: `placed` says where it came to be.

@@ -7,7 +7,7 @@ Invariant: sequence numbers are dense; commit order is sequence order, so whoeve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -87,6 +87,20 @@ class Log:
         value = self._stored(seq)
         return decode(seq, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
 
+    def get_all(self, seqs: Sequence[int]) -> list[Recorded]:
+        """The events at these positions, which must exist, with their bytes; in one transaction, so a page of them."""
+        with self._env.begin() as txn:
+            database = self._env.databases[EVENTS]
+            values = [txn.get(_place(seq), db=database) for seq in seqs]
+        found = []
+        for seq, value in zip(seqs, values, strict=True):
+            if value is None:
+                raise _gone(seq)
+            recorded = decode(seq, bytes(value[:CHAIN_BYTES]), body := bytes(value[CHAIN_BYTES:]))
+            recorded.body = body
+            found.append(recorded)
+        return found
+
     def body(self, seq: int) -> bytes:
         """The bytes of the event at this position, which must exist."""
         return self._stored(seq)[CHAIN_BYTES:]
@@ -95,7 +109,7 @@ class Log:
         with self._env.begin() as txn:
             value = txn.get(_place(seq), db=self._env.databases[EVENTS])
         if value is None:
-            raise LogCorrupt(f"event {seq} is gone", hint="Restore the log from a copy.", seq=seq)
+            raise _gone(seq)
         return bytes(value)
 
     def stored(self, after: int = 0, upto: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -251,6 +265,10 @@ def _values(cursor: lmdb.Cursor) -> Iterator[bytes]:
 
 def _place(seq: int) -> bytes:
     return seq.to_bytes(8, "big")
+
+
+def _gone(seq: int) -> LogCorrupt:
+    return LogCorrupt(f"event {seq} is gone", hint="Restore the log from a copy.", seq=seq)
 
 
 def _changed(cursor: lmdb.Cursor, head: Head) -> LogCorrupt:

@@ -7,7 +7,7 @@ that only grows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -164,6 +164,31 @@ class RowReader:
         """The key's newest row as of the position."""
         with self._env.begin() as txn, self._cursor(txn) as cursor:
             return newest_at(cursor, row_key, self._last)
+
+    def latest_of(self, row_keys: Sequence[bytes]) -> list[Stamped | None]:
+        """As `latest`, of many keys in one transaction, so a page of them."""
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
+            return [newest_at(cursor, row_key, self._last) for row_key in row_keys]
+
+    def under(self, prefixes: Sequence[bytes], count: int) -> list[list[Stamped]]:
+        """The rows of the keys that begin with each of these, at most so many each; in one transaction, so a page."""
+        found: list[list[Stamped]] = []
+        last = self._last
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
+            for prefix in prefixes:
+                rows: list[Stamped] = []
+                has_more = cursor.set_range(prefix)
+                while has_more and len(rows) < count:
+                    place, value = map(bytes, cursor.item())
+                    if not place.startswith(prefix):
+                        break
+                    if place[-STAMP_BYTES:] > last:
+                        has_more = cursor.set_range(place[:-STAMP_BYTES] + _LAST_STAMP)
+                        continue
+                    rows.append(stamped(place, value))
+                    has_more = cursor.next()
+                found.append(rows)
+        return found
 
     def newest(self, prefix: bytes) -> list[Stamped]:
         """The newest row of each key that `keys` gives, in the keys' order."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 from .log import Database
 from .rows import STAMP_BYTES, RowReader, Stamped, stamped
@@ -59,6 +59,15 @@ class TailedReader(RowReader):
         """The key's newest row as of the position."""
         newer = self._tail.history(row_key, self._upto)
         return newer[-1] if newer else super().latest(row_key)
+
+    def latest_of(self, row_keys: Sequence[bytes]) -> list[Stamped | None]:
+        """As `latest`, of many keys."""
+        return [self.latest(row_key) for row_key in row_keys]
+
+    def under(self, prefixes: Sequence[bytes], count: int) -> list[list[Stamped]]:
+        """The rows of the keys that begin with each of these, at most so many each."""
+        every = (chain.from_iterable(map(self.history, self.keys(prefix))) for prefix in prefixes)
+        return [list(islice(rows, count)) for rows in every]
 
     def history(self, row_key: bytes, *, newest_first: bool = False) -> Iterator[Stamped]:
         """All of the key's rows as of the position, lazily."""

@@ -11,7 +11,8 @@ from .finding import KINDS as FOUND_KINDS
 from .finding import ORDER as FOUND_ORDER
 from .history import History, When
 from .labels import SUBJECT_KINDS
-from .lineage import Lineage, Node, Production
+from .lineage import Lineage
+from .lineage_parts import Node, Production, VersionKey
 from .logs import LogLine, level_name
 from .metrics import MetricView, Point, Series
 from .reader import Reader, newest_content
@@ -81,6 +82,7 @@ __all__ = [
     "StepRunView",
     "Verdict",
     "VersionDiff",
+    "VersionKey",
     "View",
     "VisualizationView",
     "Visualizations",

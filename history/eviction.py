@@ -10,9 +10,11 @@ from typing import NamedTuple
 from ..cas.digest import Digest
 from ..errors import ArtifactEvicted, BlobMissing
 from ..events.projections import Lineage, Pins, References, Releases
+from ..events.projections.steps import COMPLETED
 from ..events.rows import key
-from .lineage import VersionKey, node_of
+from .lineage_parts import VersionKey
 from .reader import Reader, moment
+from .tracing import node_of
 
 
 class Release(NamedTuple):
@@ -100,7 +102,7 @@ def _explanation(reader: Reader, version: VersionKey, error: BlobMissing) -> Art
     title = f"{node.name}@{node.version}"
     released = release_of(reader, version.content)
     hint = "It was saved by hand: save it again."
-    if node.production is not None:
+    if node.production is not None and node.production.status == COMPLETED:
         again = "run it again with caching off" if released is None else f"run `lineal recompute {title}`"
         hint = f"Step {node.production.step.step!r} of run {node.production.run_name} made it: {again}."
     if released is None:

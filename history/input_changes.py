@@ -12,7 +12,7 @@ from ..events.projections import Artifacts
 from ..events.projections.artifacts import version_in
 from ..materializers.comparing import Leaf, Stored, leaves
 from .ingredients import Ingredients
-from .lineage import made_as
+from .lineage_parts import made_as
 from .reader import Reader
 from .reasons import Reason, ReasonKind, change
 

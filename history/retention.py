@@ -26,8 +26,9 @@ from ..store import Store
 from .closure import Closure
 from .eviction import pinned_as
 from .labels import tags_of, version_aliases
-from .lineage import VersionKey, made_as, node_of
+from .lineage_parts import VersionKey, made_as
 from .reader import Reader
+from .tracing import node_of
 from .views import RunView
 
 

@@ -23,7 +23,7 @@ from ..materializers import load
 from .eviction import Eviction, Release, eviction_of, explained, release_of
 from .exhibits import Exhibition
 from .labels import Labelled, version_aliases
-from .lineage import made_as
+from .lineage_parts import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
 from .showing import displayed, facts_of, written

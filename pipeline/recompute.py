@@ -16,7 +16,7 @@ from ..events.ids import Fingerprint, StepRunId
 from ..events.projections import Artifacts
 from ..events.projections.artifacts import version_in
 from ..history import ArtifactVersionView, Reader, RunView
-from ..history.lineage import VersionKey, execution
+from ..history.lineage_parts import VersionKey, execution
 from ..store import Store
 from .arguments import form_of_arguments
 from .declared import declared

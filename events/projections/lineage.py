@@ -2,6 +2,7 @@
 
 Tables: ``p content`` → productions ``[run, step, output, whether it was executed]``, or ``[]`` for a save
 outside of steps;
+``o run step`` → versions that a step run saved by hand while it ran, ``[artifact, content]``;
 ``c content`` → uses ``[run, step, input, artifact]``, the last being None where it was a literal;
 ``f function`` → step runs that ended ``[run, step, duration in µs, bytes of what it gave]``, the duration None where
 nothing executed to an end.
@@ -22,7 +23,7 @@ class Lineage(Projection):
     """The fold."""
 
     name = "lineage"
-    version = 3
+    version = 4
     lag_max = 10_000
     events = (StepCompleted, StepReused, StepFailed, ArtifactSaved, ArtifactNamed)
 
@@ -31,6 +32,8 @@ class Lineage(Projection):
         if recorded.type in BY_HAND:
             by = fields.by if recorded.type == ArtifactSaved.TYPE else None
             rows.mark(b"p" + fields.output[2], [] if by is None else [*by, fields.output[0], True])
+            if by is not None:
+                rows.mark(b"o" + by[0] + framed(by[1]), fields.output[1:3])
             return
         run, step = fields.run, fields.step
         for name, content, artifact, *_ in fields.inputs:

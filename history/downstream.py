@@ -1,0 +1,231 @@
+"""Downstream: what was made of artifact versions, by whatever step run took them, and of what those gave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from ..errors import LineageCut
+from ..events.catalogue import ArtifactNamed, StepCompleted, StepFailed, StepReused
+from ..events.codec import Recorded
+from ..events.ids import StepRunId
+from ..events.projections import Lineage as LineageRows
+from ..events.rows import Stamped, framed
+from .lineage import Lineage
+from .lineage_parts import Link, Node, Production, VersionKey, digest_at, taken_by
+from .reader import Reader
+from .tracing import NODES_MAX, Tracer, origin_of, own_of, pages, type_in
+
+_USES_FEW = 64
+_NAMES_MAX = 10_000
+_ENDED = (StepCompleted.TYPE, StepReused.TYPE, StepFailed.TYPE)
+
+
+class _Reached(NamedTuple):
+    """A version that is to be looked at, and how it was come to."""
+
+    key: VersionKey
+    type: str
+    production: Production | None
+
+
+class Downstream:
+    """What is made of some versions or step runs, level by level."""
+
+    def __init__(self, reader: Reader, *, nodes_max: int = NODES_MAX) -> None:
+        self._tracer = Tracer(reader)
+        self._uses = reader.rows(LineageRows.name)
+        self._has_saves = bool(self._uses.keys(b"o", 1))
+        self._nodes_max = nodes_max
+        self._new: list[tuple[Production, VersionKey | None]] = []
+        self._level: dict[VersionKey, _Reached] = {}
+        self.nodes: dict[VersionKey, Node] = {}
+        self.steps: dict[StepRunId, Production] = {}
+        self.reused: dict[Link, None] = {}
+        """What joins a step run to versions by a reuse of it, or by a save while it ran."""
+        self.came: dict[VersionKey, VersionKey | None] = {}
+        """From where each version was reached first."""
+        self.named: dict[tuple[VersionKey, VersionKey], None] = {}
+        self.is_complete = True
+
+    def begin_at(self, versions: Iterable[VersionKey]) -> None:
+        """Follow these versions."""
+        for node, _ in self._tracer.each_origin(list(versions)):
+            self._level[node.key] = _Reached(node.key, node.type, node.production)
+
+    def begin_at_steps(self, ended: Sequence[Recorded]) -> None:
+        """Follow what these step runs gave, each told of by an event that ended it."""
+        for page in pages(ended):
+            self._take(page, None)
+        self._save()
+
+    def follow(self, depth: int | None = None, until: VersionKey | None = None) -> None:
+        """Go on until nothing follows, or as many levels, or a version is reached."""
+        while self._level and self.is_complete:
+            level, self._level = list(self._level.values()), {}
+            for page in pages(level):
+                names = self._tracer.artifacts.under([b"c" + one.key.content for one in page], _NAMES_MAX)
+                self._add(page, names)
+                if until in self.nodes or not self.is_complete:
+                    return
+                self._expand(page, names, is_last=depth == 0)
+            depth = None if depth is None else depth - 1
+
+    def _add(self, page: Sequence[_Reached], names: Sequence[Sequence[Stamped]]) -> None:
+        for (key, type_, production), rows in zip(page, names, strict=True):
+            if self._is_full():
+                return
+            number = next((row[1] for _, row in rows if row[0] == key.name), None)
+            self.nodes[key] = Node(*key, number, type_, production)
+
+    def _expand(self, page: Sequence[_Reached], names: Sequence[Sequence[Stamped]], *, is_last: bool) -> None:
+        if is_last:
+            used = self._uses.latest_of([b"c" + one.key.content for one in page])
+            self.is_complete = self.is_complete and not any(used)
+            return
+        places = [b"c" + one.key.content for one in page]
+        first = self._uses.under(places, _USES_FEW)
+        events = self._tracer.events(
+            seq for one, uses in zip(page, first, strict=True) for seq in _seqs(uses, one.key.name)
+        )
+        for one, rows, uses in zip(page, names, first, strict=True):
+            self._name(one, [row for row in rows if row.row[0] != one.key.name])
+            if len(uses) < _USES_FEW:
+                self._take([events[seq] for seq in _seqs(uses, one.key.name)], one.key)
+            else:
+                self._take_all(one.key)
+            if self._is_full():
+                break
+        self._save()
+
+    def _take_all(self, key: VersionKey) -> None:
+        """Follow all that took a version, which may be very many."""
+        for page in pages(_seqs(self._uses.history(b"c" + key.content), key.name)):
+            if self._is_full():
+                return
+            self._take(self._tracer.log.get_all(page), key)
+
+    def _is_full(self) -> bool:
+        if len(self.nodes) + len(self.steps) >= self._nodes_max:
+            self.is_complete = False
+        return not self.is_complete
+
+    def _name(self, one: _Reached, others: Sequence[Stamped]) -> None:
+        """Follow what the same content was called by hand, from this name."""
+        for seq, (name, _) in others:
+            [recorded] = self._tracer.log.get_all([seq])
+            if recorded.type == ArtifactNamed.TYPE and recorded.fields.source == one.key.name:
+                other = VersionKey(name, one.key.content)
+                self.named[one.key, other] = None
+                self._reach(other, one.type, one.production, one.key)
+
+    def _take(self, events: Sequence[Recorded], taken: VersionKey | None) -> None:
+        """Follow step runs that took a version, or that are followed for themselves."""
+        wanted = [(origin_of(one) or own_of(one), one) for one in events if one.type in _ENDED]
+        found = self._tracer.productions(wanted)
+        for origin, recorded in wanted:
+            production = found[origin] or self._tracer.stand_in(recorded)
+            if production.step not in self.steps:
+                self.steps[production.step] = production
+                self._new.append((production, taken))
+            if recorded.type == StepReused.TYPE:
+                self._link(production.step, recorded, taken)
+            for _, artifact, content, _, type_, *_ in getattr(recorded.fields, "outputs", ()):
+                self._reach(VersionKey(artifact, digest_at(content)), type_, production, taken)
+
+    def _link(self, step: StepRunId, recorded: Recorded, taken: VersionKey | None) -> None:
+        for name, version in taken_by(recorded):
+            if version == taken:
+                self.reused[Link(step, version, name, True)] = None
+        for name, artifact, content, *_ in recorded.fields.outputs:
+            self.reused[Link(step, VersionKey(artifact, digest_at(content)), name, False)] = None
+
+    def _save(self) -> None:
+        """Follow what the step runs that are new have saved by hand."""
+        new, self._new = self._new if self._has_saves else [], []
+        for page in pages(new):
+            saved = self._uses.latest_of([_saves_of(made.step) for made, _ in page])
+            for (made, taken), row in zip(page, saved, strict=True):
+                if row is not None:
+                    self._save_of(made, taken)
+
+    def _save_of(self, production: Production, taken: VersionKey | None) -> None:
+        rows = self._uses.history(_saves_of(production.step))
+        saved = {VersionKey(name, digest_at(content)): seq for seq, (name, content) in rows}
+        events = self._tracer.events(saved.values())
+        for version, seq in saved.items():
+            self.reused[Link(production.step, version, "", False)] = None
+            self._reach(version, type_in(events[seq], version), production, taken)
+
+    def _reach(self, key: VersionKey, type_: str, production: Production | None, taken: VersionKey | None) -> None:
+        if key not in self.nodes and key not in self._level:
+            self._level[key] = _Reached(key, type_, production)
+            self.came[key] = taken
+
+    def lineage(self, roots: Iterable[VersionKey]) -> Lineage:
+        """All that was come to."""
+        begin = [root for root in roots if root in self.nodes]
+        named = (pair for pair in self.named if pair[1] in self.nodes)
+        return Lineage(
+            "downstream",
+            begin,
+            self.nodes,
+            self.steps,
+            reused=self.reused,
+            named=named,
+            is_complete=self.is_complete,
+        )
+
+    def way(self, source: VersionKey, target: VersionKey) -> Lineage:
+        """How the target was reached from the source."""
+        back: list[VersionKey] = [target]
+        while (before := self.came.get(back[-1])) is not None:
+            back.append(before)
+        nodes = {key: self.nodes[key] for key in reversed(back)}
+        made = [node.production for node in nodes.values()][1:]
+        named = {pair: None for pair in zip(back[1:], back, strict=False) if pair in self.named}
+        called = {other for _, other in named}
+        steps = {one.step: one for one, key in zip(made, reversed(back[:-1]), strict=True) if one and key not in called}
+        reused = (link for link in self.reused if link.step in steps)
+        return Lineage("path", [source, target], nodes, steps, reused=reused, named=named)
+
+
+def _seqs(uses: Iterable[Stamped], name: str) -> Iterator[int]:
+    """The events that used a content under a name."""
+    return (seq for seq, _ in groupby(seq for seq, row in uses if row[3] == name))
+
+
+def _saves_of(step: StepRunId) -> bytes:
+    return b"o" + step.run + framed(step.step)
+
+
+def downstream(reader: Reader, root: VersionKey, *, depth: int | None = None, nodes_max: int = NODES_MAX) -> Lineage:
+    """Everything that was made of a version.
+
+    Cost: about 20 µs for each version with its step run, 10 µs for a reuse.
+    """
+    followed = Downstream(reader, nodes_max=nodes_max)
+    followed.begin_at([root])
+    followed.follow(depth)
+    return followed.lineage([root])
+
+
+def path(reader: Reader, source: VersionKey, target: VersionKey, *, nodes_max: int = NODES_MAX) -> Lineage | None:
+    """The shortest way from one version to another that was made of it, directly or not; None if there is none.
+
+    Cost: as `downstream` of the source, as far as the target is away.
+
+    Raises:
+        LineageCut: It was not found among so many versions and step runs.
+    """
+    followed = Downstream(reader, nodes_max=nodes_max)
+    followed.begin_at([source])
+    followed.follow(until=target)
+    if target not in followed.nodes:
+        if followed.is_complete:
+            return None
+        raise LineageCut(
+            f"no way was found among {nodes_max:,} artifact versions and step runs", hint="Allow more: nodes_max=…"
+        )
+    return followed.way(source, target)
