@@ -28,7 +28,9 @@ from ..events.ids import RunId, StepRunId
 from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
+from ..materializers.markup import Markup
 from .downstream import downstream, path
+from .html import InNotebooks, OnPages
 from .labels import Labelled, aliases_of
 from .lineage import Lineage
 from .lineage_parts import VersionKey, execution
@@ -104,7 +106,7 @@ class ArtifactVersionView(StoredVersion):
         return VersionKey(self.name, self.content)
 
 
-class ArtifactView(Labelled):
+class ArtifactView(Labelled, InNotebooks):
     """A name with a history."""
 
     def __init__(self, reader: Reader, name: str) -> None:
@@ -139,8 +141,13 @@ class ArtifactView(Labelled):
     def __repr__(self) -> str:
         return f"<Artifact {self.name}>"
 
+    def _in_short(self) -> Iterator[Markup]:
+        from .html_runs import artifact_in_short
 
-class StepRunView(StepRecord):
+        return artifact_in_short(self.name, self.versions)
+
+
+class StepRunView(StepRecord, OnPages):
     """One execution, or reuse, of a step in a run."""
 
     @property
@@ -228,6 +235,16 @@ class StepRunView(StepRecord):
     def __repr__(self) -> str:
         return f"<StepRun {self.name} {self.status}>"
 
+    def _in_short(self) -> Iterator[Markup]:
+        from .html_step import step_in_short
+
+        return step_in_short(self)
+
+    def _at_length(self) -> Iterator[Markup]:
+        from .html_step import step_at_length
+
+        return step_at_length(self)
+
 
 class Divergence(NamedTuple):
     """What one fingerprint has given twice, differently: something that it doesn't know of decides, too."""
@@ -238,7 +255,7 @@ class Divergence(NamedTuple):
     """The outputs that differ."""
 
 
-class RunView(Labelled):
+class RunView(Labelled, OnPages):
     """One execution of a pipeline."""
 
     def __init__(self, reader: Reader, id_: RunId) -> None:
@@ -380,8 +397,18 @@ class RunView(Labelled):
     def __repr__(self) -> str:
         return f"<Run {self.name} {self.status}>"
 
+    def _in_short(self) -> Iterator[Markup]:
+        from .html_run import run_in_short
 
-class PipelineVersionView:
+        return run_in_short(self)
+
+    def _at_length(self) -> Iterator[Markup]:
+        from .html_run import run_at_length
+
+        return run_at_length(self)
+
+
+class PipelineVersionView(InNotebooks):
     """One distinct structure of a pipeline."""
 
     def __init__(self, reader: Reader, pipeline: str, structure: Digest) -> None:
@@ -411,8 +438,13 @@ class PipelineVersionView:
     def __repr__(self) -> str:
         return f"<PipelineVersion {self.pipeline.name} {self.version}>"
 
+    def _in_short(self) -> Iterator[Markup]:
+        from .html_runs import pipeline_in_short
 
-class PipelineView(Labelled):
+        return pipeline_in_short(f"pipeline {self.pipeline.name}, version", str(self.version), self.runs)
+
+
+class PipelineView(Labelled, InNotebooks):
     """A pipeline that has run."""
 
     def __init__(self, reader: Reader, name: str) -> None:
@@ -438,6 +470,11 @@ class PipelineView(Labelled):
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name}>"
+
+    def _in_short(self) -> Iterator[Markup]:
+        from .html_runs import pipeline_in_short
+
+        return pipeline_in_short("pipeline", self.name, self.runs)
 
 
 View = ArtifactView | ArtifactVersionView | PipelineView | RunView | StepRunView

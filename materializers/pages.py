@@ -76,7 +76,7 @@ def table(
     made = element(
         "table",
         None if caption is None else element("caption", escaped(caption)),
-        element("thead", element("tr", *(element("th", escaped(title), scope="col") for title in header))),
+        _head(header) if any(title.strip() for title in header) else None,
         element("tbody", *(element("tr", *line) for line in lines)),
     )
     return element("div", made, class_="w")
@@ -95,6 +95,10 @@ def number(value: float | int) -> str:
 def figures(*shown: Markup) -> Markup:
     """Drawings beside each other, where there is room."""
     return element("div", *shown, style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start")
+
+
+def _head(header: Sequence[str]) -> Markup:
+    return element("thead", element("tr", *(element("th", escaped(title), scope="col") for title in header)))
 
 
 def _cell(value: Cell, is_markup: bool) -> Markup:

@@ -14,7 +14,10 @@ from typing import Any, overload
 
 from ..errors import InvalidPipeline, LinealError
 from ..history import Reader, RunView
+from ..history.html import InNotebooks
+from ..history.html_runs import compared
 from ..in_force import InForce
+from ..materializers.markup import Markup
 from .executors import InlineExecutor
 from .plan import Plan
 from .pool import usable_cores
@@ -42,7 +45,7 @@ class Trial:
     """Why it failed; None if it completed."""
 
 
-class Sweep(Sequence[Trial]):
+class Sweep(Sequence[Trial], InNotebooks):
     """The runs of a sweep, in the order of the sets of parameters."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
@@ -76,6 +79,9 @@ class Sweep(Sequence[Trial]):
     def __repr__(self) -> str:
         failed = len(self.failed)
         return f"<Sweep of {len(self)} runs{f', {failed} failed' if failed else ''}>"
+
+    def _in_short(self) -> Iterator[Markup]:
+        yield compared(self.runs, [trial.parameters for trial in self._trials])
 
 
 def parameter_sets(
