@@ -14,6 +14,7 @@ from .visualization import Visualization
 
 _FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
 _DOTS_PER_INCH = 144
+_SHOWN_LONGEST_PX = 2000
 
 
 class Figure(Materializer[Any]):
@@ -36,13 +37,19 @@ class Figure(Materializer[Any]):
 
     def visualize(self, value: Any) -> Iterator[Visualization]:
         for kind, media_type in _FORMATS.items():
-            yield Visualization("figure" if kind == "svg" else "figure as pixels", media_type, _drawn(value, kind))
+            name = "figure" if kind == "svg" else "figure as pixels"
+            yield Visualization(name, media_type, _drawn(value, kind, _shown_dots_per_inch(value)))
 
 
-def _drawn(figure: Any, kind: str) -> bytes:
+def _shown_dots_per_inch(figure: Any) -> float:
+    """As many as a figure is kept with, unless that makes it larger than can be looked at."""
+    return min(_DOTS_PER_INCH, _SHOWN_LONGEST_PX / max(*figure.get_size_inches(), 1e-3))
+
+
+def _drawn(figure: Any, kind: str, dots_per_inch: float = _DOTS_PER_INCH) -> bytes:
     stream = io.BytesIO()
     # Without these, two drawings of one figure differ.
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with matplotlib.rc_context({"svg.hashsalt": "figure"}):
-        figure.savefig(stream, format=kind, metadata=metadata, dpi=_DOTS_PER_INCH)
+        figure.savefig(stream, format=kind, metadata=metadata, dpi=dots_per_inch)
     return stream.getvalue()

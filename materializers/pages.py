@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from .markup import Markup, element, escaped
 
+# A notebook has rules of its own for tables, which must count for less.
 _RULES = """
 .lineal{font:14px/1.45 system-ui,sans-serif}
 .lineal .w{overflow-x:auto}
-.lineal table{border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums}
-.lineal caption{text-align:left;font-weight:600;padding:.3em 0}
-.lineal th,.lineal td{padding:.2em .7em;text-align:left;vertical-align:top;max-width:32em;overflow-wrap:break-word;
+.lineal .w table{border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums}
+.lineal .w table caption{text-align:left;font-weight:600;padding:.3em 0}
+.lineal .w table th,.lineal .w table td{padding:.2em .7em;text-align:left;vertical-align:top;max-width:32em;overflow-wrap:break-word;
 border:0;border-bottom:1px solid rgba(128,128,128,.25);background:none;color:inherit}
-.lineal thead th{border-bottom-width:2px;white-space:nowrap}
-.lineal .n{text-align:right;white-space:nowrap}
+.lineal .w table thead th{border-bottom-width:2px;white-space:nowrap}
+.lineal .w table .n{text-align:right;white-space:nowrap}
 .lineal .m{opacity:.7}
 .lineal h1{font-size:1.35em;margin:.2em 0 .5em}
 .lineal h2{font-size:1.1em;margin:1.2em 0 .3em}

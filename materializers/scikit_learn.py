@@ -24,7 +24,8 @@ from .visualization import Visualization
 _NAMES_MAX = 100
 _CANDIDATES_MAX = 20
 _ID = re.compile(r"sk-(container|estimator)-id-\d+")
-_LINK = re.compile(r'<a class="sk-estimator-doc-link.*?</a>', re.DOTALL)
+# Links, and what is shown where the pointer rests on one.
+_LINKED = re.compile(r'<a class="sk-estimator-doc-link.*?</a>|<span class="param-doc-description.*?</span>', re.DOTALL)
 # What scikit-learn leaves to a script.
 _THEME = Markup(
     "<style>.sk-global{--sklearn-color-text-on-default-background:black;--sklearn-color-background:white;"
@@ -121,7 +122,7 @@ def _candidates(name: str, results: Mapping[str, Any]) -> Visualization:
 def _diagram(value: Any) -> str:
     """Scikit-learn's own, with ids that don't depend on what was drawn before."""
     numbers: dict[str, str] = {}
-    markup = _LINK.sub("", estimator_html_repr(value))
+    markup = _LINKED.sub("", estimator_html_repr(value))
     return _ID.sub(lambda match: numbers.setdefault(match[0], f"sk-{match[1]}-id-{len(numbers) + 1}"), markup)
 
 

@@ -12,10 +12,11 @@ FAINT = "rgba(128,128,128,0.16)"
 
 _CHARACTER_WIDTH = 0.58
 """Of the font's size, on average."""
-# Where the drawing is a document of its own, or an image in one, nothing around it has a colour.
+# Where the drawing is a document of its own, or an image in one, it takes no colour from what is around it; a notebook
+# may be dark where the rest of the browser is not.
 _ALONE = Markup(
-    "<style>svg:root{color:#1c1e21;color-scheme:light dark}"
-    "@media (prefers-color-scheme:dark){svg:root{color:#e4e6e9}}</style>"
+    "<style>svg:root{color:#1c1e21;background:#fff;color-scheme:light dark}"
+    "@media (prefers-color-scheme:dark){svg:root{color:#e4e6e9;background:#16181b}}</style>"
 )
 
 
