@@ -138,6 +138,10 @@ class InvalidReference(Invalid):
     """A reference such as ``name@3`` can't be read, or fits more than one thing."""
 
 
+class InvalidCondition(Invalid):
+    """A condition such as ``metrics.accuracy > 0.9`` can't be read; the error shows where."""
+
+
 class InvalidPipeline(Invalid):
     """A pipeline or step is declared or called in a way that can't run."""
 

@@ -82,6 +82,14 @@ def artifact(reference: str) -> ArtifactVersionView:
     return current().artifact(reference)
 
 
-def runs(pipeline: str | None = None, *, status: str | None = None, limit: int | None = None) -> Iterator[RunView]:
-    """Runs in the store in force, newest first; as `History.runs`."""
-    return current().runs(pipeline, status=status, limit=limit)
+def runs(
+    pipeline: str | None = None,
+    *,
+    status: str | None = None,
+    tag: str | None = None,
+    where: str | None = None,
+    order: str = "newest",
+    limit: int | None = None,
+) -> Iterator[RunView]:
+    """Runs in the store in force, newest first; as `History.runs`, which can be asked for more."""
+    return current().runs(pipeline, status=status, tag=tag, where=where, order=order, limit=limit)

@@ -8,15 +8,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..cas.digest import Digest
-from ..errors import InvalidReference, NotFound, PipelineNotFound, RunNotFound
+from ..errors import InvalidReference, NotFound, PipelineNotFound
 from ..events.codec import Recorded
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.liveness import Pin
 from ..events.log import Head
 from ..events.merkle import TreeHead
-from ..events.projections import Artifacts, Pins, Projection, Runs
+from ..events.projections import Artifacts, Pins, Projection
 from ..events.projections.artifacts import names_of
-from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.proof import ExtensionProof
 from ..events.rows import RowReader, key
 from ..store import Store
@@ -30,9 +29,11 @@ from .places import Place, at_position, at_time, before_later
 from .projected import projected
 from .proving import prove_extension, tree_head
 from .reader import Reader
-from .references import is_hex, near
+from .references import near
 from .reuse import reusable
+from .run_list import NEWEST, RunQuery, run_meant, runs_found
 from .selection import EventType, Selection, selected, selection
+from .version_list import artifacts_found, versions_found
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView, View, view_of
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
 
 When = int | datetime | RunView | RunId | str
 """A position in the log, a time with a zone, or a run, its name, its id or the beginning of its id."""
-
-_ID_PREFIX_MIN = 4
-_NEAR_NAMES = 1000
 
 
 class History:
@@ -180,30 +178,40 @@ class History:
         return Tables(self._reader.store, self._reader.upto)
 
     def runs(
-        self, pipeline: str | None = None, *, status: str | None = None, limit: int | None = None
+        self,
+        pipeline: str | None = None,
+        *,
+        status: str | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        tag: str | None = None,
+        where: str | None = None,
+        order: str = NEWEST,
+        limit: int | None = None,
+        offset: int = 0,
     ) -> Iterator[RunView]:
-        """Runs, newest first, lazily: all, or those of one pipeline or in one status, by when they came to be in it."""
-        if status is None:
-            found = self._listed(key("a") if pipeline is None else key("p", pipeline))
-        else:
-            found = self._in_status(status, pipeline)
-        return islice(found, limit)
+        """Runs, newest first, lazily; those in one status by when they came to be in it. docs/history.md has examples.
 
-    def _listed(self, table: bytes) -> Iterator[RunView]:
-        found = self._reader.rows(Runs.name).history(table, newest_first=True)
-        return (RunView(self._reader, RunId(row[0])) for _, row in found)
+        Args:
+            pipeline: Only those of this one.
+            status: Only those that are running, completed, failed, cancelled or interrupted.
+            since: Only those that began after this place, which is named as in `as_of`.
+            until: Only those that began up to this place.
+            tag: Only those that have it.
+            where: A condition, as ``params.lr > 0.1 and metrics.accuracy >= 0.9``.
+            order: ``newest`` or ``oldest`` first, or a value to sort by, as ``metrics.loss``, or with a minus before it
+                the greatest first; then all are looked at before the first is given.
+            limit: At most so many.
+            offset: So many of the first are left out.
 
-    def _in_status(self, status: str, pipeline: str | None) -> Iterator[RunView]:
-        if status in (RUNNING, INTERRUPTED):  # One of the running may have died unnoticed.
-            running = self._reader.rows(Runs.name).latest(key("l"))
-            for run in reversed([] if running is None else running.row):
-                view = RunView(self._reader, RunId(run))
-                if view.status == status and pipeline in (None, view.pipeline.name):
-                    yield view
-        if status != RUNNING:
-            ended = self._listed(key("e", status) if pipeline is None else key("q", pipeline, status))
-            # Of all ends, only that a run was interrupted can turn out wrong, and then be right after all.
-            yield from ended if status != INTERRUPTED else dict.fromkeys(run for run in ended if run.status == status)
+        Raises:
+            InvalidReference, RunNotFound: A place or the status is none.
+            InvalidCondition: The condition, or what to sort by, can't be read.
+        """
+        after = 0 if since is None else self._after(since)
+        upto = None if until is None else self._place(until).seq
+        found = runs_found(self._reader, RunQuery(pipeline, status, after, upto, tag, where, order))
+        return islice(found, offset, None if limit is None else offset + limit)
 
     def run(self, reference: str | RunId) -> RunView:
         """A run by its name, its id, or the beginning of its id (four or more hex digits).
@@ -212,31 +220,7 @@ class History:
             RunNotFound: None is called so; the hint says what is near.
             InvalidReference: Several ids begin so.
         """
-        if isinstance(reference, RunId):
-            return self._known_run(reference)
-        named = self._reader.rows("runs").latest(key("n", reference))
-        if named is not None:
-            return RunView(self._reader, RunId(named.row[0]))
-        ids = self._ids_with_prefix(reference)
-        if len(ids) > 1:
-            raise InvalidReference(f"several runs have ids that begin with {reference!r}", hint="Give more digits.")
-        if not ids:
-            names = [run.name for run in self.runs(limit=_NEAR_NAMES)]
-            raise RunNotFound(f"no run is called {reference!r}", hint=near(reference, names))
-        return RunView(self._reader, ids[0])
-
-    def _known_run(self, run: RunId) -> RunView:
-        if self._reader.rows("runs").latest(key("r", run)) is None:
-            raise RunNotFound("there is no such run", where=run)
-        return RunView(self._reader, run)
-
-    def _ids_with_prefix(self, text: str) -> list[RunId]:
-        if not is_hex(text) or not _ID_PREFIX_MIN <= len(text) <= 32:
-            return []
-        whole_bytes = bytes.fromhex(text[: len(text) // 2 * 2])
-        found = self._reader.rows("runs").keys(key("r", whole_bytes), 64)
-        ids = [RunId(row_key[1:]) for row_key in found]
-        return [one for one in ids if str(one).startswith(text.lower())]
+        return run_meant(self._reader, reference)
 
     def step_run(self, reference: str) -> StepRunView:
         """A step run by ``run/step``, the run named as in `run`."""
@@ -257,10 +241,39 @@ class History:
             raise PipelineNotFound(f"no pipeline is called {name!r}", hint=near(name, names))
         return PipelineView(self._reader, name)
 
-    def artifacts(self) -> list[ArtifactView]:
-        """The artifacts, by name."""
-        names = {row[0] for _, row in self._reader.rows("artifacts").history(key("a"))}
-        return [ArtifactView(self._reader, name) for name in sorted(names)]
+    def artifacts(self, *, like: str | None = None, tag: str | None = None) -> list[ArtifactView]:
+        """The artifacts, by name: all, or those whose names are like a pattern, as ``model-*``, or that have a tag."""
+        return artifacts_found(self._reader, like, tag)
+
+    def versions(
+        self,
+        artifact: str | None = None,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        tag: str | None = None,
+        where: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[ArtifactVersionView]:
+        """Versions of an artifact, newest first, or of all, by name; lazily.
+
+        Args:
+            artifact: Its name.
+            since: Only those that were made first after this place, which is named as in `as_of`.
+            until: Only those that were made first up to this place.
+            tag: Only those that have it.
+            where: A condition, as ``metadata.rows > 1000 and type == "pandas.DataFrame"``.
+            limit: At most so many.
+
+        Raises:
+            ArtifactNotFound: There is no such artifact.
+            InvalidCondition: The condition can't be read.
+        """
+        if artifact is not None:
+            version_meant(self._reader, f"{artifact}@latest")
+        after = 0 if since is None else self._after(since)
+        upto = None if until is None else self._place(until).seq
+        return islice(versions_found(self._reader, artifact, after=after, upto=upto, tag=tag, where=where), limit)
 
     def artifact(self, reference: str) -> ArtifactVersionView:
         """A version of an artifact: ``name`` or ``name@latest``, ``name@3``, ``name@{digest prefix}``, ``name@label``.

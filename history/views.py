@@ -29,26 +29,23 @@ from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
 from ..materializers.markup import Markup
-from .downstream import downstream, path
 from .html import InNotebooks, OnPages
 from .labels import Labelled, aliases_of
-from .lineage import Lineage
-from .lineage_parts import VersionKey, execution
+from .lineage_parts import execution
 from .literals import literal_values
 from .reader import Reader, moment
 from .references import near
 from .replay import Scene, scenes
 from .selection import Selection, selected
 from .step_record import StepRecord
-from .stored import StoredVersion
 from .surroundings import Checkout, checkout_in, environment_in
-from .tracing import NODES_MAX, upstream
+from .traced import TracedVersion
 
 if TYPE_CHECKING:
     from .why import Why
 
 
-class ArtifactVersionView(StoredVersion):
+class ArtifactVersionView(TracedVersion):
     """One distinct content under an artifact's name, among all that has to do with it."""
 
     @property
@@ -74,36 +71,6 @@ class ArtifactVersionView(StoredVersion):
         found = self._reader.rows("lineage").history(key("c", self.content))
         steps = {StepRunId(RunId(row[0]), row[1]): None for _, row in found if row[3] == self.name}
         return [StepRunView(self._reader, step) for step in steps]
-
-    def lineage(self, *, depth: int | None = None, nodes_max: int = NODES_MAX) -> Lineage:
-        """All that this version was made from, back to the first steps and literals.
-
-        Args:
-            depth: How many steps back; by default all.
-            nodes_max: How many artifact versions and step runs at most, the nearest.
-        """
-        return upstream(self._reader, self._key, depth=depth, nodes_max=nodes_max)
-
-    def downstream(self, *, depth: int | None = None, nodes_max: int = NODES_MAX) -> Lineage:
-        """All that was made of this version, by steps that took it and by steps that took what those gave.
-
-        Args:
-            depth: How many steps onward; by default all.
-            nodes_max: As for `lineage`.
-        """
-        return downstream(self._reader, self._key, depth=depth, nodes_max=nodes_max)
-
-    def path_to(self, other: ArtifactVersionView, *, nodes_max: int = NODES_MAX) -> Lineage | None:
-        """The shortest way on which another version was made of this one; None if it was not.
-
-        Raises:
-            LineageCut: None was found among so many artifact versions and step runs.
-        """
-        return path(self._reader, self._key, other._key, nodes_max=nodes_max)
-
-    @property
-    def _key(self) -> VersionKey:
-        return VersionKey(self.name, self.content)
 
 
 class ArtifactView(Labelled, InNotebooks):
@@ -353,6 +320,12 @@ class RunView(Labelled, OnPages):
     def started(self) -> datetime:
         """When it began."""
         return moment(self._row.started_us)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When it ended; None while it runs."""
+        ended_us = self._row.ended_us
+        return None if ended_us is None else moment(ended_us)
 
     @property
     def duration_s(self) -> float | None:
