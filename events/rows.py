@@ -190,6 +190,17 @@ class RowReader:
                 found.append(rows)
         return found
 
+    def latest_seq(self, row_key: bytes) -> int | None:
+        """The position of the event that made that row; cheaper than `latest`."""
+        place = row_key + self._last
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
+            if not _seek_back(cursor, place):
+                return None
+            found = cursor.key()
+            if found[:-STAMP_BYTES] != row_key:
+                return None
+            return int.from_bytes(found[-STAMP_BYTES : -STAMP_BYTES + 8], "big")
+
     def newest(self, prefix: bytes) -> list[Stamped]:
         """The newest row of each key that `keys` gives, in the keys' order."""
         found = (self.latest(row_key) for row_key in self.keys(prefix))

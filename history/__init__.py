@@ -18,7 +18,7 @@ from .metrics import MetricView, Point, Series
 from .reader import Reader, newest_content
 from .references import check_alias, check_name
 from .replay import Printed, Scene
-from .reuse import execution_at
+from .reuse import Meanings, executed_at, execution_at
 from .surroundings import Checkout
 from .views import (
     ArtifactVersionView,
@@ -61,6 +61,7 @@ __all__ = [
     "HoldingEvent",
     "Lineage",
     "LogLine",
+    "Meanings",
     "MetricView",
     "Node",
     "Pin",
@@ -91,6 +92,7 @@ __all__ = [
     "check_alias",
     "check_name",
     "content_visualized",
+    "executed_at",
     "execution_at",
     "is_visualized",
     "level_name",

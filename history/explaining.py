@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import Invalid, LinealError, NotFound, StepNotFound
 from ..events.catalogue import RunStarted, StepCompleted, StepFailed, StepReused, StepSkipped
 from ..events.ids import RunId, StepRunId
-from ..events.projections import Cache, Causes, Steps
+from ..events.projections import Causes, Steps
 from ..events.rows import key
 from .code_changes import code_changes
 from .eviction import eviction_of
@@ -18,7 +18,7 @@ from .meaning import version_meant
 from .nearest import Begun, beginning, nearest
 from .reader import Reader, moment
 from .reasons import Reason, ReasonKind, change, time_text
-from .reuse import newest_execution
+from .reuse import current_executions, newest_execution
 from .stored import StoredVersion
 from .surroundings import environment_in
 from .why import Difference, Mention, Why, environment_differences
@@ -41,7 +41,10 @@ def explain(reader: Reader, step_run: StepRunId) -> Why:
     new = ingredients_of(reader, begun)
     earlier = nearest(reader, new.pipeline, new.step, new.function, begun.seq)
     reasons = (*miss_reasons(reader, new, earlier, begun.seq, begun.event.because), *_divergence(reader, step_run))
-    return Why(name, "miss", reasons, None, None if earlier is None else mention(reader, earlier.id))
+    if earlier is None:
+        return Why(name, "miss", reasons)
+    environment = _environment_differences(reader, earlier.id.run, step_run.run)
+    return Why(name, "miss", reasons, None, mention(reader, earlier.id), environment)
 
 
 def miss_reasons(
@@ -57,7 +60,7 @@ def miss_reasons(
         because: What its policy said against taking a result; as in `StepStarted`.
     """
     then = Reader(reader.store, before - 1, allow_pickle=reader.allow_pickle)
-    result = newest_execution(then.rows(Cache.name), reader.store.log, new.fingerprint)
+    result = next(current_executions(then, new.fingerprint), None) or newest_execution(then, new.fingerprint)
     if because in FORCED:
         yield Reason(FORCED[because], f"forced: its cache policy was {because}")
     if result is not None and because is None:

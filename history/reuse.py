@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from ..errors import LogCorrupt
-from ..events.catalogue import StepCompleted
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from ..cas.digest import Digest
+from ..errors import Invalid, LogCorrupt, NotFound
+from ..events.catalogue import Input, StepCompleted
 from ..events.ids import Fingerprint
 from ..events.log import Log
 from ..events.projections import Cache
 from ..events.rows import RowReader, key
 from .eviction import eviction_of
+from .meaning import version_meant
 from .reader import Reader
+
+EXECUTIONS_MAX = 256
+"""How many executions of one fingerprint, the newest, are looked through for one that loaded what is meant now."""
+
+
+class Meanings:
+    """What references mean as of a view, each looked up once."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Look up in this view."""
+        self._reader = reader
+        self._contents: dict[str, Digest | None] = {}
+
+    def are_kept(self, taken: Iterable[Input]) -> bool:
+        """Whether what was taken by references is what they mean now; what was taken otherwise is not asked about."""
+        return all(one.reference is None or self._content(one.reference) == one.content for one in taken)
+
+    def _content(self, reference: str) -> Digest | None:
+        if reference not in self._contents:
+            try:
+                self._contents[reference] = version_meant(self._reader, reference).content
+            except (NotFound, Invalid):
+                self._contents[reference] = None
+        return self._contents[reference]
 
 
 def reusable(reader: Reader, fingerprint: Fingerprint) -> StepCompleted | None:
     """The execution that a step of this fingerprint is served from, as of the view; None where it has to execute.
 
-    An execution serves as long as the bytes of all that it gave are there. In the past the log says whether they were;
-    in the present they are looked for.
+    The newest that loaded what its references mean serves, as long as the bytes of all that it gave are there. In the
+    past the log says whether they were; in the present they are looked for.
     """
-    executed = newest_execution(reader.rows(Cache.name), reader.store.log, fingerprint)
+    executed = next(current_executions(reader, fingerprint), None)
     if executed is None:
         return None
     contents = [output.content for output in executed.outputs]
@@ -29,10 +58,25 @@ def reusable(reader: Reader, fingerprint: Fingerprint) -> StepCompleted | None:
     return executed if are_there else None
 
 
-def newest_execution(rows: RowReader, log: Log, fingerprint: Fingerprint) -> StepCompleted | None:
-    """The newest execution for a fingerprint by the rows of `Cache`, whether what it gave is still there or not."""
-    found = rows.latest(key("f", fingerprint))
-    return None if found is None else execution_at(log, found.seq)
+def newest_execution(reader: Reader, fingerprint: Fingerprint) -> StepCompleted | None:
+    """The newest execution for a fingerprint, whatever it loaded, and whether what it gave is still there or not."""
+    found = reader.rows(Cache.name).latest(key("f", fingerprint))
+    return None if found is None else execution_at(reader.store.log, found.seq)
+
+
+def current_executions(reader: Reader, fingerprint: Fingerprint) -> Iterator[StepCompleted]:
+    """The executions for a fingerprint that loaded what their references mean as of the view, the newest first."""
+    meanings = Meanings(reader)
+    for seq in executed_at(reader.rows(Cache.name), fingerprint):
+        executed = execution_at(reader.store.log, seq)
+        if meanings.are_kept(executed.inputs):
+            yield executed
+
+
+def executed_at(rows: RowReader, fingerprint: Fingerprint) -> Iterator[int]:
+    """The positions of the newest executions for a fingerprint by the rows of `Cache`, the newest first."""
+    history = rows.history(key("f", fingerprint), newest_first=True)
+    return (found.seq for found in islice(history, EXECUTIONS_MAX))
 
 
 def execution_at(log: Log, seq: int) -> StepCompleted:

@@ -54,7 +54,7 @@ class Why:
     compared_with: Mention | None = None
     """Of a miss: the earlier step run that the changes are told against."""
     environment: tuple[Difference, ...] = ()
-    """Of a hit: what differs in the environment, from the step run that executed to this one."""
+    """What differs in the environment, from the step run that is reused or compared with to this one."""
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -73,7 +73,7 @@ class Why:
         yield f"{self.step}: {self.headline}"
         for reason in self.reasons:
             yield from (f"  {line}" for line in reason.lines())
-        if self.reuses is not None:
+        if self.reuses is not None or self.compared_with is not None:
             yield f"  {self.environment_text}"
 
     @property

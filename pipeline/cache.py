@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from weakref import WeakKeyDictionary
 
-from ..errors import Invalid, NotFound
-from ..events.catalogue import Input
 from ..events.committer import Ticket
 from ..events.ids import Fingerprint, StepRunId
 from ..events.projections import Cache, Causes
 from ..events.projections.cache import Reusable
 from ..events.rows import key
-from ..history import History, execution_at
+from ..history import Meanings, Reader, executed_at, execution_at
 from ..store import Store
 from .outputs import Outputs
 from .preparing import Ready
@@ -26,8 +25,8 @@ _executions: WeakKeyDictionary[Store, dict[int, Reusable]] = WeakKeyDictionary()
 class StepCache:
     """Looks up fingerprints, in what is committed and in what this run has on its way.
 
-    Invariant: a hit is served only if all its bytes are there, and what the step loaded by reference is what it was; so
-    a lost blob, or a moved label, costs an execution, never a wrong answer.
+    Invariant: a hit is served only if all its bytes are there, and what the step loaded by reference is what it is now;
+    so a lost blob, or a moved label, costs an execution, never a wrong answer.
     """
 
     def __init__(self, store: Store, blobs: Unkept | None = None) -> None:
@@ -64,21 +63,24 @@ class StepCache:
         return self._committed(fingerprint)
 
     def served(self, fingerprint: Fingerprint, newest: Reusable | None, outputs: Outputs) -> Reusable | None:
-        """What a fingerprint can be served from: its newest step run, else that of one declared to be equivalent.
+        """What a fingerprint can be served from, else what one is that was declared to be equivalent.
+
+        Of its executions, the newest serves that loaded by its references what they mean now: it is what executing
+        would load, whatever others loaded in between.
 
         Args:
             fingerprint: What is asked for.
             newest: What `newest` gives for it.
             outputs: What the step declares to give: what is called equivalent must have outputs of the same names.
         """
-        if newest is not None and self.holds(newest):
-            return newest
-        if self._has_equivalences:
+        found = self._current(fingerprint, newest)
+        if found is None and self._has_equivalences:
             for other in self._equivalent(fingerprint):
-                found = self.newest(other)
-                if found is not None and [one.name for one in found.outputs] == [*outputs.names] and self.holds(found):
+                found = self._current(other, self.newest(other))
+                if found is not None and [one.name for one in found.outputs] == [*outputs.names]:
                     return found
-        return None
+            return None
+        return found
 
     def serve(self, ready: Ready) -> Reusable | None:
         """What a step is served with; where that is nothing, note in it what its policy says against a result."""
@@ -91,16 +93,24 @@ class StepCache:
 
     def holds(self, found: Reusable) -> bool:
         """Whether all bytes are there of what a step run gave, and what it loaded by reference is what it was."""
-        if found.loads and not self._loads_the_same(found.loads):
-            return False
+        return (not found.loads or self._meanings().are_kept(found.loads)) and self._are_there(found)
+
+    def _are_there(self, found: Reusable) -> bool:
         return all(self._blobs.holds(output.content) for output in found.outputs)
 
-    def _loads_the_same(self, loads: tuple[Input, ...]) -> bool:
-        history = History(self._store)
-        try:
-            return all(history.artifact(one.reference or one.name).content == one.content for one in loads)
-        except (NotFound, Invalid):
-            return False
+    def _current(self, fingerprint: Fingerprint, newest: Reusable | None) -> Reusable | None:
+        """The newest execution for a fingerprint that loaded what its references mean now, if its bytes are there."""
+        if newest is None:
+            return None
+        if newest.loads:
+            meanings = self._meanings()
+            earlier = map(self._executed, executed_at(self._rows, fingerprint))
+            found = next((one for one in chain([newest], earlier) if meanings.are_kept(one.loads)), None)
+            return found if found is not None and self._are_there(found) else None
+        return newest if self._are_there(newest) else None
+
+    def _meanings(self) -> Meanings:
+        return Meanings(Reader(self._store))
 
     def is_slow(self, function: str) -> bool:
         """Whether an execution of this function has taken `SLOW_US` or more."""
@@ -118,14 +128,15 @@ class StepCache:
                     yield Fingerprint(other)
 
     def _committed(self, fingerprint: Fingerprint) -> Reusable | None:
-        found = self._rows.latest(b"f" + fingerprint)
-        if found is None:
-            return None
-        known = self._executions.get(found.seq)
+        seq = self._rows.latest_seq(b"f" + fingerprint)
+        return None if seq is None else self._executed(seq)
+
+    def _executed(self, seq: int) -> Reusable:
+        known = self._executions.get(seq)
         if known is None:
             if len(self._executions) >= _REMEMBERED_MAX:
                 self._executions.clear()
-            known = self._executions[found.seq] = Reusable.of(execution_at(self._store.log, found.seq))
+            known = self._executions[seq] = Reusable.of(execution_at(self._store.log, seq))
         return known
 
 

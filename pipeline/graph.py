@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,7 +60,7 @@ class TracedStep(Protocol):
         """The same with some options changed."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # never changed; being frozen would be half of what it costs to make one
 class Source:
     """One input of a node: a literal, another node's output, or a stored artifact."""
 
@@ -76,7 +76,7 @@ class Source:
         return re.split(r"[\[.#]", self.path, maxsplit=1)[0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # as a source
 class Node:
     """A call of a step."""
 
@@ -117,7 +117,10 @@ class Graph:
         entries: dict[str, dict[str, Any]] = {}
         maps = {node.name: node.map for node in self.nodes if node.map is not None}
         for node in self.nodes:
-            entry = entries.setdefault(node.map or node.name, _entry(node))
+            name = node.map or node.name
+            entry = entries.get(name)
+            if entry is None:
+                entry = entries[name] = _entry(node)
             entry["inputs"].update(_edges(node, maps))
             if node.after:
                 entry["after"] = list(dict.fromkeys([maps.get(name, name) for name in node.after]))
@@ -147,7 +150,7 @@ def _entry(node: Node) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": node.map or node.name,
         "function": node.step.qualified_name,
-        "outputs": list(node.step.outputs.names),
+        "outputs": node.step.outputs.names,
         "inputs": {},
     }
     if node.within is not None:
@@ -157,8 +160,9 @@ def _entry(node: Node) -> dict[str, Any]:
     return entry
 
 
-def _edges(node: Node, maps: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+def _edges(node: Node, maps: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     """What a node takes of others, by path; the number of what a map has made counts nowhere."""
+    edges = []
     for source in node.sources:
         ref = source.value
         if not isinstance(ref, OutputRef | MappedRef):
@@ -167,4 +171,5 @@ def _edges(node: Node, maps: Mapping[str, str]) -> Iterator[tuple[str, list[str]
         if giver in maps:
             path, giver = re.sub(r"\[\d+\]$", "[]", path), maps[giver]
         selected = [selector_text(ref.selector)] if ref.selector else []
-        yield path, [giver, ref.output, *selected]
+        edges.append((path, [giver, ref.output, *selected]))
+    return edges

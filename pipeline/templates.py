@@ -42,6 +42,8 @@ class Gathered:
     """Of a NamedTuple or dataclass."""
 
 
+_LEAVES = tuple([Leaf(number) for number in range(16)])
+
 Template = Leaf | Gathered
 """The form of one argument, with numbered inputs at its leaves."""
 
@@ -56,6 +58,8 @@ def taken_apart(bound: Mapping[str, Any]) -> tuple[dict[str, Template], list[Tak
         InvalidPipeline: A part of one can't be passed on.
         RecursionError: A part of one that holds outputs is nested in itself.
     """
+    if len(bound) <= len(_LEAVES) and _SCALARS.issuperset(map(type, bound.values())):
+        return dict(zip(bound, _LEAVES, strict=False)), [*bound.items()], ()
     inputs = _Inputs()
     arguments: dict[str, Template] = {}
     unchecked = []

@@ -16,7 +16,7 @@ Length = Callable[[OutputRef], int]
 """How many items, or rows, an output has that is there."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # as the nodes of a graph
 class Folded(Node):
     """A map over what is not there yet, or a call that takes what such a map gives.
 

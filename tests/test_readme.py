@@ -28,18 +28,18 @@ def test_the_readmes_python_blocks_run_one_after_the_other_as_a_script(tmp_path:
     assert lines[0] == "['cached', 'cached']"
     assert lines[1].startswith("{'mean': 0.0") or lines[1].startswith("{'mean': -0.0")
     assert lines[2].startswith("summary@1  dict  ")
-    assert lines[-20].strip() in {"├─ n = 100000", "└─ seed = 0"}
-    assert lines[-19] == "['study-1']"
-    assert int(lines[-18]) < 1000
-    assert lines[-17] == "b'pixels'"
-    assert lines[-16] == "()"
-    assert lines[-15] == "True"
-    assert lines[-14].startswith("market@1 [<ArtifactVersion market@1 dict ")
-    assert lines[-13] == "{'by': {'name': 'me'}, 'reviewed': True} [1.0, 0.5, 0.3333333333333333]"
-    assert lines[-12] == "approved@1"
-    hit, environment, columns, measure, summarize, _, summary, miss, cause, reasons = lines[-11:-1]
+    assert lines[-21].strip() in {"├─ n = 100000", "└─ seed = 0"}
+    assert lines[-20] == "['study-1']"
+    assert int(lines[-19]) < 1000
+    assert lines[-18] == "b'pixels'"
+    assert lines[-17] == "()"
+    assert lines[-16] == "True"
+    assert lines[-15].startswith("market@1 [<ArtifactVersion market@1 dict ")
+    assert lines[-14] == "{'by': {'name': 'me'}, 'reviewed': True} [1.0, 0.5, 0.3333333333333333]"
+    assert lines[-13] == "approved@1"
+    hit, environment, columns, measure, summarize, _, summary, miss, cause, same, reasons = lines[-12:-1]
     assert hit.startswith("study-2/measure: hit, reuses study-1/measure, which executed 2")
-    assert environment.strip() == "the environment is the same"
+    assert environment.strip() == same.strip() == "the environment is the same"
     assert columns.split() == ["step", "verdict", "expected", "why"]
     assert (measure.split()[1], summarize.split()[1]) == ("miss", "unknown")
     assert summary.startswith("study: 1 to run, 1 may run, 0 served; expected to take ")

@@ -82,6 +82,10 @@ class Unknown(Event):
 
 def literals(inputs: tuple[Input, ...]) -> tuple[Digest, ...]:
     """Contents that no other event holds: an artifact is held by what made it, a literal or an element by its use."""
-    held = [taken.content for taken in inputs if taken.artifact is None]
-    held += [taken.element.content for taken in inputs if taken.element is not None]
-    return tuple(held)
+    held, elements = [], []
+    for taken in inputs:
+        if taken.artifact is None:
+            held.append(taken.content)
+        if taken.element is not None:
+            elements.append(taken.element.content)
+    return (*held, *elements)

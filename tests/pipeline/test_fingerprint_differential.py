@@ -57,6 +57,8 @@ class Project:
 
     random: random.Random
     atoms: list[Atom] = field(default_factory=list)
+    unevaluated: set[int] = field(default_factory=set)
+    """The modules in which annotations are texts."""
 
     def grow(self, count: int) -> None:
         for number, form in enumerate(self.random.sample(ATOMS, count)):
@@ -73,6 +75,9 @@ class Project:
     def edit(self) -> bool:
         """Change one thing; say whether it may mean something."""
         atom = self.random.choice(self.atoms)
+        if self.random.random() < 0.05:
+            self.unevaluated ^= {self.random.randrange(MODULES)}
+            return True
         if self.random.random() < 0.3:
             if self.random.random() < 0.5:
                 atom.remark += 1
@@ -86,7 +91,8 @@ class Project:
     def write(self, directory: Path) -> None:
         directory.mkdir()
         for module in range(MODULES):
-            parts = [atom.code for atom in self.atoms if atom.module == module]
+            parts = ["from __future__ import annotations"] if module in self.unevaluated else []
+            parts += [atom.code for atom in self.atoms if atom.module == module]
             (directory / f"m{module}.py").write_text("\n\n\n".join(parts) + "\n", encoding="utf-8")
         outside, inside, values = set(), set(), []
         for atom in sorted(self.atoms, key=lambda atom: atom.number):

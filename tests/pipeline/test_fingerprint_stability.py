@@ -80,7 +80,9 @@ def test_a_program_counts_the_same_as_a_script_again_by_another_name_and_with_py
         if command[0] == "-c":
             found.remove(result.stdout)
             without = CodeManifest.decode(result.stdout)
-            assert set(without.flags) == {f"nosource: __main__:{name}" for name in ("f", "helper", "Part", "Part.get")}
+            # From 3.13 on the interpreter keeps the text that -c was given.
+            unknown = ["Part"] if sys.version_info >= (3, 13) else ["f", "helper", "Part", "Part.get"]
+            assert set(without.flags) == {f"nosource: __main__:{name}" for name in unknown}
     assert len(found) == 1
     assert CodeManifest.decode(found.pop()).flags == ()
 

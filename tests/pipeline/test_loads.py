@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import textwrap
@@ -234,3 +235,82 @@ def test_threads_that_a_step_in_a_worker_has_left_behind_save_nothing(client: Cl
     both()
     assert (tmp_path / "told").read_text() == "the step has ended"
     assert "late" not in {artifact.name for artifact in client.artifacts()}
+
+
+@step
+def followed(x: int) -> str:
+    name = lineal.load("pointer@now")
+    return f"{name} {lineal.load(f'{name}@now')}"
+
+
+@pipeline
+def following(x: int) -> None:
+    followed(x)
+
+
+def point(client: Client, name: str, value: object) -> None:
+    """Let the alias ``now`` of an artifact mean this value."""
+    version = client.save(value, name)
+    client.alias(f"{name}@{version.version}", "now")
+
+
+def test_a_result_serves_again_once_its_references_mean_again_what_it_loaded(client: Client, executor: Any) -> None:
+    run = following.with_options(executor=executor)
+    point(client, "left", 3)
+    point(client, "right", 4)
+    for name in ("left", "right"):
+        point(client, "pointer", name)
+        assert run(1).steps["followed"].status == "completed"
+    point(client, "pointer", "left")
+    back = run(1).steps["followed"]
+    assert (back.is_cached, back.output.load()) == (True, "left 3")
+    assert back.reuses is not None
+    assert back.reuses.run.name == "following-1"
+    assert client.reusable(back.fingerprint) == back.reuses
+    point(client, "left", 5)
+    assert client.reusable(back.fingerprint) is None
+    assert run(1).steps["followed"].status == "completed"
+
+
+def test_no_result_serves_for_other_contents_than_it_loaded_however_they_change(client: Client) -> None:
+    dice = random.Random(7)
+    contents: dict[str, Any] = {"pointer": "left", "left": 0, "right": 0}
+    for name, content in contents.items():
+        point(client, name, content)
+    executed = set()
+    for _ in range(60):
+        name = dice.choice([*contents])
+        contents[name] = dice.choice(["left", "right"]) if name == "pointer" else dice.randrange(3)
+        point(client, name, contents[name])
+        ran = following(1).steps["followed"]
+        expected = f"{contents['pointer']} {contents[contents['pointer']]}"
+        assert ran.output.load() == expected
+        assert ran.is_cached is (expected in executed)
+        executed.add(expected)
+    assert len(executed) == 6
+
+
+def test_of_results_that_loaded_the_same_the_newest_serves(client: Client) -> None:
+    point(client, "left", 1)
+    point(client, "pointer", "left")
+    following(1)
+    refreshed = following.with_options(cache="refresh")(1)
+    point(client, "left", 2)
+    following(1)
+    point(client, "left", 1)
+    reused = following(1).steps["followed"].reuses
+    assert reused is not None
+    assert reused.id == refreshed.steps["followed"].id
+
+
+def test_a_result_whose_bytes_are_gone_is_told_though_others_loaded_something_else_since(client: Client) -> None:
+    for value in (1, 2):
+        point(client, "left", value)
+        point(client, "pointer", "left")
+        following(1)
+    point(client, "left", 1)
+    client.release("following.followed.output@1")
+    client.collect(grace_s=0)
+    ran = following(1).steps["followed"]
+    assert ran.status == "completed"
+    assert [reason.kind for reason in ran.why().reasons] == ["evicted"]
