@@ -321,16 +321,27 @@ class Scene(TypedDict):
 
 
 class Lineage(TypedDict):
-    """An artifact version and all it was made from."""
+    """An artifact version and all it was made from, or what was made of it; docs/lineage.md says more."""
 
     kind: Literal["lineage"]
     v: Literal[1]
-    reference: str
-    content: str
+    reference: str | None
+    """Null where everything is asked for that was made by some code or in some environment."""
+    content: str | None
     is_complete: bool
-    """False where the graph was too large and is cut."""
+    """False where something was left out for its depth or its number."""
     artifacts: list[dict[str, Any]]
     """Name, version, content, type and producer of each, the root first, then nearest first."""
+    direction: str
+    """upstream, downstream or path."""
+    roots: list[dict[str, str]]
+    """Name and content of where it starts; of a path, both its ends."""
+    steps: list[dict[str, Any]]
+    """Run, name, function, status, duration, fingerprint, code, environment and literals of each step run."""
+    links: list[dict[str, Any]]
+    """Which step run took or gave which artifact version, and as what."""
+    named: list[dict[str, Any]]
+    """Versions, and what else they were called by hand."""
 
 
 class Store(TypedDict):

@@ -54,10 +54,12 @@ class Downstream:
         for node, _ in self._tracer.each_origin(list(versions)):
             self._level[node.key] = _Reached(node.key, node.type, node.production)
 
-    def begin_at_steps(self, ended: Sequence[Recorded]) -> None:
-        """Follow what these step runs gave, each told of by an event that ended it."""
+    def begin_at_steps(self, ended: Iterable[int]) -> None:
+        """Follow what these step runs gave, each told of by the position of the event that ended it."""
         for page in pages(ended):
-            self._take(page, None)
+            if self._is_full():
+                break
+            self._take(self._tracer.log.get_all(page), None)
         self._save()
 
     def follow(self, depth: int | None = None, until: VersionKey | None = None) -> None:

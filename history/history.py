@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..cas.digest import Digest
+from ..cas.digest import Digest, digest_of_stream
+from ..cas.manifest import INLINE_MAX_BYTES
 from ..errors import InvalidReference, NotFound, PipelineNotFound
 from ..events.codec import Recorded
 from ..events.ids import Fingerprint, RunId, StepRunId
@@ -24,6 +26,7 @@ from .eviction import evictions
 from .finding import Found, find
 from .following import followed
 from .labels import SUBJECT_KINDS, annotated, has_labels, tagged
+from .lineage import Lineage
 from .meaning import version_meant
 from .places import Place, at_position, at_time, before_later
 from .projected import projected
@@ -33,6 +36,7 @@ from .references import near
 from .reuse import reusable
 from .run_list import NEWEST, RunQuery, run_meant, runs_found
 from .selection import EventType, Selection, selected, selection
+from .tracing import NODES_MAX
 from .version_list import artifacts_found, versions_found
 from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView, View, view_of
 
@@ -403,6 +407,40 @@ class History:
         runs = [one for one in self.runs(pipeline) if (first or 0) <= one.seq <= (last or one.seq)]
         return bisect(self._reader, reversed(runs), metric, predicate)
 
+    def made_from(self, which: str | Digest | Path, *, depth: int | None = None, nodes_max: int = NODES_MAX) -> Lineage:
+        """Everything that some bytes went into: as a value or a part of one, as code, or as an environment.
+
+        Args:
+            which: A file, whose bytes are meant; an artifact version; or six or more digits of a blob's digest.
+            depth: How many steps onward; by default all.
+            nodes_max: How many artifact versions and step runs at most, the nearest.
+
+        Raises:
+            NotFound: Nothing was made from it, or there is no such blob.
+            InvalidReference: Several blobs' digests begin so.
+        """
+        from .made_from import made_from  # Imported on use, as below: few ask.
+
+        is_small = isinstance(which, Path) and which.stat().st_size <= INLINE_MAX_BYTES
+        small = which.read_bytes() if isinstance(which, Path) and is_small else None
+        return made_from(self._reader, self._blob_meant(which), small, depth=depth, nodes_max=nodes_max)
+
+    def _blob_meant(self, which: str | Digest | Path) -> Digest:
+        """The blob of a file's bytes, of a version's manifest, or that a digest's beginning names."""
+        if isinstance(which, Digest):
+            return which
+        if isinstance(which, Path):
+            with which.open("rb") as file:
+                return digest_of_stream(file)
+        from .holding import find_blob
+
+        try:
+            return self.artifact(which).content
+        except (NotFound, InvalidReference):
+            if "@" in which:
+                raise
+            return find_blob(self._reader, which)
+
     def pins(self) -> list[Pin]:
         """The pins, by label; those that have expired are left out."""
         found = self._reader.rows(Pins.name).newest(key("l"))
@@ -426,15 +464,9 @@ class History:
             NotFound: Nothing is called so; or it was collected.
             InvalidReference: Several blobs' digests begin so.
         """
-        from .holding import find_blob, why_kept
+        from .holding import why_kept
 
-        try:
-            digest = self.artifact(which).content
-        except (NotFound, InvalidReference):
-            if "@" in which:
-                raise
-            digest = find_blob(self._reader, which)
-        return why_kept(self._reader, digest)
+        return why_kept(self._reader, self._blob_meant(which))
 
 
 def _kind(kind: str | None) -> str | None:
