@@ -10,11 +10,12 @@ import numpy as np
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
-from .base import Materializer, PartReader, PartWriter
+from .base import Materializer, PartReader, PartWriter, shown
 from .models import importances, parameters, scores
 from .visualization import Visualization
 
 _BOOSTER = "_Booster"
+_NAMES_MAX = 100
 
 
 class Estimators(Materializer[Any]):
@@ -51,5 +52,18 @@ class Estimators(Materializer[Any]):
                 found = np.abs(found).mean(axis=int(found.shape[0] == value.n_features_in_))
             yield importances(f"importances of features of {name}", names or None, found)
         yield from scores(name, state.get("evals_result_") or state.get("_evals_result") or {})
-        taken = inspect.signature(type(value)).parameters.values()
-        yield parameters(name, value.get_params(), {one.name: one.default for one in taken})
+        yield parameters(name, value.get_params(), _defaults(type(value)))
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    """What each parameter is by default: a class leaves to its bases what it doesn't name."""
+    taken = (inspect.signature(base.__init__).parameters.values() for base in reversed(kind.__mro__))  # type: ignore[misc]
+    return {one.name: one.default for every in taken for one in every if one.default is not inspect.Parameter.empty}
+
+
+def fitted_on(estimator: Any) -> dict[str, Plain]:
+    """How many features an estimator was fitted on, and their names, where it was and they have any."""
+    if vars(estimator).get(_BOOSTER) is None:
+        return {}
+    names = [shown(name) for name in getattr(estimator, "feature_names_in_", ())[:_NAMES_MAX]]
+    return {"features": int(estimator.n_features_in_), **({"names": names} if names else {})}

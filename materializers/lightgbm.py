@@ -11,7 +11,7 @@ from lightgbm.basic import LightGBMError
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
-from .boosted import Estimators
+from .boosted import Estimators, fitted_on
 from .models import importances, parameters
 from .visualization import Visualization
 
@@ -58,4 +58,5 @@ class Estimator(Estimators):
     kinds: ClassVar[dict[str, type]] = {name: getattr(lightgbm, name) for name in _ESTIMATORS}
 
     def metadata(self, value: Any) -> dict[str, Plain]:
-        return {"parameters": {shown(name): shown(one) for name, one in value.get_params().items() if one is not None}}
+        parameters = {shown(name): shown(one) for name, one in value.get_params().items() if one is not None}
+        return {"parameters": parameters, **fitted_on(value)}

@@ -14,7 +14,7 @@ import xgboost
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
-from .boosted import Estimators
+from .boosted import Estimators, fitted_on
 from .models import importances, parameters
 from .visualization import Visualization
 
@@ -61,7 +61,7 @@ class Estimator(Estimators):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         parameters = {name: one for name, one in value.get_xgb_params().items() if one is not None}
-        return {"parameters": {shown(name): shown(one) for name, one in parameters.items()}}
+        return {"parameters": {shown(name): shown(one) for name, one in parameters.items()}, **fitted_on(value)}
 
 
 def _configured(booster: Any) -> dict[str, Any]:

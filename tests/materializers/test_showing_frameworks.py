@@ -1,0 +1,132 @@
+"""What models and charts of the large libraries show of themselves, and say."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lineal.materializers import REGISTRY, Visualization
+
+pytestmark = pytest.mark.frameworks
+X = pd.DataFrame(np.random.default_rng(0).normal(size=(80, 3)), columns=["width", "height", "depth"])
+Y = (X["height"] > 0).astype(int)
+
+
+def shown(value: Any) -> dict[str, str]:
+    found: list[Visualization] = list(REGISTRY.for_value(value).visualize(value))
+    assert not any("<script" in str(one.content) for one in found if one.media_type != "application/json")
+    return {one.name: str(one.content) for one in found}
+
+
+def said(value: Any) -> dict[str, Any]:
+    return dict(REGISTRY.for_value(value).metadata(value))
+
+
+def texts(drawing: str) -> list[str]:
+    return [one.text or "" for one in ElementTree.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def network(torch: Any) -> Any:
+    made = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2, bias=False))
+    made[0].weight.requires_grad_(False)
+    return made
+
+
+def test_a_module_shows_its_layers_and_their_weights() -> None:
+    torch = importlib.import_module("torch")
+    found = shown(network(torch))
+    assert list(found) == ["layers", "tensors"]
+    assert "24 weights, 12 of them trainable" in found["layers"]
+    assert "in_features=3, out_features=4" in found["layers"]
+    assert "3 tensors, 24 values" in found["tensors"]
+    assert found["tensors"].count("<svg") == 3
+    assert said(network(torch)) == {"weights": 24, "trainable": 12, "layers": ["Linear", "ReLU", "Sequential"]}
+
+
+def test_weights_that_are_tied_are_counted_once() -> None:
+    torch = importlib.import_module("torch")
+    model = torch.nn.ModuleList([torch.nn.Linear(5, 5, bias=False), torch.nn.Linear(5, 5, bias=False)])
+    model[1].weight = model[0].weight
+    assert said(model)["weights"] == 25
+
+
+def test_a_state_dict_is_a_table_of_tensors_of_any_kind() -> None:
+    torch = importlib.import_module("torch")
+    state = {
+        "empty": torch.empty(0),
+        "one": torch.tensor(3),
+        "complex": torch.zeros(3, dtype=torch.complex64),
+        "broken": torch.full((4,), float("nan")),
+        "flags": torch.zeros(4, dtype=torch.bool),
+        "half": torch.randn(100).to(torch.bfloat16),
+        "sparse": torch.eye(3).to_sparse(),
+        "turned": torch.randn(300, 1000).t(),
+        "infinite": torch.tensor([1.0, float("inf"), 2.0]),
+        "elsewhere": torch.empty(3, device="meta"),
+    }
+    page = shown(state)["tensors"]
+    assert "10 tensors" in page
+    assert "no finite values" in page
+    assert "1,000 × 300" in page
+    assert "20,000 values evenly spread" in page
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "gblinear"])
+def test_estimators_of_xgboost_show_what_counts(booster: str) -> None:
+    xgboost = importlib.import_module("xgboost")
+    model = xgboost.XGBClassifier(n_estimators=3, booster=booster)
+    assert list(shown(model)) == ["parameters"]
+    model.fit(X, Y, eval_set=[(X, Y)], verbose=False)
+    found = shown(model)
+    assert list(found) == ["importances", "scores logloss", "parameters"]
+    assert texts(found["importances"])[1] == "height"
+    assert "<b>n_estimators</b></td><td>3</td>" in found["parameters"]
+    assert said(model)["names"] == ["width", "height", "depth"]
+    several = xgboost.XGBClassifier(n_estimators=3, booster=booster).fit(X, np.arange(80) % 3)
+    assert len(texts(shown(several)["importances"])) == 7
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "gblinear", "dart"])
+def test_a_booster_of_xgboost_shows_what_counts(booster: str) -> None:
+    xgboost = importlib.import_module("xgboost")
+    found = shown(xgboost.train({"booster": booster, "objective": "binary:logistic"}, xgboost.DMatrix(X, Y), 3))
+    assert texts(found["importances"])[1] == "height"
+    assert booster in found["parameters"]
+
+
+def test_models_of_lightgbm_show_what_counts() -> None:
+    lightgbm = importlib.import_module("lightgbm")
+    model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, Y, eval_X=X, eval_y=Y)
+    assert list(shown(model)) == ["importances", "scores binary_logloss", "parameters"]
+    assert said(model)["features"] == 3
+    booster = lightgbm.train({"verbose": -1, "objective": "binary"}, lightgbm.Dataset(X, Y), 3)
+    assert texts(shown(booster)["importances"])[1] == "height"
+
+
+def test_a_figure_of_plotly_shows_its_data() -> None:
+    express = importlib.import_module("plotly.express")
+    found = shown(express.scatter(X, x="width", y="height", title="<script>alert(1)</script>"))
+    assert "the first 50 of 80 rows" in found["data"]
+    assert json.loads(found["specification"])["data"][0]["type"] == "scatter"
+
+
+def test_a_chart_of_altair_shows_its_data_and_fetches_none() -> None:
+    altair = importlib.import_module("altair")
+    chart = altair.Chart(X).mark_point().encode(x="width", y="height")
+    found = shown(chart)
+    assert "the first 50 of 80 rows" in found["data"]
+    assert json.loads(found["specification"])["mark"]["type"] == "point"
+    try:
+        importlib.import_module("vl_convert")
+    except ImportError:
+        assert "chart" not in found
+    else:
+        assert {"width", "height"} <= set(texts(found["chart"]))
+    elsewhere = altair.Chart("http://127.0.0.1:9/data.csv").mark_point().encode(x="a:Q")
+    assert list(shown(elsewhere)) == ["specification"]
