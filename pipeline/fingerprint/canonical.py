@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .framing import (
     frame_all,
@@ -57,8 +58,13 @@ class _Canonical:
 
     def node(self, node: ast.AST, without: tuple[str, ...] = ()) -> bytes:
         kind = type(node)
+        if kind is ast.Name:
+            return _name(node.id)  # type: ignore[attr-defined]
         if kind is ast.Constant:
             return frame_constant(node.value)  # type: ignore[attr-defined]
+        fields = _fields(kind)
+        if not fields:
+            return _bare(kind.__name__)
         if kind is ast.JoinedStr:
             return self._joined(node)  # type: ignore[arg-type]
         if kind is ast.AnnAssign and self._in_function:
@@ -69,12 +75,14 @@ class _Canonical:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             self._in_function = kind is not ast.ClassDef
         items = [frame_str(kind.__name__)]
-        for name, framed_name in _fields(kind):
+        for name, framed_name in fields:
             value = getattr(node, name, None)
-            if value is None or value == [] or name in without:
+            if value is None or name in without:
                 continue
-            items.append(framed_name)
-            items.append(self._field(name, value))
+            if isinstance(value, ast.AST):
+                items += (framed_name, self.node(value))
+            elif value != []:
+                items += (framed_name, self._field(name, value))
         self._in_function = outer
         return frame_all(b"n", items)
 
@@ -138,6 +146,18 @@ def last_name(node: ast.AST) -> str | None:
 
 def _is_annotated(node: ast.Subscript) -> bool:
     return last_name(node.value) == "Annotated" and isinstance(node.slice, ast.Tuple)
+
+
+@lru_cache(4096)
+def _name(name: str) -> bytes:
+    """A name that is read or bound: half of all nodes are."""
+    return frame_all(b"n", [frame_str("Name"), frame_str("id"), frame_constant(name)])
+
+
+@lru_cache
+def _bare(kind: str) -> bytes:
+    """A node that says nothing but its kind, such as an operator."""
+    return frame_all(b"n", [frame_str(kind)])
 
 
 def _fields(kind: type[ast.AST]) -> tuple[tuple[str, bytes], ...]:
