@@ -12,8 +12,8 @@ _RULES = """
 .lineal .w{overflow-x:auto}
 .lineal .w table{border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums}
 .lineal .w table caption{text-align:left;font-weight:600;padding:.3em 0}
-.lineal .w table th,.lineal .w table td{padding:.2em .7em;text-align:left;vertical-align:top;max-width:32em;overflow-wrap:break-word;
-border:0;border-bottom:1px solid rgba(128,128,128,.25);background:none;color:inherit}
+.lineal .w table th,.lineal .w table td{padding:.2em .7em;text-align:left;vertical-align:top;max-width:32em;
+overflow-wrap:break-word;border:0;border-bottom:1px solid rgba(128,128,128,.25);background:none;color:inherit}
 .lineal .w table thead th{border-bottom-width:2px;white-space:nowrap}
 .lineal .w table .n{text-align:right;white-space:nowrap}
 .lineal .m{opacity:.7}
