@@ -43,7 +43,7 @@ class Figure(Materializer[Any]):
 
 def _shown_dots_per_inch(figure: Any) -> float:
     """As many as a figure is kept with, unless that makes it larger than can be looked at."""
-    return min(_DOTS_PER_INCH, _SHOWN_LONGEST_PX / max(*figure.get_size_inches(), 1e-3))
+    return min(_DOTS_PER_INCH, _SHOWN_LONGEST_PX / max(float(max(figure.get_size_inches())), 1e-3))
 
 
 def _drawn(figure: Any, kind: str, dots_per_inch: float = _DOTS_PER_INCH) -> bytes:

@@ -96,3 +96,11 @@ def test_two_drawings_of_equal_figures_are_the_same_bytes() -> None:
     assert one == other
     assert [drawing.media_type for drawing in one] == ["image/svg+xml", "image/png"]
     assert bytes(one[1].content[:4], "ascii") if isinstance(one[1].content, str) else one[1].content[1:4] == b"PNG"
+
+
+def test_a_figure_of_many_inches_is_shown_no_larger_than_can_be_looked_at() -> None:
+    large = Figure(figsize=(300, 1))
+    drawings = {drawing.media_type: drawing.content for drawing in FigureMaterializer().visualize(large)}
+    pixels = drawings["image/png"]
+    assert isinstance(pixels, bytes)
+    assert Image.open(io.BytesIO(pixels)).width == 2000
