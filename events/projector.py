@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _PIECE_EVENTS = 20_000
 """How many events a rebuild folds in before it lets writers in."""
+_GATHERED_EVENTS = 1000
+"""By how many events rows are handed to LMDB meanwhile: gathered for longer they take more memory, and no less time."""
 _BUSY_LAG = 10
 """How many times what it may lack a projection that is kept behind lacks at most while events come without a pause."""
 
@@ -167,6 +169,8 @@ class Projector:
                         hint="Correct its apply; what it had made before is kept.",
                         seq=upto,
                     ) from error
+            if upto % _GATHERED_EVENTS == 0:
+                changes.flush()
         return upto, upto - after < piece_events
 
     def catch_up(self, *names: str) -> None:

@@ -28,7 +28,7 @@ _TEXT_MAX_BYTES = 200
 _LENGTHS = [bytes([length]) for length in range(_TEXT_MAX_BYTES + 1)]
 _FIRST_ROWS, _SCAN_ROWS = 16, 1000
 """How many rows a list is read by, at first and at most: many a caller takes only a few."""
-_ORDINAL_BITS = 32
+_ORDINALS = [ordinal.to_bytes(4, "big") for ordinal in range(256)]
 _TRUE: bytes = msgpack.packb(True)
 
 Row = Any
@@ -73,15 +73,16 @@ def framed(text: str) -> bytes:
 class RowWriter:
     """Writes the rows of one projection, event by event, inside one write transaction."""
 
-    __slots__ = ("_changes", "_cursor", "_database", "_newest", "_packer", "_puts", "_stamp")
+    __slots__ = ("_changes", "_cursor", "_database", "_made", "_newest", "_pack", "_puts", "_seq")
 
     def __init__(self, changes: Changes, database: str) -> None:
         """Write to the database of this projection."""
         self._database = database
         self._newest: dict[bytes, bytes | None] = {}
         """The newest rows of keys, as they are stored; None where it is only known that there is one."""
-        self._stamp = 0
-        self._packer = msgpack.Packer(unicode_errors="surrogatepass")
+        self._seq = bytes(8)
+        self._made = 0
+        self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
         self.go_on(changes)
 
     def go_on(self, changes: Changes) -> None:
@@ -97,21 +98,22 @@ class RowWriter:
 
     def at(self, seq: int) -> RowWriter:
         """Turn to the next event; the rows that follow are its."""
-        self._stamp = seq << _ORDINAL_BITS
+        self._seq = seq.to_bytes(8, "big")
+        self._made = 0
         return self
 
     def add(self, row_key: bytes, row: Row) -> None:
         """Add a row to the key's history."""
-        stamp = self._stamp
-        self._stamp = stamp + 1
-        value = self._packer.pack(row)
-        self._puts[row_key + stamp.to_bytes(STAMP_BYTES, "big")] = self._newest[row_key] = value
+        self._puts[row_key + self._stamp()] = self._newest[row_key] = self._pack(row)
 
     def mark(self, row_key: bytes, row: Row = True) -> None:
         """Add a row that `latest` doesn't see at once; by default one that only says that an event has made it."""
-        stamp = self._stamp
-        self._stamp = stamp + 1
-        self._puts[row_key + stamp.to_bytes(STAMP_BYTES, "big")] = _TRUE if row is True else self._packer.pack(row)
+        self._puts[row_key + self._stamp()] = _TRUE if row is True else self._pack(row)
+
+    def _stamp(self) -> bytes:
+        made = self._made
+        self._made = made + 1
+        return self._seq + (_ORDINALS[made] if made < len(_ORDINALS) else made.to_bytes(4, "big"))
 
     def latest(self, row_key: bytes) -> Row | None:
         """The key's newest row, this event's own included; None if it has none."""
