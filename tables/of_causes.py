@@ -22,7 +22,8 @@ Line = dict[str, Any]
 def _rows(source: Source, projection: str, table: str) -> Iterator[tuple[bytes, Any, int]]:
     """Key behind the table's letter, newest row and position of each key of a table."""
     for page in row_pages(source.database, projection, table, source.upto, newest=True):
-        for key, value, seq in zip(page.keys.rest().to_pylist(), page.values, page.seqs.tolist(), strict=True):
+        keys, values = page.keys.rest().to_pylist(), page.cells.raw().to_pylist()
+        for key, value, seq in zip(keys, values, page.seqs.tolist(), strict=True):
             yield key, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"), seq
 
 

@@ -51,7 +51,7 @@ def _subjects_at(source: Source, positions: Positions, types: Sequence[str]) -> 
 def _tags(source: Source) -> Iterator[Batch]:
     long: dict[bytes, str] = {}
     for page in row_pages(source.database, Names.name, "s", source.upto, newest=True):
-        record = page.cells().entered()
+        record = page.cells.entered()
         has = record.booleans()
         found = {**_subject(record.record()), "seq": seqs(page.seqs)}
         digests = page.keys.rest()
@@ -70,7 +70,7 @@ _DIGEST_BYTES = 33
 def _long_tags(source: Source) -> dict[bytes, str]:
     found: dict[bytes, str] = {}
     for page in row_pages(source.database, Names.name, "t", source.upto, newest=False):
-        _, tags = page.cells().trailing_elements()
+        _, tags = page.cells.trailing_elements()
         found |= {place: tag for tag in set(tags.texts().to_pylist()) if (place := framed(tag))[0] == IS_DIGEST}
     return found
 
@@ -87,7 +87,7 @@ def _aliases(source: Source) -> Iterator[Batch]:
 
 def _metadata(source: Source) -> Iterator[Batch]:
     for page in row_pages(source.database, Metadata.name, "m", source.upto, newest=True):
-        record = page.cells().entered()
+        record = page.cells.entered()
         key, value = record.texts(), record.raw()
         found = {
             **_subjects_of(source, page, (Annotated.TYPE, AnnotationsRemoved.TYPE)),
@@ -107,7 +107,7 @@ def _json(packed: bytes | None) -> str | None:
 
 def _metrics(source: Source) -> Iterator[Batch]:
     for page in row_pages(source.database, Metrics.name, "m", source.upto, newest=True):
-        record = page.cells().entered()
+        record = page.cells.entered()
         yield {
             **_subjects_of(source, page, [MetricsLogged.TYPE]),
             "metric": record.texts(),

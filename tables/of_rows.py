@@ -32,7 +32,7 @@ _RUN: dict[str, Read] = {
 
 
 def _runs(page: RowPage) -> Batch:
-    found = fields_of(page.cells().entered(), RunRow._fields, _RUN)
+    found = fields_of(page.cells.entered(), RunRow._fields, _RUN)
     process = fields_of(found["process"], Process._fields, {"host": Cells.texts, "pid": Cells.integers})
     return {
         **{name: found[name] for name in ("run", "name", "pipeline", "message")},
@@ -48,7 +48,7 @@ def _runs(page: RowPage) -> Batch:
 
 
 def _versions(page: RowPage) -> Batch:
-    record = page.cells().entered()
+    record = page.cells.entered()
     name, number = record.texts(), record.integers().arrow()
     content = page.keys.digests()
     return {"artifact": name, "version": number, "content": content, "seq": seqs(page.seqs)}
@@ -59,18 +59,18 @@ def _cache(page: RowPage) -> Batch:
 
 
 def _releases(page: RowPage) -> Batch:
-    record = page.cells().entered()
+    record = page.cells.entered()
     upto, reason = record.integers().arrow(), record.texts()
     return {"content": page.keys.digests(), "upto": upto, "reason": reason, "seq": seqs(page.seqs)}
 
 
 def _evictions(page: RowPage) -> Batch:
-    gone = page.cells().booleans()
+    gone = page.cells.booleans()
     return {"content": page.keys.digests(), "is_gone": gone, "seq": seqs(page.seqs)}
 
 
 def _pins(page: RowPage) -> Batch:
-    record = page.cells().entered()
+    record = page.cells.entered()
     label, content, expires = record.texts(), record.hexes(), times(record.integers())
     found = {"label": label, "content": content, "expires": expires, "seq": seqs(page.seqs)}
     is_there = pa.array(np.flatnonzero(content.is_valid().to_numpy(zero_copy_only=False)))
@@ -78,7 +78,7 @@ def _pins(page: RowPage) -> Batch:
 
 
 def _visualizations(page: RowPage) -> Batch:
-    rows, shown = page.cells().entered().elements()
+    rows, shown = page.cells.entered().elements()
     one = shown.entered()
     name, media_type, blob, size_bytes = one.texts(), one.texts(), one.hexes(), one.integers().arrow()
     return {
@@ -95,9 +95,9 @@ def _pipelines(source: Source) -> Iterator[Batch]:
     """A row a version. The key has the name, or what stands for a long one."""
     names: dict[bytes, str] = {}
     for page in row_pages(source.database, Pipelines.name, "a", source.upto, newest=False):
-        names |= {framed(name): name for name in page.cells().entered().texts().to_pylist()}
+        names |= {framed(name): name for name in page.cells.entered().texts().to_pylist()}
     for page in row_pages(source.database, Pipelines.name, "v", source.upto, newest=False):
-        record = page.cells().entered()
+        record = page.cells.entered()
         number, structure = record.integers().arrow(), record.hexes()
         called = pa.array([names[key] for key in page.keys.rest().to_pylist()], pa.string())
         yield {"pipeline": called, "version": number, "structure": structure, "seq": seqs(page.seqs)}

@@ -6,6 +6,7 @@ nanoseconds, and one that nobody asks for is passed over. Format: msgpack's spec
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -84,6 +85,21 @@ class Integers(NamedTuple):
         return array if kind is None else array.cast(kind)
 
 
+class Values(NamedTuple):
+    """Values of rows, one behind the other."""
+
+    pieces: list[bytes]
+    """Each has some of them, whole."""
+    lengths: Positions
+    """Of each value, in bytes."""
+
+    @classmethod
+    def of(cls, values: Iterable[bytes]) -> Self:
+        """Take these, each as a piece."""
+        pieces = list(values)
+        return cls(pieces, np.array(list(map(len, pieces)), np.int64))
+
+
 class Cells:
     """Where many rows are read next. Each method reads one value of every row, and goes on to the next."""
 
@@ -107,17 +123,16 @@ class Cells:
         self._ends = ends
 
     @classmethod
-    def of(cls, values: list[bytes], start: int = 0) -> Self:
+    def of(cls, values: Values, start: int = 0) -> Self:
         """Read these values, each from a byte on."""
-        lengths = np.fromiter(map(len, values), np.int64, len(values))
-        ends = np.cumsum(lengths)
-        data = np.frombuffer(b"".join([*values, bytes([_NIL]) * _PADDING_BYTES]), np.uint8)
-        return cls(data, ends - lengths + start, ends=ends)
+        ends = np.cumsum(values.lengths)
+        data = np.frombuffer(b"".join([*values.pieces, bytes([_NIL]) * _PADDING_BYTES]), np.uint8)
+        return cls(data, ends - values.lengths + start, ends=ends)
 
     def __len__(self) -> int:
         return len(self._at)
 
-    def where(self, chosen: NDArray[Any]) -> Cells:
+    def where(self, chosen: NDArray[Any] | slice) -> Cells:
         """Some of the rows."""
         left = None if self._left is None else self._left[chosen]
         return Cells(self._data, self._at[chosen], left=left, ends=None if self._ends is None else self._ends[chosen])
@@ -237,6 +252,11 @@ class Cells:
         self._turn()
         start, self._at = self._at, self._ends if is_last and self._ends is not None else self._behind(self._at)
         return cut(self._data, start, self._at, start < len(self._data) - _PADDING_BYTES)
+
+    def whole(self) -> pa.Array:
+        """What each row has from here to its end."""
+        assert self._ends is not None
+        return cut(self._data, self._at, self._ends)
 
     def texts(self) -> pa.Array:
         """Texts; nil is missing."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import compress, islice
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgpack
@@ -18,7 +18,7 @@ from ..events.schema import SCHEMAS
 from ..events.standing import database_of
 from ..events.upcasts import UPCASTS
 from .keys import Keys, Places
-from .packed import Cells, Flags, Integers, Positions
+from .packed import Cells, Flags, Integers, Positions, Values
 
 _PAGE_ROWS = 16_384
 _PAGE_BYTES = 32 * 1024 * 1024
@@ -77,19 +77,19 @@ def log_pages(
     while after < upto:
         start = (after + 1).to_bytes(8, "big")
         with database.begin() as txn, txn.cursor(database.databases[EVENTS]) as cursor:
-            values = _some(cursor.iternext(keys=False)) if cursor.set_range(start) else []
+            values = _some(cursor.iternext(keys=False) if cursor.set_range(start) else ())
             last = int.from_bytes(cursor.key() or (cursor.last() and cursor.key()) or b"", "big")
-        if last != after + len(values):
+        count = len(values.lengths)
+        if last != after + count:
             raise LogCorrupt(f"events are missing after event {after}", hint="Run `lineal verify`.", seq=after + 1)
-        del values[upto - after :]
-        seqs = np.arange(after + 1, after + 1 + len(values))
-        after += len(values)
-        if among is not None:
-            chosen = among[seqs]
-            seqs, values = seqs[chosen], list(compress(values, chosen.tolist()))
-        page = _log_page(seqs, values, types)
-        if page.seqs.size:
-            yield page
+        seqs = np.arange(after + 1, min(after + count, upto) + 1)
+        after += count
+        cells = Cells.of(values, start=CHAIN_BYTES).where(slice(len(seqs)))
+        chosen = _may_be(types, cells) if types is not None else among[seqs] if among is not None else None
+        if chosen is not None:
+            seqs, cells = seqs[chosen], cells.where(chosen)
+        if seqs.size:
+            yield _log_page(seqs, cells)
 
 
 def events_at(database: Database, positions: Positions) -> tuple[LogPage, Positions]:
@@ -100,18 +100,17 @@ def events_at(database: Database, positions: Positions) -> tuple[LogPage, Positi
         values = [txn.get(seq.to_bytes(8, "big"), db=events) for seq in seqs.tolist()]
     if None in values:
         raise LogCorrupt("an index names an event that is gone", hint="Run `lineal verify`.")
-    return _log_page(seqs, [bytes(value) for value in values if value is not None]), places
+    found = Values.of(bytes(value) for value in values if value is not None)
+    return _log_page(seqs, Cells.of(found, start=CHAIN_BYTES)), places
 
 
-def _log_page(seqs: Positions, values: list[bytes], types: Collection[str] | None = None) -> LogPage:
-    cells = Cells.of(values, start=CHAIN_BYTES)
-    chosen = np.arange(len(values)) if types is None else np.flatnonzero(_may_be(types, cells))
-    page, is_old = _read(seqs[chosen], cells.where(chosen))
+def _log_page(seqs: Positions, envelopes: Cells) -> LogPage:
+    page, is_old = _read(seqs, envelopes.where(slice(None)))
     if is_old.any():
-        values = [values[place] for place in chosen.tolist()]
+        bodies = [bytes(body) for body in envelopes.whole().to_pylist()]
         for place in np.flatnonzero(is_old):
-            values[place] = _of_today(int(page.seqs[place]), values[place])
-        page, _ = _read(page.seqs, Cells.of(values, start=CHAIN_BYTES))
+            bodies[place] = _of_today(int(seqs[place]), bodies[place])
+        page, _ = _read(seqs, Cells.of(Values.of(bodies)))
     return page
 
 
@@ -135,13 +134,13 @@ def _read(seqs: Positions, envelopes: Cells) -> tuple[LogPage, Flags]:
     return LogPage(seqs, types, codes, cells), is_old
 
 
-def _of_today(seq: int, value: bytes) -> bytes:
-    """A row of the log as it would be written today: read as today's event, laid out as today's."""
-    recorded = decode(seq, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
+def _of_today(seq: int, body: bytes) -> bytes:
+    """An event as it would be written today: read as today's event, laid out as today's."""
+    recorded = decode(seq, b"", body)
     payload = recorded.event.payload if recorded.fields is None else recorded.fields  # type: ignore[attr-defined]
     envelope = (ENVELOPE_VERSION, recorded.type, recorded.raw_id, recorded.time_us, recorded.origin, recorded.stream)
     packed: bytes = msgpack.packb((*envelope, recorded.named, payload), **_SURROGATES)
-    return value[:CHAIN_BYTES] + packed
+    return packed
 
 
 def columns_of(page: LogPage, types: Sequence[str], wanted: Mapping[str, Read]) -> EventColumns | None:
@@ -187,11 +186,7 @@ class RowPage(NamedTuple):
     seqs: Positions
     """The events that made them."""
     keys: Keys
-    values: list[bytes]
-
-    def cells(self) -> Cells:
-        """The rows, to be read by columns."""
-        return Cells.of(self.values)
+    cells: Cells
 
 
 def row_pages(database: Database, projection: str, table: str, upto: int, *, newest: bool) -> Iterator[RowPage]:
@@ -200,16 +195,17 @@ def row_pages(database: Database, projection: str, table: str, upto: int, *, new
     for read, values, is_end in _paged(database, projection, table):
         if carried is not None:
             read.insert(0, carried[0])
-            values.insert(0, carried[1])
+            values = Values([carried[1], *values.pieces], np.insert(values.lengths, 0, len(carried[1])))
             carried = None
-        places = Places(read)
+        places, cells = Places(read), Cells.of(values)
         chosen = np.flatnonzero(places.seqs <= upto)
         if newest:
             chosen = places.newest(chosen)
             if chosen.size and not is_end:  # The next page may have a newer row of the last key.
-                carried, chosen = (read[chosen[-1]], values[chosen[-1]]), chosen[:-1]
+                (value,) = cells.where(chosen[-1:]).whole().to_pylist()
+                carried, chosen = (read[chosen[-1]], value), chosen[:-1]
         if chosen.size:
-            yield RowPage(places.seqs[chosen], places.keys(chosen), list(map(values.__getitem__, chosen.tolist())))
+            yield RowPage(places.seqs[chosen], places.keys(chosen), cells.where(chosen))
 
 
 def newest_seqs(database: Database, projection: str, table: str, upto: int) -> Iterator[Positions]:
@@ -228,7 +224,7 @@ def newest_seqs(database: Database, projection: str, table: str, upto: int) -> I
 
 def _paged(
     database: Database, projection: str, table: str, *, with_values: bool = True
-) -> Iterator[tuple[list[bytes], list[bytes], bool]]:
+) -> Iterator[tuple[list[bytes], Values, bool]]:
     """The keys and values of a table of a projection, page by page, and whether it is the last one.
 
     Keys and values are read one after the other: pairs would keep the collector of garbage busy.
@@ -241,23 +237,26 @@ def _paged(
             txn.cursor(database.databases[database_of(txn, database.databases, projection)]) as cursor,
         ):
             found = cursor.set_range(start)
-            values = _some(cursor.iternext(keys=False)) if found and with_values else []
-            limit = len(values) if with_values else _PAGE_ROWS
+            values = _some(cursor.iternext(keys=False) if found and with_values else ())
+            limit = len(values.lengths) if with_values else _PAGE_ROWS
             places: list[Any] = list(islice(cursor.iternext(values=False), limit)) if cursor.set_range(start) else []
         length = bisect_left(places, beyond)
         is_end = length < len(places) or len(places) < _LOOK_ROWS
         start = start if is_end else places[-1] + b"\0"
-        yield places[:length], values[:length], is_end
+        yield places[:length], values._replace(lengths=values.lengths[:length]), is_end
 
 
-def _some(values: Iterator[Any]) -> list[bytes]:
+def _some(values: Iterable[Any]) -> Values:
     """A page of what a cursor gives."""
-    page: list[bytes] = []
-    size_bytes = 0
-    while len(page) < _PAGE_ROWS and size_bytes < _PAGE_BYTES:
+    pieces: list[bytes] = []
+    lengths: list[int] = []
+    size_bytes, values = 0, iter(values)
+    while len(lengths) < _PAGE_ROWS and size_bytes < _PAGE_BYTES:
+        # Joined while they are fresh in the processor's cache, which halves the time that reading takes.
         more = list(islice(values, _LOOK_ROWS))
-        page += more
-        size_bytes += sum(map(len, more))
+        pieces.append(b"".join(more))
+        lengths += map(len, more)
+        size_bytes += len(pieces[-1])
         if len(more) < _LOOK_ROWS:
             break
-    return page
+    return Values(pieces, np.array(lengths, np.int64))
