@@ -1,11 +1,14 @@
-"""The classic walk after a run: ``get_pipelines()[0].versions[0].runs[0].get_step(step=…).outputs[…].read()``."""
+"""The classic walk after a run: ``get_pipelines()[0].versions[0].runs[0].get_step(step=…).outputs[…].read()``.
+
+Everything here reads the store in force, needs none of the pipeline's source, and runs none of it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .client import current
-from .history import PipelineView, RunView
+from .history import PipelineVersionView, PipelineView, RunView, name_of
 
 
 def get_pipelines() -> list[PipelineView]:
@@ -13,13 +16,18 @@ def get_pipelines() -> list[PipelineView]:
     return current().pipelines()
 
 
-def get_pipeline(pipeline: Any) -> PipelineView:
-    """A pipeline by its name, or by the declared pipeline itself. Raises `PipelineNotFound`."""
-    return current().pipeline(pipeline if isinstance(pipeline, str) else pipeline.name)
+def get_pipeline(pipeline: Any, version: int | str | None = None) -> PipelineView | PipelineVersionView:
+    """A pipeline by its name, or by the declared pipeline or its function; or one version of it, by its number.
+
+    Raises:
+        PipelineNotFound: It never ran, or has no such version; the hint says what there is.
+    """
+    found = current().pipeline(name_of(pipeline))
+    return found if version is None else found.version(version)
 
 
 def get_run(name: str) -> RunView:
-    """A run by its name or id. Raises `RunNotFound`."""
+    """A run by its name, its id or the beginning of its id. Raises `RunNotFound`."""
     return current().run(name)
 
 

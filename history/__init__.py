@@ -29,6 +29,7 @@ from .views import (
     RunView,
     StepRunView,
     View,
+    name_of,
 )
 from .visualizations import Visualizations, VisualizationView, content_visualized, is_visualized
 
@@ -96,6 +97,7 @@ __all__ = [
     "execution_at",
     "is_visualized",
     "level_name",
+    "name_of",
     "newest_content",
 ]
 

@@ -6,7 +6,7 @@ as of its reader's position. They refer to each other, hence one file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +15,7 @@ import msgpack
 
 from ..cas.digest import Digest
 from ..cas.process import ProcessStamp
-from ..errors import ArtifactNotFound, LogCorrupt, RunNotFound, StepNotFound
+from ..errors import ArtifactNotFound, LogCorrupt, PipelineNotFound, RunNotFound, StepNotFound
 from ..events.catalogue import (
     Difference,
     DivergenceSeen,
@@ -32,6 +32,7 @@ from ..materializers.markup import Markup
 from .html import InNotebooks, OnPages
 from .labels import Labelled, aliases_of
 from .lineage_parts import execution
+from .listed import ByName, Listed
 from .literals import literal_values
 from .reader import Reader, moment
 from .references import near
@@ -157,6 +158,11 @@ class StepRunView(StepRecord, OnPages):
         return [StepRunView(self._reader, StepRunId(self.id.run, name)) for name in names]
 
     @property
+    def parent_steps(self) -> list[StepRunView]:
+        """The classic name of `parents`."""
+        return self.parents
+
+    @property
     def outputs(self) -> dict[str, ArtifactVersionView]:
         """The artifacts it gave, by output name."""
         return {
@@ -275,6 +281,11 @@ class RunView(Labelled, OnPages):
         return RUNNING if is_alive else INTERRUPTED
 
     @property
+    def docstring(self) -> str | None:
+        """The pipeline function's docstring, as it was then."""
+        return self.beginning.docstring
+
+    @property
     def message(self) -> str | None:
         """What made it fail or end early."""
         return self._row.message
@@ -334,12 +345,12 @@ class RunView(Labelled, OnPages):
         return None if row.ended_us is None else (row.ended_us - row.started_us) / 1_000_000
 
     @property
-    def steps(self) -> Mapping[str, StepRunView]:
-        """Its steps by name, in the order in which they began."""
+    def steps(self) -> ByName[StepRunView]:
+        """Its steps by name, in the order in which they began; ``steps[0]`` is the first one."""
         rows = self._reader.rows("steps")
         found = [next(rows.history(place)) for place in rows.keys(key("s", self.id))]
         names = [first.row[0] for first in sorted(found, key=lambda first: first.seq)]
-        return {name: StepRunView(self._reader, StepRunId(self.id, name)) for name in names}
+        return ByName({name: StepRunView(self._reader, StepRunId(self.id, name)) for name in names})
 
     def events(self) -> Iterator[Recorded]:
         """Its events, oldest first, lazily."""
@@ -350,13 +361,13 @@ class RunView(Labelled, OnPages):
         upto = self.ended_seq or self._reader.head_seq
         return scenes(self._reader, selected(self._reader, Selection(run=self.id), 0, upto))
 
-    def get_step(self, step: Any) -> StepRunView:
-        """Its step of this name; a step's function does as well.
+    def get_step(self, step: Any = None, *, name: str | None = None) -> StepRunView:
+        """Its step of this name; a step's function does as well. ``get_step(name="train")`` is the same.
 
         Raises:
             StepNotFound: It has none; the hint says which there are.
         """
-        name = str(step if isinstance(step, str) else getattr(step, "name", None) or getattr(step, "__name__", step))
+        name = name_of(step) if name is None else name
         if self._reader.rows("steps").latest(key("s", self.id, name)) is None:
             raise StepNotFound(f"run {self.name} has no step {name!r}", hint=near(name, self.steps))
         return StepRunView(self._reader, StepRunId(self.id, name))
@@ -397,10 +408,9 @@ class PipelineVersionView(InNotebooks):
         return 0 if found is None else int(found.row[0])
 
     @property
-    def runs(self) -> list[RunView]:
-        """Its runs, newest first."""
-        found = self._reader.rows("runs").history(key("v", self.pipeline.name, self.structure), newest_first=True)
-        return [RunView(self._reader, RunId(row[0])) for _, row in found]
+    def runs(self) -> Listed[RunView]:
+        """Its runs, newest first, read as far as they are used."""
+        return _runs_in(self._reader, key("v", self.pipeline.name, self.structure))
 
     @property
     def graph(self) -> dict[str, Any]:
@@ -435,11 +445,19 @@ class PipelineView(Labelled, InNotebooks):
         found = self._reader.rows("pipelines").history(key("v", self.name), newest_first=True)
         return [PipelineVersionView(self._reader, self.name, Digest(row[1])) for _, row in found]
 
+    def version(self, number: int | str) -> PipelineVersionView:
+        """Its version of this number. Raises `PipelineNotFound`."""
+        versions = self.versions
+        for one in versions:
+            if str(one.version) == str(number):
+                return one
+        hint = f"Its versions are 1 to {len(versions)}."
+        raise PipelineNotFound(f"pipeline {self.name!r} has no version {number}", hint=hint)
+
     @property
-    def runs(self) -> Iterator[RunView]:
-        """Its runs, newest first, lazily."""
-        found = self._reader.rows("runs").history(key("p", self.name), newest_first=True)
-        return (RunView(self._reader, RunId(row[0])) for _, row in found)
+    def runs(self) -> Listed[RunView]:
+        """Its runs, newest first, read as far as they are used."""
+        return _runs_in(self._reader, key("p", self.name))
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name}>"
@@ -448,6 +466,16 @@ class PipelineView(Labelled, InNotebooks):
         from .html_runs import pipeline_in_short
 
         return pipeline_in_short("pipeline", self.name, self.runs)
+
+
+def _runs_in(reader: Reader, table: bytes) -> Listed[RunView]:
+    rows = reader.rows("runs")
+    return Listed(lambda: (RunView(reader, RunId(row[0])) for _, row in rows.history(table, newest_first=True)))
+
+
+def name_of(declared: Any) -> str:
+    """The name of a step or a pipeline: itself, or that of what was declared."""
+    return str(declared if isinstance(declared, str) else getattr(declared, "name", None) or declared.__name__)
 
 
 View = ArtifactView | ArtifactVersionView | PipelineView | RunView | StepRunView

@@ -62,7 +62,7 @@ def _earlier(pipeline: PipelineView, run: RunView) -> Iterator[RunView]:
 
 
 def _run_meant(pipeline: PipelineView) -> RunView:
-    return _first(pipeline.runs, PipelineNotFound(f"pipeline {pipeline.name} has no run"))
+    return _first(iter(pipeline.runs), PipelineNotFound(f"pipeline {pipeline.name} has no run"))
 
 
 def _first(found: Iterator[T], error: Exception) -> T:
