@@ -6,7 +6,7 @@ extension arrays, saved as `pandas_arrays` says, or pickled where they are anoth
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +15,8 @@ import pandas as pd
 from ..cas.manifest import Plain
 from ..errors import Invalid, ManifestCorrupt
 from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
+from .confusion import confusion_of_frame
+from .visualization import Visualization
 
 _SHOWN_MAX_COLUMNS = 100
 _OBJECT = np.dtype(object)
@@ -54,6 +56,9 @@ class DataFrame(Materializer[Any]):
         pairs = list(value.dtypes.items())[:_SHOWN_MAX_COLUMNS]
         dtypes: dict[str, Plain] = {shown(label): shown(dtype) for label, dtype in pairs}
         return {"rows": len(value), "columns": len(value.columns), "dtypes": dtypes}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        yield from confusion_of_frame(value)
 
 
 class Series(Materializer[Any]):

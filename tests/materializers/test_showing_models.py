@@ -153,6 +153,14 @@ def test_a_display_of_scikit_learn_is_drawn_with_its_labels() -> None:
     assert {"no", "yes", "9 of 10 right (90.0%)"} <= set(texts(found["confusion matrix"]))
 
 
+def test_a_frame_is_a_confusion_matrix_where_its_axes_are_called_so() -> None:
+    frame = pd.crosstab(pd.Series([0, 0, 1]), pd.Series([0, 1, 1]), rownames=["actual"], colnames=["predicted"])
+    assert "2 of 3 right (66.7%)" in texts(shown(frame)["confusion matrix"])
+    assert "confusion matrix" not in shown(frame.rename_axis(index="town"))
+    assert "confusion matrix" not in shown(frame.rename(columns={1: 2}))
+    assert "confusion matrix" not in shown(frame + 0.5)
+
+
 def test_what_was_counted_is_drawn_the_most_frequent_first() -> None:
     assert texts(shown(Counter("abracadabra "))["counts"])[1:5] == ["a", "5", "b", "2"]
     assert "' '" in texts(shown(Counter(" "))["counts"])
