@@ -185,6 +185,17 @@ class BlobFiles:
             path.mkdir(mode=0o700)
         return path
 
+    def named_scratch(self, name: str) -> Path:
+        """Where this process keeps a scratch file that others find by its name, which has no dot; it is not made.
+
+        Who makes it removes it, else `clean_scratch` once this process is dead.
+        """
+        return self._scratch / f"{ProcessStamp.current().token}.{name}"
+
+    def found_scratch(self, name: str) -> Path | None:
+        """The scratch file of this name that whatever process keeps; None if there is none."""
+        return next(self._scratch.glob(f"*.{name}"), None)
+
     def _scratch_path(self) -> Path:
         return self._scratch / f"{ProcessStamp.current().token}.{os.urandom(4).hex()}{next(self._numbers)}"
 

@@ -27,6 +27,8 @@ from .finding import Found, find
 from .following import followed
 from .labels import SUBJECT_KINDS, annotated, has_labels, tagged
 from .lineage import Lineage
+from .live_logs import followed_lines
+from .logs import LogLine
 from .meaning import version_meant
 from .places import Place, at_position, at_time, before_later
 from .projected import projected
@@ -156,6 +158,38 @@ class History:
         wanted = self._selection(types, run)
         after = self._reader.head_seq if since is None else self._after(since)
         return followed(self._reader, wanted, after, until)
+
+    def follow_logs(
+        self, of: RunView | str, step: str | None = None, *, until: Callable[[], bool] | None = None
+    ) -> Iterator[tuple[StepRunView, LogLine]]:
+        """What the steps of a run print and log, as they do: first what is there, then what comes until the run ends.
+
+        Lines come as they end, a tenth of a second late at most, each once. What a step prints on another
+        host, or what a process prints in one run beyond 64 MiB, comes when the step ends; of one that was reused there
+        is nothing, and neither of what other programs write that steps start. As of a past moment nothing comes.
+
+        Args:
+            of: The run, also by its name, id, or the beginning of that.
+            step: Only what this step says, and only until it has ended.
+            until: Asked about ten times a second: whether to end.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StepNotFound: The run ended without such a step.
+        """
+        run = self._run_of(of)
+
+        def is_over() -> bool:
+            is_past = self._reader.upto is not None or (until is not None and until())
+            return is_past or run.status != RUNNING or (step is not None and view(step).status != RUNNING)
+
+        def view(name: str) -> StepRunView:
+            return StepRunView(self._reader, StepRunId(run.id, name))
+
+        for name, line in followed_lines(self._reader, run.id, step, is_over):
+            yield view(name), line
+        if step is not None and run.status != RUNNING:
+            run.get_step(step)
 
     def _after(self, since: When) -> int:
         if isinstance(since, datetime):

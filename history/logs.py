@@ -68,9 +68,14 @@ def frame_text(frame: Frame) -> str:
 def lines_of(reader: Reader, blob: Digest, started_us: int) -> Iterator[LogLine]:
     """The lines of a log of a step that began then."""
     for frame in frames_of(reader, blob):
-        time = moment(started_us + frame.at_us)
-        for line in frame.text.removesuffix("\n").split("\n"):
-            yield LogLine(time, frame.stream, frame.level, frame.logger, line)
+        yield from frame_lines(frame, started_us)
+
+
+def frame_lines(frame: Frame, started_us: int) -> Iterator[LogLine]:
+    """The lines of a frame of a step that began then."""
+    time = moment(started_us + frame.at_us)
+    for line in frame.text.removesuffix("\n").split("\n"):
+        yield LogLine(time, frame.stream, frame.level, frame.logger, line)
 
 
 def level_name(level: int) -> str:

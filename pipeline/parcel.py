@@ -18,6 +18,8 @@ from ..cas.durable import write_all
 from ..cas.files import Scratch
 from ..errors import Conflict
 from ..events.ids import Fingerprint, RunId
+from .broadcast import Broadcast
+from .capture import Frame
 from .context import Reports
 from .fingerprint import CodeManifest, code_manifest
 from .giving import Giver
@@ -46,6 +48,7 @@ _unpacked: dict[Digest, tuple[Callable[..., Any], Outputs]] = {}
 """What this process has unpacked and checked."""
 _orders: dict[bytes, _Ordered] = {}
 """The same, by the order that it came in."""
+_live: tuple[Path, Broadcast] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Order:
     within: tuple[RunId, ...]
     allow_pickle: bool
     code: CodeParcel
+    live: Path
+    """Where what steps print is put while the run goes on."""
 
     def packed(self) -> bytes:
         """The order in bytes, to go into parcels."""
@@ -172,6 +177,16 @@ def _ordered(packed: bytes, step: str) -> _Ordered:
     return found
 
 
+def _broadcast(path: Path) -> Broadcast:
+    """The one of this process; a worker works for one run after the other, and lets go of what was before."""
+    global _live
+    if _live is None or _live[0] != path:
+        if _live is not None:
+            _live[1].close()
+        _live = path, Broadcast(path)
+    return _live[1]
+
+
 def execute_parcel(data: bytes) -> bytes:
     """Execute what `packed_parcel` gave in this process; give the packed `Result`."""
     with importing():
@@ -200,14 +215,19 @@ def execute_parcel(data: bytes) -> bytes:
     newest = {name: None if content is None else Digest(content) for name, content in succeeded.items()}
     there = PlacedBlobs(files, placed.get)
     giver = Giver(Batch(files, there.find), there, newest.get, frozenset(map(Digest, shown or ())).__contains__)
-    return _executed(task, giver, GatheredReports(order.run_name, files, line_in_force()))
+    return _executed(task, giver, GatheredReports(order.run_name, files, line_in_force()), order.live)
 
 
-def _executed(task: Task, giver: Giver, reports: Reports) -> bytes:
-    spill = of_this_process()
-    if spill is not None:
-        spill.clear()
-    hear = None if spill is None else spill.add
+def _executed(task: Task, giver: Giver, reports: Reports, live: Path) -> bytes:
+    spill, tell = of_this_process(), _broadcast(live).of(task.step, task.attempt)
+    if spill is None:
+        return execute(task, giver, reports, tell).packed()
+    spill.clear()
+
+    def hear(started_us: int, frame: Frame) -> None:
+        spill.add(frame)
+        tell(started_us, frame)
+
     return execute(task, giver, reports, hear).packed()
 
 

@@ -15,7 +15,9 @@ from ..events.ids import RunId, StepRunId
 from ..events.projections import Artifacts
 from ..events.rows import key
 from ..history import is_visualized, newest_content
+from ..history.live_logs import live_log_name
 from ..store import Store
+from .broadcast import Broadcast
 from .capture import routed
 from .executors import shares_memory
 from .giving import Giver
@@ -110,7 +112,8 @@ class Submitter:
             newest, shown = partial(newest_content, self._store), partial(is_visualized, self._store)
             giver = Giver(blobs.batch(), blobs, newest, shown)
             reports = StoreReports(self._store, StepRunId(self._run, task.step), partial(self._hear, task.step))
-            return self._executor.submit(copy_context().run, execute, task, giver, reports)
+            live = self._broadcast.of(task.step, task.attempt)
+            return self._executor.submit(copy_context().run, execute, task, giver, reports, live)
         data = self._parcel(ready, task)
         hear = partial(hear_from, self._store, partial(self._hear, task.step))
         if isinstance(self._executor, WorkerPool):
@@ -140,7 +143,8 @@ class Submitter:
             store = self._store
             code = CodeParcel.of(step, ready.code, self._scratch)
             root, pipeline = store.blobs.files.root, self._plan.pipeline
-            order = Order(root, store.path, pipeline, self._run, self._name, self._within, self._allow_pickle, code)
+            within, live = self._within, self._broadcast.path
+            order = Order(root, store.path, pipeline, self._run, self._name, within, self._allow_pickle, code, live)
             known = self._orders[step, ready.code.digest] = order.packed()
         return known
 
@@ -148,6 +152,12 @@ class Submitter:
         scratch = self._store.blobs.files.scratch()
         self._until_closed.callback(scratch.discard)
         return scratch
+
+    @cached_property
+    def _broadcast(self) -> Broadcast:
+        broadcast = Broadcast(self._store.blobs.files.named_scratch(live_log_name(self._run)))
+        self._until_closed.callback(broadcast.end)
+        return broadcast
 
     @cached_property
     def _name(self) -> str:

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from resource import RUSAGE_THREAD, getrusage, struct_rusage
 from types import FunctionType, TracebackType
@@ -22,7 +23,8 @@ from ..in_force import Resolved, listening
 from ..materializers import load
 from .attempts import name_of
 from .awaiting import awaited
-from .capture import Frame, Log, captured
+from .broadcast import Hear
+from .capture import Log, captured
 from .checks import check, checks_of
 from .context import Point, Reports, StepContext, running
 from .giving import Given, Giver
@@ -123,7 +125,7 @@ def execute(
     task: Task,
     giver: Giver,
     reports: Reports,
-    hear: Callable[[Frame], object] | None = None,
+    hear: Hear | None = None,
 ) -> Result:
     """Execute a step; ``hear`` is told what it prints.
 
@@ -133,7 +135,7 @@ def execute(
     started_us = time.time_ns() // 1000
     start_ns = time.perf_counter_ns()
     before = getrusage(RUSAGE_THREAD)
-    log = Log(hear)
+    log = Log(None if hear is None else partial(hear, started_us))
     batch = giver.batch
     with batch:
         failure: Failure | None = None

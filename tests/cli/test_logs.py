@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 
 import lineal
 from lineal import pipeline, step
-from lineal.errors import StepFailed
+from lineal.errors import StepFailed, StepNotFound
 
 Command = Callable[..., Any]
 
@@ -47,6 +50,14 @@ def sold(tmp_path_factory: pytest.TempPathFactory) -> Path:
             with pytest.raises(StepFailed):
                 shop()
     return path
+
+
+def until(is_so: Callable[[], bool]) -> bool:
+    """Wait for something, half a minute at most."""
+    end = time.monotonic() + 30
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.01)
+    return is_so()
 
 
 def rows(command: Command, store: Path, *argv: str) -> list[list[str]]:
@@ -95,3 +106,91 @@ def test_times_and_levels_are_in_the_json(command: Command, sold: Path) -> None:
 def test_what_is_not_there_is_said_so(command: Command, sold: Path) -> None:
     assert command("logs", "shop-9", "--store", str(sold)).code == 3
     assert command("logs", "shop-1/steal", "--store", str(sold)).code == 3
+
+
+FOLLOWED = """
+import sys, time
+from pathlib import Path
+import lineal
+from lineal import pipeline, step
+
+gate = Path(sys.argv[3])
+
+@step(retries=1, timeout_s=float(sys.argv[4]) or None)
+def talk(gate: str) -> None:
+    attempt = lineal.context().attempt
+    print(f"attempt {attempt} begins")
+    while not Path(f"{gate}{attempt}").exists():
+        time.sleep(0.001)
+    print("between\\nlines", flush=True)
+    print("same")
+    print("same")
+    if attempt == 1:
+        raise ValueError("once more")
+
+@step
+def quick(word: str) -> str:
+    print(word)
+    return word
+
+@pipeline
+def talking():
+    quick.after(talk(str(gate)))("quick")
+
+if __name__ == "__main__":
+    with lineal.open(sys.argv[1]):
+        talking.with_options(executor=sys.argv[2])()
+"""
+
+
+@pytest.mark.parametrize(
+    ("executor", "timeout_s"), [("inline", "0"), ("threads", "0"), ("processes", "0"), ("inline", "60")]
+)
+@pytest.mark.parametrize("of", ["", "/talk"])
+def test_following_tells_lines_while_their_step_runs_each_once_until_the_end(
+    tmp_path: Path, executor: str, timeout_s: str, of: str
+) -> None:
+    store, gate = tmp_path / "store", tmp_path / "gate"
+    (tmp_path / "main.py").write_text(FOLLOWED)
+    with lineal.open(store) as client:
+        running = subprocess.Popen(
+            [sys.executable, "-P", str(tmp_path / "main.py"), str(store), executor, str(gate), timeout_s]
+        )
+        assert until(lambda: any(client.runs()))
+    command = [sys.executable, "-P", "-m", "lineal", "logs", f"talking-1{of}", "-f", "--json", "--store", str(store)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        told = []
+        for attempt in (1, 2):
+            told.append(json.loads(following.stdout.readline()))
+            Path(f"{gate}{attempt}").touch()
+            told += [json.loads(following.stdout.readline()) for _ in range(4)]
+        told += map(json.loads, following.stdout)
+        assert following.wait() == 0
+    assert running.wait() == 0
+    said = ["between", "lines", "same", "same"]
+    ended = [] if of else ["quick"]
+    assert [line["text"] for line in told] == ["attempt 1 begins", *said, "attempt 2 begins", *said, *ended]
+    assert [line["step"] for line in told] == ["talk"] * 10 + ended
+    assert not list((store / "tmp").glob("*-log"))
+
+
+def test_following_what_has_ended_tells_what_there_is(command: Command, sold: Path) -> None:
+    assert rows(command, sold, "shop-2", "--follow") == rows(command, sold, "shop-2")
+    assert rows(command, sold, "shop-2/sell", "-f") == rows(command, sold, "shop-2/sell")
+
+
+def test_following_ends_with_a_run_whose_process_was_killed(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    (tmp_path / "main.py").write_text(FOLLOWED)
+    script = [sys.executable, "-P", str(tmp_path / "main.py"), str(store), "inline", str(tmp_path / "gate"), "0"]
+    with lineal.open(store) as client, subprocess.Popen(script) as running:
+        assert until(lambda: any(client.runs()))
+        lines = client.follow_logs("talking-1")
+        step, line = next(lines)
+        assert (step.name, line.text) == ("talk", "attempt 1 begins")
+        running.kill()
+        running.wait()
+        assert list(lines) == []
+        with pytest.raises(StepNotFound):
+            list(client.follow_logs("talking-1", "another"))
