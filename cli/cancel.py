@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from ..pipeline.cancelling import cancel
 from .outcome import ExitCode
 from .output import Output
 from .past import opened_to_write
@@ -26,7 +25,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Stop a run."""
     with opened_to_write(options) as client:
-        run = client.run(options.run)
-        cancel(client.store, run)
-        output.document(run_detail(run), of_run)
+        output.document(run_detail(client.cancel(options.run)), of_run)
     return ExitCode.OK

@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any
 
 from ..events.catalogue import ArtifactSaved, Event, Output
-from ..events.ids import Fingerprint
+from ..events.ids import Fingerprint, RunId
 from ..history import (
     ArtifactVersionView,
+    RunView,
     StepRunView,
     check_name,
     content_visualized,
@@ -91,6 +92,23 @@ class Client(Labelling, Keeping, Upkeep):
             shown = visualize(value, shower_of(value, version.format), batch, limit_s=limit_s)
             store.append([content_visualized(version.content, shown)], batch.publish()).wait()
         return version
+
+    def cancel(self, run: RunView | RunId | str) -> RunView:
+        """Stop a run that goes on, here or in another process of this host; give it when it has ended.
+
+        Its steps are stopped as by Ctrl-C, it is recorded as cancelled, and what was done by then stays:
+        `Pipeline.resume` goes on with it. In this process a step that executes inline ends before.
+
+        Raises:
+            RunNotFound: There is no such run.
+            Conflict: It has ended before, or does not end within half a minute.
+            Unsupported: Its process is on another host.
+        """
+        from ..pipeline.cancelling import cancel
+
+        found = self.run(run.id if isinstance(run, RunView) else run)
+        cancel(self.store, found)
+        return found
 
     def declare_equivalent(
         self, which: str | StepRunView | Fingerprint, same_as: str | StepRunView | Fingerprint, reason: str

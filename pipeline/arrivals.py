@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
+
+_LOOK_S = 0.2
+"""So late a signal is noticed at most: one that comes between the interpreter's last look and its wait wakes nobody."""
 
 
 class Arrivals:
@@ -26,11 +32,10 @@ class Arrivals:
         """Return when there is something to take, or after so long."""
         while not self._bell.empty():
             self._bell.get()
-        if not self._come:
-            try:
-                self._bell.get(timeout=pause_s)
-            except Empty:
-                return
+        until_s = math.inf if pause_s is None else time.monotonic() + pause_s
+        while not self._come and (left_s := until_s - time.monotonic()) > 0:
+            with suppress(Empty):
+                self._bell.get(timeout=min(left_s, _LOOK_S))
 
     def take(self) -> Future[Any] | None:
         """The first that has come and was not taken; None if there is none."""

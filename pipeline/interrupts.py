@@ -9,6 +9,8 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from ..events.ids import RunId
+
 
 class Interrupts:
     """Takes Ctrl-C for one run, in the main thread and where nobody else takes it. A second one comes through at once.
@@ -16,7 +18,9 @@ class Interrupts:
     Elsewhere it does nothing: Python interrupts the main thread alone, and a handler of the user's is left alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: RunId) -> None:
+        """Be ready to take them for a run."""
+        self._run = run
         self._count = 0
         self._is_open = False
         self.requested: Future[None] = Future()
@@ -25,6 +29,15 @@ class Interrupts:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Take them inside; one that did not come through by the end does then."""
+        _going_on[self._run] = self
+        try:
+            with self._taken():
+                yield
+        finally:
+            del _going_on[self._run]
+
+    @contextmanager
+    def _taken(self) -> Iterator[None]:
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             yield
@@ -83,3 +96,15 @@ class Interrupts:
         if self._is_open or self._count > 1:
             self._count = 2
             raise KeyboardInterrupt
+
+
+_going_on: dict[RunId, Interrupts] = {}
+"""Those of the runs of this process."""
+
+
+def request_stop(run: RunId) -> bool:
+    """Have a run of this process stop as by Ctrl-C when it waits next; tell whether it is one that goes on."""
+    found = _going_on.get(run)
+    if found is not None:
+        found.request()
+    return found is not None

@@ -98,10 +98,11 @@ class Runner:
         self._pause_s = _PAUSE_MIN_S
         self._flights = Flights(store.path, len(self._within))
         self._arrivals = Arrivals()
-        self._interrupts = Interrupts()
+        self._interrupts = Interrupts(self.run_id)
         self._arrivals.expect(self._interrupts.requested)
         self._calls = HookCalls(store)
         self._reader = Reader(store, allow_pickle=allow_pickle)
+        self._view = partial(RunView, self._reader, self.run_id)
         self._failures: list[LinealError] = []
         self._lost: dict[str, LinealError] = {}
         """What failed, or can't run for that, and why."""
@@ -120,9 +121,10 @@ class Runner:
         """
         with self._interrupts.taken(), closing(self._submitter), closing(self._flights), ending(self._heard_by):
             self._record.started(self._plan, self._preparer)
-            started = self._record.submit() if waits else None
+            started = self._record.submit() if waits or self._plan.hooks.on_start is not None else None
             if started is not None:
                 started.wait()
+                self._calls.start(started, self._plan.hooks, self._view)
             try:
                 with renewals.kept(self._renew):
                     self._run_steps()
@@ -135,15 +137,14 @@ class Runner:
             except BaseException as error:
                 self._tell_of_bad_end(self._record.failed(self._failed_step, first_line(error)))
                 raise
-            if (hook := self._plan.hooks.on_success) is not None:
-                self._calls.owe(ended, "on_success", hook, RunView(self._reader, self.run_id))
+            self._calls.owe(ended, self._plan.hooks, self._view, is_well=True)
             self._calls.make_all()
         return self.run_id
 
     def _tell_of_bad_end(self, is_recorded: bool) -> None:
         self._calls.make_all()
-        if is_recorded and (hook := self._plan.hooks.on_failure) is not None:
-            self._calls.make("on_failure", hook, RunView(self._reader, self.run_id))
+        if is_recorded:
+            self._calls.end(self._plan.hooks, self._view, is_well=False)
 
     def stop(self) -> None:
         """Have the run cancelled as by Ctrl-C when it waits next; from any thread."""
@@ -311,8 +312,9 @@ class Runner:
             ready.because,
         )
         captured, blobs = self._preparer.captured(ready)
-        self._record.step(node, [started, *captured], blobs)
+        ticket = self._record.step(node, [started, *captured], blobs)
         self._executing[node.name] = ready
+        self._calls.start(ticket, node.step.options.hooks, partial(self._step_view, node.name))
         self._heard_by.step(node.name, "running", None)
         self._try(ready)
 
@@ -401,7 +403,7 @@ class Runner:
             *told(self._store, StepRunId(self.run_id, node.name), result),
         ]
         ticket = self._record.step(node, [event, *consequences], result.blobs)
-        self._land(ready, ticket, "on_success", node.step.options.hooks.on_success)
+        self._land(ready, ticket, is_well=True)
         if ready.policy.offers:
             completed_us = result.started_us + result.duration_us
             reusable = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us, ready.loads)
@@ -412,12 +414,15 @@ class Runner:
         labels = declared_labels(self._store, ready.node.step.outputs, outputs)
         return [*self._ended_claim(ready), *labels, *divergence(self.run_id, ready, outputs)]
 
-    def _land(self, ready: Ready, ticket: Ticket, name: str, hook: Callable[[StepRunView], object] | None) -> None:
-        """Let others find what a step came to once that is committed, and its hook be called."""
+    def _land(self, ready: Ready, ticket: Ticket, *, is_well: bool) -> None:
+        """Let others find what a step came to once that is committed, and its hooks be called."""
         if ready.is_in_flight:
             self._flights.end(ready.fingerprint, ticket)
-        if hook is not None:
-            self._calls.owe(ticket, name, hook, StepRunView(self._reader, StepRunId(self.run_id, ready.node.name)))
+        hooks = ready.node.step.options.hooks
+        self._calls.owe(ticket, hooks, partial(self._step_view, ready.node.name), is_well=is_well)
+
+    def _step_view(self, name: str) -> StepRunView:
+        return StepRunView(self._reader, StepRunId(self.run_id, name))
 
     def _take_failure(self, ready: Ready, result: Result, failure: facts.Failure) -> None:
         """Have a step tried again, or record that it failed and raise that, if the run is not to go on."""
@@ -445,7 +450,7 @@ class Runner:
         event = failed(self.run_id, ready, result, failure)
         events = [event, *self._ended_claim(ready), *told(self._store, StepRunId(self.run_id, node.name), result)]
         ticket = self._record.step(node, events, result.blobs)
-        self._land(ready, ticket, "on_failure", node.step.options.hooks.on_failure)
+        self._land(ready, ticket, is_well=False)
         self._failed_step = self._failed_step or node.name
         self._heard_by.step(node.name, "failed", result.duration_us / 1_000_000)
         return error_of(ready, result, failure, self._plan.pipeline, self.run_id)

@@ -267,7 +267,7 @@ def step(
             with the fingerprint: a step gives the same on whatever executor and in whatever order.
         execution: ``retries``, ``retry_delay_s``, ``retry_backoff``, ``retry_jitter``, ``retry_on``, ``retry_if``,
             ``timeout_s``: how often and how long it is tried, as `Attempts` describes them; ``on_success``,
-            ``on_failure``: functions that are called with its view when it has ended, as `Hooks` does.
+            ``on_failure``, ``on_start``, ``on_end``: functions that are called with its view, as `Hooks` says.
 
     Its inputs and outputs are stored, and it is not executed again while its code, all code it reaches,
     and its inputs are the same. In a pipeline, lists, dicts and other plain values are taken as they are when the

@@ -28,6 +28,8 @@ def told() -> tuple[list[str], dict[str, Any]]:
     """A list, and hooks that write into it."""
     heard: list[str] = []
     return heard, {
+        "on_start": lambda view: heard.append(f"start of {view.name}: {view.status}"),
+        "on_end": lambda view: heard.append(f"end of {view.name}: {view.status}"),
         "on_success": lambda view: heard.append(f"success of {view.name}: {view.status}"),
         "on_failure": lambda view: heard.append(f"failure of {view.name}: {view.status}"),
     }
@@ -45,10 +47,18 @@ def test_hooks_are_called_with_what_has_ended(client: Client, executor: Any) -> 
     with pytest.raises(StepFailed):
         single(True)
     assert heard == [
+        "start of single-1: running",
+        "start of one: running",
         "success of one: completed",
+        "end of one: completed",
         "success of single-1: completed",
+        "end of single-1: completed",
+        "start of single-2: running",
+        "start of bad: running",
         "failure of bad: failed",
+        "end of bad: failed",
         "failure of single-2: failed",
+        "end of single-2: failed",
     ]
 
 
@@ -83,7 +93,7 @@ def test_a_step_served_from_the_cache_calls_no_hook_and_a_retried_one_calls_one(
     before()
     with pytest.raises(StepFailed):
         pair()
-    assert heard == ["failure of bad: failed"]
+    assert heard == ["start of bad: running", "failure of bad: failed", "end of bad: failed"]
 
 
 def test_a_hook_that_raises_is_warned_of_and_noted_and_fails_nothing(client: Client) -> None:

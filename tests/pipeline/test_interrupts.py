@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 import subprocess
@@ -9,12 +10,15 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import lineal
 from lineal import Client, pipeline, step
+from lineal.errors import Conflict
+from lineal.events.ids import RunId
 from lineal.pipeline.interrupts import Interrupts
 
 PROGRAM = """
@@ -156,7 +160,7 @@ def test_no_worker_goes_on_with_a_step_of_a_run_that_was_cancelled(client: Clien
 
 
 def test_an_interrupt_comes_through_only_where_it_may() -> None:
-    interrupts = Interrupts()
+    interrupts = Interrupts(RunId.new())
     passed: list[str] = []
 
     def between_facts() -> None:
@@ -175,7 +179,7 @@ def test_a_second_interrupt_comes_through_everywhere() -> None:
     passed: list[str] = []
 
     def impatient() -> None:
-        with Interrupts().taken():
+        with Interrupts(RunId.new()).taken():
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             passed.append("held back")
@@ -186,7 +190,7 @@ def test_a_second_interrupt_comes_through_everywhere() -> None:
 
 
 def test_one_that_did_not_come_through_does_at_the_end() -> None:
-    with pytest.raises(KeyboardInterrupt), Interrupts().taken():
+    with pytest.raises(KeyboardInterrupt), Interrupts(RunId.new()).taken():
         signal.raise_signal(signal.SIGINT)
 
 
@@ -194,17 +198,63 @@ def test_who_takes_interrupts_already_keeps_them_and_other_threads_take_none() -
     heard: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
     try:
-        with Interrupts().taken():
+        with Interrupts(RunId.new()).taken():
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
     assert heard == [signal.SIGINT]
 
     def elsewhere() -> None:
-        with Interrupts().taken():
+        with Interrupts(RunId.new()).taken():
             heard.append(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 
     thread = threading.Thread(target=elsewhere)
     thread.start()
     thread.join()
     assert heard == [signal.SIGINT, True]
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_run_of_this_process_can_be_cancelled_from_another_thread(
+    client: Client, tmp_path: Path, executor: str
+) -> None:
+    @step(version="1")
+    def waiting(begun: str) -> None:
+        from pathlib import Path
+        from time import sleep
+
+        Path(begun).touch()
+        while True:
+            sleep(0.01)
+
+    @pipeline(executor=executor)
+    def endless() -> None:
+        waiting(str(tmp_path / "begun"))
+
+    with ThreadPoolExecutor(1) as thread:
+        ended = thread.submit(contextvars.copy_context().run, endless)
+        until = time.monotonic() + 30
+        while not (tmp_path / "begun").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert client.cancel("endless-1").status == "cancelled"
+        assert isinstance(ended.exception(30), KeyboardInterrupt)
+    with pytest.raises(Conflict, match="not running"):
+        client.cancel(next(client.runs()))
+
+
+def test_a_step_can_have_its_own_run_cancelled(client: Client) -> None:
+    @step(version="1")
+    def giving_up() -> None:
+        client.cancel(lineal.context().run_id)
+
+    @step(version="1")
+    def never() -> None:
+        raise AssertionError
+
+    @pipeline(executor=("threads", 1))
+    def hopeless() -> None:
+        never.after(giving_up())()
+
+    with pytest.raises(KeyboardInterrupt):
+        hopeless()
+    assert next(client.runs()).status == "cancelled"
