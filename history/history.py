@@ -27,7 +27,7 @@ from .finding import Found, find
 from .following import followed
 from .labels import SUBJECT_KINDS, annotated, has_labels, tagged
 from .lineage import Lineage
-from .live_logs import followed_lines
+from .live_logs import follow_logs
 from .logs import LogLine
 from .meaning import version_meant
 from .places import Place, at_position, at_time, before_later
@@ -164,9 +164,8 @@ class History:
     ) -> Iterator[tuple[StepRunView, LogLine]]:
         """What the steps of a run print and log, as they do: first what is there, then what comes until the run ends.
 
-        Lines come as they end, a tenth of a second late at most, each once. What a step prints on another
-        host, or what a process prints in one run beyond 64 MiB, comes when the step ends; of one that was reused there
-        is nothing, and neither of what other programs write that steps start. As of a past moment nothing comes.
+        Lines come as they end, each once. What is printed on another host, or beyond 64 MiB by one process, comes when
+        its step ends; of a step that was reused nothing does. A look at the past comes to its end.
 
         Args:
             of: The run, also by its name, id, or the beginning of that.
@@ -177,19 +176,7 @@ class History:
             RunNotFound: There is no such run.
             StepNotFound: The run ended without such a step.
         """
-        run = self._run_of(of)
-
-        def is_over() -> bool:
-            is_past = self._reader.upto is not None or (until is not None and until())
-            return is_past or run.status != RUNNING or (step is not None and view(step).status != RUNNING)
-
-        def view(name: str) -> StepRunView:
-            return StepRunView(self._reader, StepRunId(run.id, name))
-
-        for name, line in followed_lines(self._reader, run.id, step, is_over):
-            yield view(name), line
-        if step is not None and run.status != RUNNING:
-            run.get_step(step)
+        return follow_logs(self._reader, self._run_of(of), step, until)
 
     def _after(self, since: When) -> int:
         if isinstance(since, datetime):

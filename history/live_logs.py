@@ -16,10 +16,12 @@ import msgpack
 from ..cas import BlobFiles
 from ..cas.digest import Digest
 from ..events.catalogue import StepCompleted, StepFailed, StepRetried
-from ..events.ids import RunId
+from ..events.ids import RunId, StepRunId
+from ..events.projections.runs import RUNNING
 from .logs import Frame, LogLine, frame_lines, frames_of
 from .reader import Reader
 from .selection import selected, selection
+from .views import RunView, StepRunView
 
 _LOOK_S = 0.1
 _ATTEMPTS = (StepRetried, StepCompleted, StepFailed)
@@ -105,10 +107,30 @@ class _Following:
                 yield from ((step, line) for line in frame_lines(frame, started_us))
 
 
-def followed_lines(
-    reader: Reader, run: RunId, step: str | None, is_over: Callable[[], bool]
-) -> Iterator[tuple[str, LogLine]]:
-    """The lines of a run's steps, or of one, by step: those that are there, and those that come until it is over."""
+def follow_logs(
+    reader: Reader, run: RunView, step: str | None, until: Callable[[], bool] | None
+) -> Iterator[tuple[StepRunView, LogLine]]:
+    """The lines of a run's steps, or of one: those that are there, and those that come; as `History.follow_logs` says.
+
+    Raises:
+        StepNotFound: The run ended without such a step.
+    """
+
+    def view(name: str) -> StepRunView:
+        return StepRunView(reader, StepRunId(run.id, name))
+
+    def is_over() -> bool:
+        if reader.upto is not None or (until is not None and until()):
+            return True
+        return run.status != RUNNING or (step is not None and view(step).status != RUNNING)
+
+    for name, line in _lines(reader, run.id, step, is_over):
+        yield view(name), line
+    if step is not None and run.status != RUNNING:
+        run.get_step(step)
+
+
+def _lines(reader: Reader, run: RunId, step: str | None, is_over: Callable[[], bool]) -> Iterator[tuple[str, LogLine]]:
     following, live = _Following(reader, run, step), LiveLog(reader.store.blobs.files, run)
     try:
         while True:

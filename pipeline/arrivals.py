@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import Any
 
 _LOOK_S = 0.2
@@ -22,7 +22,9 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._come: deque[Future[Any]] = deque()
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._bell = threading.Lock()
+        """Held unless something has come since it was last taken."""
+        self._bell.acquire()
 
     def expect(self, future: Future[Any]) -> None:
         """Wait for this one, too; from any thread."""
@@ -30,12 +32,9 @@ class Arrivals:
 
     def wait(self, pause_s: float | None) -> None:
         """Return when there is something to take, or after so long."""
-        while not self._bell.empty():
-            self._bell.get()
         until_s = math.inf if pause_s is None else time.monotonic() + pause_s
         while not self._come and (left_s := until_s - time.monotonic()) > 0:
-            with suppress(Empty):
-                self._bell.get(timeout=min(left_s, _LOOK_S))
+            self._bell.acquire(timeout=min(left_s, _LOOK_S))
 
     def take(self) -> Future[Any] | None:
         """The first that has come and was not taken; None if there is none."""
@@ -43,4 +42,5 @@ class Arrivals:
 
     def _note(self, future: Future[Any]) -> None:
         self._come.append(future)
-        self._bell.put(None)
+        with suppress(RuntimeError):  # It rings already.
+            self._bell.release()

@@ -108,10 +108,11 @@ def reproduce_here(run: RunId, steps: Sequence[str], is_recorded: bool) -> Repro
         runner = _Reproducer(store, run, left, allow_pickle=in_force.allow_pickle)
         try:
             runner.run()
-        except LinealError as error:
-            if runner.failed is None:
+        except LinealError:
+            if not runner.failed:
                 raise
-            checks[runner.failed] = StepCheck(runner.failed, "not comparable", error.what)
+            for name, error in runner.failed.items():
+                checks[name] = StepCheck(name, "not comparable", error.what)
         made = RunView(reader, runner.run_id)
         runs.append(made.name)
         for name in runner.given:
@@ -181,15 +182,15 @@ class _Reproducer(Runner):
 
     def __init__(self, store: Store, run: RunId, trials: Mapping[str, _Trial], *, allow_pickle: bool) -> None:
         graph = Graph(tuple(trial.ready.node for trial in trials.values()))
-        plan = Plan(PIPELINE, graph, {}, again=Again("reproduce", run))
+        plan = Plan(PIPELINE, graph, {}, again=Again("reproduce", run), failure="continue")
         super().__init__(store, plan, InlineExecutor(), allow_pickle=allow_pickle)
         self._trials = trials
         self.given: dict[str, tuple[Output, ...]] = {}
 
     @property
-    def failed(self) -> str | None:
-        """The step that failed, if one did."""
-        return self._failed_step
+    def failed(self) -> Mapping[str, LinealError]:
+        """The steps that failed, and why."""
+        return self._lost
 
     def _prepare(self, node: Node) -> Ready:
         return self._trials[node.name].ready
