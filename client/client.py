@@ -21,13 +21,14 @@ from ..materializers import Previous, may_show, shower_of, visualize
 from ..materializers import save as save_value
 from .keeping import Keeping
 from .labelling import Labelling
+from .revising import Revising
 from .upkeep import Upkeep
 
 _LIMIT_S = 60.0
 """How long a version may draw when it is asked to."""
 
 
-class Client(Labelling, Keeping, Upkeep):
+class Client(Labelling, Keeping, Revising, Upkeep):
     """An open store: everything `History` answers, and saving. Use it with ``with``, or close it.
 
     Inside the ``with`` block it is the store that pipelines and the functions of `lineal` use.

@@ -30,6 +30,7 @@ _TITLES = {
     "contents": "Contents",
     "labels": "Labels",
     "causes": "Causes",
+    "revisions": "Revisions",
 }
 _ATOMS = {
     str: "text",

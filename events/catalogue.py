@@ -44,6 +44,7 @@ from .facts.records import (
     StoredVisualization,
     Subject,
 )
+from .facts.revisions import ArtifactRenamed, Deleted, Restored, RunRenamed
 from .facts.runs import RunCancelled, RunCompleted, RunFailed, RunInterrupted, RunRenewed, RunStarted
 from .facts.steps import (
     DivergenceSeen,
@@ -95,6 +96,10 @@ CATALOGUE: dict[str, type[Event]] = {
         EquivalenceRevoked,
         FingerprintClaimed,
         ClaimEnded,
+        Deleted,
+        Restored,
+        RunRenamed,
+        ArtifactRenamed,
     )
 }
 """Every type of event, by name and schema version."""
@@ -107,6 +112,7 @@ __all__ = [
     "Annotated",
     "AnnotationsRemoved",
     "ArtifactNamed",
+    "ArtifactRenamed",
     "ArtifactSaved",
     "ClaimEnded",
     "CodeCaptured",
@@ -114,6 +120,7 @@ __all__ = [
     "ContentVisualized",
     "ContentsEvicted",
     "ContentsReleased",
+    "Deleted",
     "Difference",
     "DivergenceSeen",
     "Element",
@@ -132,10 +139,12 @@ __all__ = [
     "PinRemoved",
     "Process",
     "Resources",
+    "Restored",
     "RunCancelled",
     "RunCompleted",
     "RunFailed",
     "RunInterrupted",
+    "RunRenamed",
     "RunRenewed",
     "RunStarted",
     "StepCompleted",

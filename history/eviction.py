@@ -62,6 +62,9 @@ def release_of(reader: Reader, content: Digest) -> Release | None:
     if found is None:
         return None
     upto, reason = found.row
+    held = reader.rows(Releases.name).latest(key("h", content))
+    if held is not None and held.seq > upto:
+        return None
     if _is_named_after(reader, content, upto) or pinned_as(reader, content, reader.now_us):
         return None
     return Release(found.seq, moment(reader.event(found.seq).time_us), reason)
@@ -74,12 +77,19 @@ def pinned_as(reader: Reader, content: Digest, now_us: int) -> list[str]:
     return [label for label, expires_us in pairs if expires_us is None or now_us < expires_us]
 
 
+def is_literal(reader: Reader, content: Digest) -> bool:
+    """Whether a step has taken a content as a literal."""
+    return any(artifact is None for _, (*_, artifact) in reader.rows(Lineage.name).history(key("c", content)))
+
+
 def _is_named_after(reader: Reader, content: Digest, upto: int) -> bool:
     """Whether a step or a save has given it, or a step has taken it as a literal, after a position."""
     rows = reader.rows(Lineage.name)
-    made = rows.latest(key("p", content))
-    if made is not None and made.seq > upto:
-        return True
+    for seq, row in rows.history(key("p", content), newest_first=True):
+        if seq <= upto:
+            break
+        if row or getattr(reader.event(seq).event, "is_held", True):
+            return True
     for seq, (*_, artifact) in rows.history(key("c", content), newest_first=True):
         if seq <= upto:
             return False

@@ -79,6 +79,9 @@ def _miss(known: Known, reference: str, misses: dict[str, NotFound | InvalidRefe
     """The miss that says most: of a version or a step where the rest of the reference is right."""
     if isinstance(misses["run"], InvalidReference):
         return misses["run"]
+    for miss in misses.values():
+        if miss.details.get("was_there"):
+            return miss
     if "@" in reference:
         return misses["artifact"]
     if isinstance(misses["step"], StepNotFound):

@@ -22,6 +22,7 @@ from ..events.proof import ExtensionProof
 from ..events.rows import RowReader, key
 from ..store import Store
 from ..tables import Tables
+from .deletion import has_deletions
 from .eviction import evictions
 from .finding import Found, find
 from .following import followed
@@ -38,9 +39,10 @@ from .references import near
 from .reuse import reusable
 from .run_list import NEWEST, RunQuery, run_meant, runs_found
 from .selection import EventType, Selection, selected, selection
+from .subjects import view_of
 from .tracing import NODES_MAX
 from .version_list import artifacts_found, versions_found
-from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView, View, view_of
+from .views import ArtifactVersionView, ArtifactView, PipelineView, RunView, StepRunView, View
 
 if TYPE_CHECKING:
     from .comparing.bisection import Bisection, Predicate
@@ -257,10 +259,11 @@ class History:
     def pipelines(self) -> list[PipelineView]:
         """The pipelines that have run, the one first seen last at the front."""
         found = self._reader.rows("pipelines").history(key("a"), newest_first=True)
-        return [PipelineView(self._reader, row[0]) for _, row in found]
+        pipelines = [PipelineView(self._reader, row[0]) for _, row in found]
+        return [one for one in pipelines if one.runs] if has_deletions(self._reader) else pipelines
 
     def pipeline(self, name: str) -> PipelineView:
-        """A pipeline by name. Raises `PipelineNotFound` if it never ran."""
+        """A pipeline by name. Raises `PipelineNotFound` if it never ran; one whose runs are all deleted is found."""
         if self._reader.rows("pipelines").latest(key("v", name)) is None:
             names = [pipeline.name for pipeline in self.pipelines()]
             raise PipelineNotFound(f"no pipeline is called {name!r}", hint=near(name, names))

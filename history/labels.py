@@ -12,6 +12,7 @@ from ..events.projections import Metadata, Names
 from ..events.projections.metadata import note_key
 from ..events.projections.names import tags_key, version_key
 from ..events.rows import Row, RowReader, framed, key
+from .deletion import has_deletions, is_deleted
 from .metrics import MetricView, metrics_of
 from .reader import Reader
 
@@ -59,7 +60,10 @@ def tags_of(reader: Reader, subject: Subject) -> tuple[str, ...]:
 def aliases_of(reader: Reader, artifact: str) -> dict[str, Digest]:
     """Where the aliases of an artifact point, by alias, sorted."""
     pairs = [one.row for one in reader.rows(Names.name).newest(key("a", artifact))]
-    return {alias: Digest(content) for alias, content in sorted(pairs) if content is not None}
+    pointing = {alias: Digest(content) for alias, content in sorted(pairs) if content is not None}
+    if not has_deletions(reader):
+        return pointing
+    return {alias: one for alias, one in pointing.items() if not is_deleted(reader, Subject("version", artifact, one))}
 
 
 def version_aliases(reader: Reader, artifact: str, content: Digest) -> tuple[str, ...]:
@@ -84,7 +88,8 @@ def tagged(reader: Reader, tag: str, kind: str | None, name: str | None = None) 
     """The subjects that have a tag, first tagged first: all, or those of a kind, or of a kind and name."""
     named = b"" if name is None else framed(name)
     found = _rows(reader.rows(Names.name), key("s", tag) + (b"" if kind is None else framed(kind)) + named)
-    return (Subject(*subject[:3]) for is_there, subject in found if is_there)
+    subjects = (Subject(*subject[:3]) for is_there, subject in found if is_there)
+    return (one for one in subjects if not is_deleted(reader, one))
 
 
 def annotated(reader: Reader, name: str, kind: str | None) -> Iterator[tuple[Subject, Any]]:
@@ -93,7 +98,7 @@ def annotated(reader: Reader, name: str, kind: str | None) -> Iterator[tuple[Sub
     for row in _rows(rows, key("k", name) + (b"" if kind is None else framed(kind))):
         subject = Subject(*row[:3])
         found = rows.latest(note_key(subject, name))
-        if found is not None and len(found.row) > 1:
+        if found is not None and len(found.row) > 1 and not is_deleted(reader, subject):
             yield subject, found.row[1]
 
 

@@ -6,9 +6,11 @@ from itertools import islice
 
 from ..cas.digest import DIGEST_BYTES, Digest
 from ..errors import ArtifactNotFound, InvalidReference
+from ..events.catalogue import Subject
 from ..events.projections import Artifacts
 from ..events.projections.artifacts import version_in
 from ..events.rows import key
+from .deletion import deletion_of, is_deleted, present
 from .labels import aliased, aliases_of, tagged, tags_of
 from .reader import Reader
 from .references import near, parse_artifact
@@ -31,17 +33,39 @@ def version_meant(reader: Reader, reference: str) -> StoredVersion:
         names = sorted({row[0] for _, row in rows.history(key("a"))})
         raise ArtifactNotFound(f"no artifact is called {parsed.name!r}", hint=near(parsed.name, names))
     if parsed.label is not None:
-        return _by_label(reader, parsed.name, parsed.label)
+        return _present(reader, _by_label(reader, parsed.name, parsed.label))
     if parsed.digest_prefix is not None:
         return _by_digest(reader, parsed.name, parsed.digest_prefix)
     if parsed.number is None:
-        return StoredVersion(reader, parsed.name, Digest(newest.row[1]))
+        return _newest(reader, parsed.name, Digest(newest.row[1]))
     numbered = rows.latest(key("n", parsed.name, parsed.number))
     if numbered is None:
         raise ArtifactNotFound(
             f"{parsed.name} has no version {parsed.number}", hint=f"Its versions are 1 to {newest.row[0]}."
         )
-    return StoredVersion(reader, parsed.name, Digest(numbered.row))
+    return _present(reader, StoredVersion(reader, parsed.name, Digest(numbered.row)))
+
+
+def _present(reader: Reader, version: StoredVersion) -> StoredVersion:
+    deletion = deletion_of(reader, version.subject)
+    if deletion is not None:
+        raise ArtifactNotFound(f"{version} was deleted at event {deletion.seq}", hint=deletion.hint, was_there=True)
+    return version
+
+
+def _newest(reader: Reader, name: str, newest: Digest) -> StoredVersion:
+    """The newest version that is not deleted."""
+    version = StoredVersion(reader, name, newest)
+    deletion = deletion_of(reader, version.subject)
+    if deletion is None:
+        return version
+    listed = reader.rows(Artifacts.name).history(key("v", name), newest_first=True)
+    versions = (StoredVersion(reader, name, Digest(row[1])) for _, row in listed)
+    for one in present(reader, versions):
+        return one
+    raise ArtifactNotFound(
+        f"all versions of {name} are deleted, the newest at event {deletion.seq}", hint=deletion.hint
+    )
 
 
 def _by_label(reader: Reader, name: str, label: str) -> StoredVersion:
@@ -60,6 +84,8 @@ def _by_label(reader: Reader, name: str, label: str) -> StoredVersion:
 
 def _by_digest(reader: Reader, name: str, prefix: str) -> StoredVersion:
     found = _contents_with_prefix(reader, name, prefix)
+    if len(prefix) < 2 * DIGEST_BYTES:  # Who knows it whole, as from a lineage, may look at it though it was deleted.
+        found = [one for one in found if not is_deleted(reader, Subject("version", name, one))]
     if len(found) > 1:
         raise InvalidReference(f"several versions of {name} have digests that begin so", hint="Give more digits.")
     if not found:

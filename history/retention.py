@@ -24,7 +24,8 @@ from ..events.projections.runs import RUNNING
 from ..events.rows import key
 from ..store import Store
 from .closure import Closure
-from .eviction import pinned_as
+from .deletion import is_deleted
+from .eviction import is_literal, pinned_as
 from .labels import tags_of, version_aliases
 from .lineage_parts import VersionKey, made_as
 from .reader import Reader
@@ -114,12 +115,12 @@ class _Version(NamedTuple):
     number: int
     size_bytes: int
     rank: int
-    """From the newest of its name, which is 0."""
+    """From the newest of its name, which is 0; those that are deleted count for nothing."""
     used_seq: int
     """When something last made or reused the content."""
     inputs: tuple[VersionKey, ...]
     is_held: bool
-    """False if it has been released before: then only what it was made from matters."""
+    """False if it has been released before, or deleted: then only what it was made from matters."""
 
 
 class _Planner:
@@ -157,11 +158,16 @@ class _Planner:
     def _read_versions(self) -> Iterator[_Version]:
         rows = self._reader.rows(Artifacts.name)
         for name in sorted({row[0] for _, row in rows.history(key("a"))}):
-            listed = [(number, Digest(content)) for _, (number, content) in rows.history(key("v", name))]
-            for number, content in listed:
-                yield self._version(VersionKey(name, content), number, len(listed) - number)
+            rank = 0
+            versions: list[_Version] = []
+            for _, (number, content) in rows.history(key("v", name), newest_first=True):
+                version = VersionKey(name, Digest(content))
+                is_there = not is_deleted(self._reader, Subject("version", *version))
+                versions.append(self._version(version, number, rank, is_there=is_there))
+                rank += is_there
+            yield from reversed(versions)
 
-    def _version(self, version: VersionKey, number: int, rank: int) -> _Version:
+    def _version(self, version: VersionKey, number: int, rank: int, *, is_there: bool) -> _Version:
         first = version_in(self._reader.rows(Artifacts.name), *version)
         made = self._reader.rows(LineageRows.name).latest(key("p", version.content))
         assert first is not None
@@ -173,7 +179,7 @@ class _Planner:
             rank,
             first.seq if made is None else made.seq,
             tuple(set(node_of(self._reader, *version).parents) - {version}),
-            self._liveness.is_named(version.content),
+            is_there and self._liveness.is_named(version.content),
         )
 
     def _contents_in_use(self) -> dict[Digest, str]:
@@ -200,7 +206,7 @@ class _Planner:
             )
         if retention.keep_tagged and (label := self._label_kept(version.key)):
             return label
-        if self._is_literal(content):
+        if is_literal(self._reader, content):
             return "a step took it as a literal"
         return None
 
@@ -213,10 +219,6 @@ class _Planner:
             f"{version.name} is tagged": tags_of(reader, Subject("artifact", version.name, b"")),
         }
         return next((f"{how} {one}" for how, labels in found.items() for one in labels if one in wanted), None)
-
-    def _is_literal(self, content: Digest) -> bool:
-        rows = self._reader.rows(LineageRows.name).history(key("c", content))
-        return any(artifact is None for _, (*_, artifact) in rows)
 
     def _limit_passed(self, version: _Version) -> str | None:
         """Why a version that nothing protects goes, its size left aside."""

@@ -12,14 +12,17 @@ from ..events.projections import Runs
 from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.rows import Stamped, key
 from .asking import STATUSES, run_fields
+from .deletion import present
 from .labels import tagged
 from .reader import Reader
 from .references import is_hex, near
+from .run_names import run_named
 from .views import RunView
 from .where import condition, ordered
 
 NEWEST, OLDEST = "newest", "oldest"
 _ID_PREFIX_MIN = 4
+_ID_DIGITS = 32
 _NEAR_NAMES = 1000
 
 
@@ -49,7 +52,7 @@ def runs_found(reader: Reader, query: RunQuery) -> Iterator[RunView]:
     if query.status is not None and query.status not in STATUSES:
         raise InvalidReference(f"no run is ever {query.status!r}", hint=near(query.status, STATUSES))
     fields = run_fields(reader)
-    found = _candidates(reader, query)
+    found = present(reader, _candidates(reader, query))
     if query.where is not None:
         found = filter(condition(query.where, fields), found)
     if query.order not in (NEWEST, OLDEST):
@@ -121,9 +124,9 @@ def run_meant(reader: Reader, reference: str | RunId) -> RunView:
         if rows.latest(key("r", reference)) is None:
             raise RunNotFound("there is no such run", where=reference)
         return RunView(reader, reference)
-    named = rows.latest(key("n", reference))
+    named = run_named(reader, reference)
     if named is not None:
-        return RunView(reader, RunId(named.row[0]))
+        return RunView(reader, named)
     ids = _ids_with_prefix(reader, reference)
     if len(ids) > 1:
         raise InvalidReference(f"several runs have ids that begin with {reference!r}", hint="Give more digits.")
@@ -134,8 +137,10 @@ def run_meant(reader: Reader, reference: str | RunId) -> RunView:
 
 
 def _ids_with_prefix(reader: Reader, text: str) -> list[RunId]:
-    if not is_hex(text) or not _ID_PREFIX_MIN <= len(text) <= 32:
+    if not is_hex(text) or not _ID_PREFIX_MIN <= len(text) <= _ID_DIGITS:
         return []
     whole_bytes = bytes.fromhex(text[: len(text) // 2 * 2])
     ids = [RunId(place[1:]) for place in reader.rows(Runs.name).keys(key("r", whole_bytes), 64)]
-    return [one for one in ids if str(one).startswith(text.lower())]
+    alike = [RunView(reader, one) for one in ids if str(one).startswith(text.lower())]
+    # Who knows a run's whole id, as from a lineage, may look at it though it was deleted.
+    return [one.id for one in (alike if len(text) == _ID_DIGITS else present(reader, alike))]

@@ -20,6 +20,7 @@ from ..events.merkle import TreeHead
 from ..events.projections.artifacts import version_in
 from ..events.proof import InclusionProof
 from ..materializers import load
+from .deletion import Deletion, deletion_of
 from .eviction import Eviction, Release, eviction_of, explained, release_of
 from .exhibits import Exhibition
 from .labels import Labelled, version_aliases
@@ -166,6 +167,11 @@ class StoredVersion(Labelled):
             LogCorrupt: The log does not lead to the head.
         """
         return prove_inclusion(self._reader, self._first[0].seq, self.name, self.content, head)
+
+    @property
+    def deletion(self) -> Deletion | None:
+        """What took it out of the record, as of the view; None while it is there."""
+        return deletion_of(self._reader, self.subject)
 
     @property
     def released(self) -> Release | None:

@@ -9,6 +9,7 @@ from ..cas.digest import Digest
 from ..events.projections import Artifacts
 from ..events.rows import key
 from .asking import version_fields
+from .deletion import has_deletions, present
 from .labels import tagged
 from .reader import Reader
 from .views import ArtifactVersionView, ArtifactView
@@ -22,7 +23,8 @@ def artifacts_found(reader: Reader, like: str | None, tag: str | None) -> list[A
         names = {name for name in names if fnmatchcase(name, like)}
     if tag is not None:
         names &= {subject.name for subject in tagged(reader, tag, "artifact")}
-    return [ArtifactView(reader, name) for name in sorted(names)]
+    artifacts = [ArtifactView(reader, name) for name in sorted(names)]
+    return [one for one in artifacts if one.versions] if has_deletions(reader) else artifacts
 
 
 def versions_found(
@@ -30,7 +32,7 @@ def versions_found(
 ) -> Iterator[ArtifactVersionView]:
     """The versions of an artifact, newest first, or of all, artifact by artifact; of these, those that are wanted."""
     names = [artifact] if artifact is not None else [one.name for one in artifacts_found(reader, None, None)]
-    found = (version for name in names for version in _of(reader, name, after, upto))
+    found = present(reader, (version for name in names for version in _of(reader, name, after, upto)))
     if tag is not None:
         having = {(subject.name, subject.id) for subject in tagged(reader, tag, "version", artifact)}
         found = (version for version in found if (version.name, version.content) in having)

@@ -29,13 +29,15 @@ from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
 from ..materializers.markup import Markup
+from .deletion import Deletion, deletion_of, present
 from .html import InNotebooks, OnPages
 from .labels import Labelled, aliases_of
 from .lineage_parts import execution
 from .listed import ByName, Listed
 from .literals import literal_values
+from .meaning import version_meant
 from .reader import Reader, moment
-from .references import near
+from .references import LATEST, near
 from .replay import Scene, scenes
 from .selection import Selection, selected
 from .step_record import StepRecord
@@ -96,15 +98,14 @@ class ArtifactView(Labelled, InNotebooks):
     def versions(self) -> list[ArtifactVersionView]:
         """Its versions, newest first."""
         found = self._reader.rows("artifacts").history(key("v", self.name), newest_first=True)
-        return [ArtifactVersionView(self._reader, self.name, Digest(row[1])) for _, row in found]
+        versions = (ArtifactVersionView(self._reader, self.name, Digest(row[1])) for _, row in found)
+        return list(present(self._reader, versions))
 
     @property
     def latest(self) -> ArtifactVersionView:
         """Its newest version. Raises `ArtifactNotFound` if it has none, as of the view."""
-        found = self._reader.rows("artifacts").latest(key("v", self.name))
-        if found is None:
-            raise ArtifactNotFound(f"no artifact is called {self.name!r}")
-        return ArtifactVersionView(self._reader, self.name, Digest(found.row[1]))
+        meant = version_meant(self._reader, f"{self.name}@{LATEST}")
+        return ArtifactVersionView(self._reader, meant.name, meant.content)
 
     def __repr__(self) -> str:
         return f"<Artifact {self.name}>"
@@ -269,7 +270,12 @@ class RunView(Labelled, OnPages):
     def ended_seq(self) -> int | None:
         """Position of the event that ended it; None while it runs."""
         found = self._reader.rows("runs").latest(key("r", self.id))
-        return None if found is None or RunRow.of(found.row).status == RUNNING else found.seq
+        return None if found is None else RunRow.of(found.row).ended_seq
+
+    @property
+    def deletion(self) -> Deletion | None:
+        """What took it out of the record; None while it is there."""
+        return deletion_of(self._reader, self.subject)
 
     @property
     def status(self) -> str:
@@ -470,7 +476,11 @@ class PipelineView(Labelled, InNotebooks):
 
 def _runs_in(reader: Reader, table: bytes) -> Listed[RunView]:
     rows = reader.rows("runs")
-    return Listed(lambda: (RunView(reader, RunId(row[0])) for _, row in rows.history(table, newest_first=True)))
+
+    def read() -> Iterator[RunView]:
+        return present(reader, (RunView(reader, RunId(row[0])) for _, row in rows.history(table, newest_first=True)))
+
+    return Listed(read)
 
 
 def name_of(declared: Any) -> str:
@@ -480,20 +490,3 @@ def name_of(declared: Any) -> str:
 
 View = ArtifactView | ArtifactVersionView | PipelineView | RunView | StepRunView
 """Something that can be labelled."""
-
-
-def view_of(reader: Reader, subject: Subject) -> View | None:
-    """What an event is about; None for a kind that this version does not know."""
-    kind, name, id_ = subject
-    match kind:
-        case "artifact":
-            return ArtifactView(reader, name)
-        case "version":
-            return ArtifactVersionView(reader, name, Digest(id_))
-        case "pipeline":
-            return PipelineView(reader, name)
-        case "run":
-            return RunView(reader, RunId(id_))
-        case "step":
-            return StepRunView(reader, StepRunId(RunId(id_), name))
-    return None

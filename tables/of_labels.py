@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..events.catalogue import AliasSet, Annotated, AnnotationsRemoved, MetricsLogged, Subject
-from ..events.projections import Metadata, Metrics, Names
+from ..events.projections import Deletions, Metadata, Metrics, Names
 from ..events.rows import framed
 from .base import CODE, TIME, Batch, Definition, Source, columns, readable, seqs, times
 from .keys import IS_DIGEST
@@ -119,6 +119,13 @@ def _metrics(source: Source) -> Iterator[Batch]:
         }
 
 
+def _deletions(source: Source) -> Iterator[Batch]:
+    for page in row_pages(source.database, Deletions.name, "d", source.upto, newest=True):
+        record = page.cells.entered()
+        is_deleted, upto = record.booleans(), record.integers().arrow()
+        yield {**_subject(record.record()), "is_deleted": is_deleted, "upto": upto, "seq": seqs(page.seqs)}
+
+
 TAGS = Definition("tags", columns(kind=CODE, name="string", id="string", tag="string", seq="int64"), _tags)
 ALIASES = Definition("aliases", columns(artifact="string", alias="string", content="string", seq="int64"), _aliases)
 METADATA = Definition(
@@ -138,4 +145,9 @@ METRICS = Definition(
         seq="int64",
     ),
     _metrics,
+)
+DELETIONS = Definition(
+    "deletions",
+    columns(kind=CODE, name="string", id="string", is_deleted="bool", upto="int64", seq="int64"),
+    _deletions,
 )

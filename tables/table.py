@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..store import Store
 from .base import Definition, Source, batch_of
 from .of_causes import CLAIMS, CODE_MET, ENVIRONMENTS, EQUIVALENCES
-from .of_labels import ALIASES, METADATA, METRICS, TAGS
+from .of_labels import ALIASES, DELETIONS, METADATA, METRICS, TAGS
 from .of_log import EVENTS, PAYLOADS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS, VISUALIZATIONS
 from .of_steps import PRODUCTIONS, STEPS, USES
@@ -35,6 +35,7 @@ DEFINITIONS: dict[str, Definition] = {
         ALIASES,
         METADATA,
         METRICS,
+        DELETIONS,
         VISUALIZATIONS,
         CODE_MET,
         ENVIRONMENTS,

@@ -56,14 +56,15 @@ ROOMS = {
         "errors cas events store history", never="argparse cloudpickle numpy pandas pickle pyarrow rich"
     ),
     "labels": Room("errors cas events metrics store history", never="argparse cloudpickle pickle rich"),
+    "changing": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
     "verification": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
     "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
     "pipeline": Room(
         "errors cas events metrics store in_force materializers history labels", never="argparse curses http rich"
     ),
     "client": Room(
-        "errors cas events directory migration store in_force materializers history collection labels verification "
-        "repair pipeline",
+        "errors cas events directory migration store in_force materializers history collection labels "
+        "changing verification repair pipeline",
         never="argparse html http rich",
     ),
     "post_execution": Room("errors history client", never="argparse html http rich"),

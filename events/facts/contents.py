@@ -34,10 +34,14 @@ class ArtifactNamed(Event):
     output: Output
     source: str
     """The artifact as which it was named before."""
+    number: int | None = None
+    """The version that it is there; None for the next one."""
+    is_held: bool = True
+    """Whether this keeps the content; not where an artifact is renamed of which the content was released."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:
-        return (self.output.content,)
+        return (self.output.content,) if self.is_held else ()
 
     @property
     def made(self) -> tuple[Output, ...]:

@@ -7,6 +7,7 @@ from .base import Projection
 from .cache import Cache
 from .causes import Causes
 from .claims import Claims
+from .deletions import Deletions
 from .lineage import Lineage
 from .metadata import Metadata
 from .metrics import Metrics
@@ -33,6 +34,7 @@ KEPT: tuple[Projection, ...] = (
     Names(),
     Metadata(),
     Metrics(),
+    Deletions(),
     Visualizations(),
 )
 """Those whose rows are written in the transaction that appends the events."""
@@ -51,6 +53,7 @@ __all__ = [
     "Cache",
     "Causes",
     "Claims",
+    "Deletions",
     "Lineage",
     "Metadata",
     "Metrics",

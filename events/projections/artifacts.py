@@ -23,7 +23,7 @@ class Artifacts(Projection):
     """The fold."""
 
     name = "artifacts"
-    version = 2
+    version = 3
     events = (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
@@ -37,10 +37,15 @@ class Artifacts(Projection):
             newest = rows.latest(versions)
             if newest is None:
                 rows.mark(b"a", [name])
-            number = 1 if newest is None else newest[0] + 1
+            number = max(_number_wanted(recorded), 1 if newest is None else newest[0] + 1)
             rows.add(versions, [number, content])
             rows.mark(b"n" + framed_name + number.to_bytes(4, "big"), content)
             rows.add(place, [name, number])
+
+
+def _number_wanted(recorded: Recorded) -> int:
+    """The number that an event gives to a version; it is given only where it leaves the order as it is."""
+    return (recorded.fields.number or 0) if recorded.type == ArtifactNamed.TYPE else 0
 
 
 def version_in(rows: RowReader, name: str, content: Digest) -> Stamped | None:

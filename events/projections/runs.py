@@ -1,7 +1,8 @@
 """Runs: their state, and the lists in which they are found.
 
 Tables: ``r run`` → state; ``a`` → runs in order; ``p pipeline`` → its runs;
-``v pipeline structure`` → runs of that structure; ``n name`` → run; ``l`` → the runs that are running;
+``v pipeline structure`` → runs of that structure; ``n name`` → runs that are or were called so;
+``l`` → the runs that are running;
 ``e status`` → runs that ended so, in the order of their ends; ``q pipeline status`` → those of one pipeline.
 
 A run ends once, by its own word. That it was interrupted is what others found: if it goes on all the same, as after a
@@ -18,6 +19,7 @@ from ..catalogue import (
     RunCompleted,
     RunFailed,
     RunInterrupted,
+    RunRenamed,
     RunRenewed,
     RunStarted,
 )
@@ -47,6 +49,8 @@ class RunRow(NamedTuple):
     started_seq: int
     started_us: int
     ended_us: int | None
+    ended_seq: int | None
+    """Position of the event that ended it."""
     message: str | None
     """What made it fail or end early."""
     process: Process
@@ -64,14 +68,18 @@ class Runs(Projection):
     """The fold."""
 
     name = "runs"
-    version = 3
-    events = (RunStarted, RunRenewed, RunCompleted, RunFailed, RunCancelled, RunInterrupted)
+    version = 4
+    events = (RunStarted, RunRenewed, RunRenamed, RunCompleted, RunFailed, RunCancelled, RunInterrupted)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         if recorded.type == RunStarted.TYPE:
             self._start(rows, recorded, recorded.fields)
             return
         state = rows.latest(key("r", recorded.fields.run))
+        if recorded.type == RunRenamed.TYPE:
+            if state is not None:
+                self._rename(rows, recorded.fields, state)
+            return
         if state is None or state[1] not in (RUNNING, INTERRUPTED):
             return
         if recorded.type == RunRenewed.TYPE:
@@ -98,16 +106,22 @@ class Runs(Projection):
             recorded.time_us,
             None,
             None,
+            None,
             started.process,
             started.lease_until_us,
         )
         rows.add(key("r", run), state)
         rows.add(key("l"), [*(rows.latest(key("l")) or []), run])
 
+    def _rename(self, rows: RowWriter, renamed: Any, state: Row) -> None:
+        before = RunRow._make(state)
+        rows.add(key("r", before.run), before._replace(name=renamed.name))
+        rows.mark(key("n", renamed.name), [before.run])
+
     def _renew(self, rows: RowWriter, renewed: Any, state: Row) -> None:
         before = RunRow._make(state)
         lease = renewed.lease_until_us
-        row = before._replace(status=RUNNING, ended_us=None, message=None, lease_until_us=lease)
+        row = before._replace(status=RUNNING, ended_us=None, ended_seq=None, message=None, lease_until_us=lease)
         rows.add(key("r", before.run), row)
         if before.status != RUNNING:
             rows.add(key("l"), [*(rows.latest(key("l")) or []), before.run])
@@ -119,7 +133,8 @@ class Runs(Projection):
         if before.status == INTERRUPTED:
             given_up = f"it had been given up: {before.message}"
             message = given_up if message is None else f"{message}; {given_up}"
-        rows.add(key("r", run), before._replace(status=status, ended_us=recorded.time_us, message=message))
+        ended = {"status": status, "ended_us": recorded.time_us, "ended_seq": recorded.seq, "message": message}
+        rows.add(key("r", run), before._replace(**ended))
         rows.mark(key("e", status), [run])
         rows.mark(key("q", before.pipeline, status), [run])
         rows.add(key("l"), [one for one in rows.latest(key("l")) or [] if one != run])

@@ -13,7 +13,7 @@ import msgpack
 import pytest
 
 import lineal
-from lineal.cli import comparing_kinds, kinds, reproduction_kinds, upkeep_kinds, why_kinds
+from lineal.cli import comparing_kinds, kinds, reproduction_kinds, revising_kinds, upkeep_kinds, why_kinds
 from lineal.cli.log import event_row
 from lineal.cli.records import event_record, json_value
 from lineal.events.codec import decode
@@ -26,6 +26,7 @@ KINDS = {
         *vars(kinds).values(),
         *vars(comparing_kinds).values(),
         *vars(reproduction_kinds).values(),
+        *vars(revising_kinds).values(),
         *vars(upkeep_kinds).values(),
         *vars(why_kinds).values(),
     ]
@@ -137,9 +138,15 @@ def test_what_writes_has_the_documented_fields(command: Command, copied: Any) ->
         (["why-kept", "digits-model@2"], "holding"),
         (["unalias", "digits-model", "best"], "labels"),
         (["untag", "digits-model@2", "good"], "labels"),
+        (["rm", "training-3", "--outputs"], "deletion"),
+        (["rm", "training-3", "--yes", "--reason", "wrong"], "deletion"),
+        (["rename", "training-2", "baseline"], "renaming"),
+        (["rename", "digits-model", "classifier"], "renaming"),
     ):
         record = json.loads(command(*argv, "--store", str(copied), "--json").out)
         assert faults(record, KINDS[kind], kind) == []
+    undone = json.loads(command("undo", str(record["seq"]), "--store", str(copied), "--json").out)
+    assert faults(undone, KINDS["undoing"], "undoing") == []
 
 
 def test_heads_and_proofs_have_the_documented_fields(command: Command) -> None:
@@ -179,6 +186,9 @@ def test_a_forecast_has_its_documented_fields(
 def test_every_kind_is_tested() -> None:
     others = {
         "bisection",
+        "deletion",
+        "renaming",
+        "undoing",
         "forecast",
         "rebuild",
         "reproduction",

@@ -126,6 +126,10 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
     if verb == "bisect":
         with lineal.open(copied) as store:
             store.log_metrics("training-1", {"accuracy": 0.95})
+    if verb == "undo":
+        with lineal.open(copied) as store:
+            while store.head.seq < 41:
+                store.tag("training-1", f"tag-{store.head.seq}")
     if verb in ("untag", "unalias"):
         with lineal.open(copied) as store:
             store.tag("digits-model@1", "candidate")

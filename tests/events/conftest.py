@@ -55,6 +55,7 @@ subjects = st.one_of(
     st.builds(facts.Subject, st.just("step"), steps, runs),
     st.builds(facts.Subject, st.just("run"), st.just(""), runs),
 )
+some_subjects = st.lists(subjects, max_size=3).map(tuple)
 tags = st.lists(labels | names, max_size=3).map(tuple)
 point = st.builds(facts.MetricPoint, labels | names, st.integers(1, 3), times, times, st.sampled_from([1.5, -0.0]))
 points = st.lists(point, max_size=3).map(tuple)
@@ -122,7 +123,7 @@ events = st.one_of(
         facts.ContentsReleased, st.lists(contents, max_size=3).map(tuple), st.just("too old"), st.integers(0, 20)
     ),
     st.builds(facts.RunCancelled, runs, st.just("stopped")),
-    st.builds(facts.ArtifactNamed, outputs, names),
+    st.builds(facts.ArtifactNamed, outputs, names, st.none() | st.integers(1, 9), st.booleans()),
     st.builds(facts.ContentsEvicted, st.lists(contents, max_size=3).map(tuple)),
     st.builds(facts.ContentRecomputed, contents, st.builds(StepRunId, runs, steps)),
     st.builds(facts.ContentVisualized, contents, st.lists(visualizations, max_size=2).map(tuple), tags),
@@ -150,6 +151,10 @@ events = st.one_of(
     st.builds(facts.CodeCaptured, contents, st.just("m.f"), st.none() | contents),
     st.builds(facts.EquivalenceDeclared, fingerprints, fingerprints, st.just("same")),
     st.builds(facts.EquivalenceRevoked, fingerprints, fingerprints),
+    st.builds(facts.Deleted, some_subjects, st.integers(0, 20), st.just("wrong")),
+    st.builds(facts.Restored, some_subjects, st.lists(contents, max_size=2).map(tuple)),
+    st.builds(facts.RunRenamed, runs, st.sampled_from(["named", "best"])),
+    st.builds(facts.ArtifactRenamed, names, names, st.integers(0, 3)),
 )
 histories = st.lists(events, max_size=40)
 Rows = dict[str, list[tuple[bytes, bytes]]]

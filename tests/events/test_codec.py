@@ -69,6 +69,7 @@ values[tuple[facts.MetricPoint, ...]] = st.lists(values[facts.MetricPoint], max_
 values[tuple[facts.Difference, ...]] = st.lists(values[facts.Difference], max_size=2).map(tuple)
 values[tuple[facts.StoredVisualization, ...]] = st.lists(values[facts.StoredVisualization], max_size=2).map(tuple)
 values[tuple[facts.Input, ...]] = st.lists(values[facts.Input], max_size=3).map(tuple)
+values[tuple[facts.Subject, ...]] = st.lists(values[facts.Subject], max_size=3).map(tuple)
 values[tuple[Digest, ...]] = st.lists(values[Digest], max_size=3).map(tuple)
 values[tuple[facts.Output, ...]] = st.lists(values[facts.Output], max_size=3).map(tuple)
 

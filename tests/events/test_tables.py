@@ -58,6 +58,7 @@ EXPORTED = {
     "visualizations": "visualizations",
     "causes": "code environments equivalences",
     "claims": "claims",
+    "deletions": "deletions",
     "streams": "events",
     "references": "references",
 }
@@ -175,6 +176,12 @@ def evictions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
         yield {"content": row_key[1:].hex(), "is_gone": is_gone, "seq": seq}
 
 
+def deletions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for _, seq, (is_deleted, until, (kind, name, id_)) in newest(ledger, "deletions", "d", upto):
+        of = {"kind": kind, "name": name or None, "id": id_.hex() or None}
+        yield {**of, "is_deleted": is_deleted, "upto": until, "seq": seq}
+
+
 def pipelines_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
     rows = RowReader(ledger.environment, "pipelines", upto)
     for _, (name,) in rows.history(key("a")):
@@ -274,6 +281,7 @@ ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "visualizations": visualizations_one_by_one,
     "releases": releases_one_by_one,
     "evictions": evictions_one_by_one,
+    "deletions": deletions_one_by_one,
     "pipelines": pipelines_one_by_one,
     **{name: labels_of(name) for name in ("tags", "aliases", "metadata", "metrics")},
     "code": code_one_by_one,

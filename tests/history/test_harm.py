@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from samples import EVENT, ORIGIN, TIME_US, sample_of
 
-from lineal.events.catalogue import CATALOGUE, ContentRecomputed, Event, PinAdded
+from lineal.events.catalogue import CATALOGUE, ContentRecomputed, Event, PinAdded, Restored
 from lineal.events.codec import Recorded
 from lineal.history.harm import named_blobs
 
-OF_OTHERS = (PinAdded, ContentRecomputed)
+OF_OTHERS = (PinAdded, ContentRecomputed, Restored)
 """Facts about contents that other events have made."""
 
 

@@ -44,7 +44,9 @@ class Answers:
         self.structures: dict[str, list[bytes]] = defaultdict(list)
         self.steps: dict[tuple[bytes, str], str] = {}
         self.attempts: dict[tuple[bytes, str], list[int]] = defaultdict(list)
-        self.versions: dict[str, list[bytes]] = {}
+        self.versions: dict[str, dict[bytes, int]] = {}
+        self.deleted: dict[facts.Subject, list[Any]] = {}
+        self.held_again: dict[bytes, int] = {}
         self.executed: dict[bytes, int] = {}
         self.pinned: dict[str, bytes] = {}
         self.released: dict[bytes, tuple[int, str]] = {}
@@ -69,9 +71,16 @@ class Answers:
         if event.stream:
             self.streams[event.stream].append(seq)
         for output in event.made:
-            known = self.versions.setdefault(output.artifact, [])
+            known = self.versions.setdefault(output.artifact, {})
             if output.content not in known:
-                known.append(output.content)
+                wanted = event.number or 0 if isinstance(event, facts.ArtifactNamed) else 0
+                known[output.content] = max([wanted, 1, *(number + 1 for number in known.values())])
+        if isinstance(event, facts.Deleted | facts.Restored):
+            is_deleted = isinstance(event, facts.Deleted)
+            upto = event.upto if isinstance(event, facts.Deleted) else seq
+            self.deleted |= {subject: [is_deleted, upto, list(subject)] for subject in event.subjects}
+        if isinstance(event, facts.Restored):
+            self.held_again |= dict.fromkeys(event.held, seq)
         self._take_run(event)
         self._take_step(seq, event)
         self._take_content(event)
@@ -87,6 +96,9 @@ class Answers:
             self.status[event.run] = "running"
             if event.structure not in self.structures[event.pipeline]:
                 self.structures[event.pipeline].append(event.structure)
+        elif isinstance(event, facts.RunRenamed):
+            if event.run in self.status:
+                self.run_named[event.name] = event.run
         elif type(event) in _ENDS and self.status.get(event.run) == "running":  # type: ignore[attr-defined]
             run = event.run  # type: ignore[attr-defined]
             self.status[run] = _ENDS[type(event)]  # type: ignore[index]
@@ -160,14 +172,16 @@ def asked_of_events(events: Sequence[Event]) -> Said:
     said |= {f"attempts {run.hex()} {step}": found for (run, step), found in plain.attempts.items()}
     said["artifacts"] = list(plain.versions)
     for name, versions in plain.versions.items():
-        said[f"versions of {name}"] = [[number, one] for number, one in enumerate(versions, start=1)]
-        for number, content in enumerate(versions, start=1):
+        said[f"versions of {name}"] = [[number, one] for one, number in versions.items()]
+        for content, number in versions.items():
             said[f"{content.hex()} as {name}"] = [name, number]
     said |= {f"cached {fingerprint.hex()}": seq for fingerprint, seq in plain.executed.items()}
     said |= {f"pin {label}": content for label, content in plain.pinned.items()}
     for content in plain.pinned.values():
         said[f"pins of {content.hex()}"] = sorted(label for label, one in plain.pinned.items() if one == content)
     said |= {f"released {content.hex()}": list(found) for content, found in plain.released.items()}
+    said |= {f"deleted {subject_key(subject).hex()}": found for subject, found in plain.deleted.items()}
+    said |= {f"held again {content.hex()}": seq for content, seq in plain.held_again.items()}
     said |= {f"evicted {content.hex()}": found for content, found in plain.evicted.items()}
     said |= {f"made {content.hex()}": found for content, found in plain.made.items()}
     said |= {f"used {content.hex()}": found for content, found in plain.used.items()}
@@ -266,6 +280,10 @@ def _ask_contents(of: Callable[[str], _Asked], said: Said) -> None:
         said[f"pins of {place[1:].hex()}"] = sorted(label for label, _ in pins.latest(place))
     for place in releases.keys("c"):
         said[f"released {place[1:].hex()}"] = releases.latest(place)
+    for place in releases.keys("h"):
+        said[f"held again {place[1:].hex()}"] = releases.seqs(place)[-1]
+    for place in of("deletions").keys("d"):
+        said[f"deleted {place[1:].hex()}"] = of("deletions").latest(place)
     for place in releases.keys("e"):
         said[f"evicted {place[1:].hex()}"] = releases.latest(place)
 

@@ -1,0 +1,128 @@
+"""Renaming runs and artifacts, in one commit each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..errors import Conflict, InvalidReference, LinealError, RunNotFound
+from ..events.catalogue import (
+    AliasSet,
+    Annotated,
+    ArtifactNamed,
+    ArtifactRenamed,
+    Deleted,
+    Event,
+    Output,
+    RunRenamed,
+    Subject,
+    Tagged,
+)
+from ..history import ArtifactVersionView, ArtifactView, RunView, View, check_name
+from ..history.labels import aliased, annotations_of, tags_of
+from ..history.reader import Reader
+from ..history.run_names import run_named
+from ..store import Store
+from .recording import SUBJECTS_MAX, record
+
+
+class Renamed(NamedTuple):
+    """What was renamed."""
+
+    kind: str
+    """``run`` or ``artifact``."""
+    old: str
+    name: str
+    seq: int
+    """Position of the event, for `undo`."""
+
+
+def rename(store: Store, of: View, name: str) -> Renamed:
+    """Call a run or an artifact otherwise; durable on return.
+
+    An artifact's versions keep their numbers and labels. What pipelines make of it later comes under the name that
+    their code says.
+
+    Raises:
+        InvalidName: It can't be called so.
+        Conflict: Another one is called so.
+        InvalidReference: It is a step or a pipeline, which are called as their functions are.
+    """
+    store.flush()
+    reader = Reader(store, store.head().seq)
+    if isinstance(of, RunView):
+        check_name(name, "run")
+        _refuse_run(reader, name)
+        old = RunView(reader, of.id).name
+        (seq,) = record(store, [RunRenamed(of.id, name)])
+        return Renamed("run", old, name, seq)
+    if isinstance(of, ArtifactView):
+        check_name(name, "artifact")
+        artifact = ArtifactView(reader, of.name)
+        _refuse_artifact(reader, artifact, name)
+        (seq,) = record(store, _artifact_events(reader, artifact, name), ArtifactRenamed.TYPE)
+        return Renamed("artifact", of.name, name, seq)
+    raise InvalidReference(
+        f"{of!r} can't be renamed",
+        hint="Rename a run or an artifact; pipelines and steps are called as their functions.",
+    )
+
+
+def _refuse_run(reader: Reader, name: str) -> None:
+    try:
+        if run_named(reader, name) is None:
+            return
+    except RunNotFound:
+        return
+    raise Conflict(f"another run is called {name!r}", hint="Choose another name.")
+
+
+def _refuse_artifact(reader: Reader, artifact: ArtifactView, name: str) -> None:
+    if not artifact.versions:
+        raise Conflict(f"artifact {artifact.name} has no version to be renamed", hint="Choose another one.")
+    if ArtifactView(reader, name).versions:
+        raise Conflict(f"there is an artifact {name!r}", hint="Choose another name, or delete that one first.")
+
+
+def _artifact_events(reader: Reader, artifact: ArtifactView, name: str) -> list[Event]:
+    versions = artifact.versions[::-1]
+    events: list[Event] = [_named(one, name) for one in versions]
+    events += _labels(reader, artifact.subject, Subject("artifact", name, b""))
+    for version in versions:
+        events += _labels(reader, version.subject, Subject("version", name, version.content))
+    for alias, version in artifact.aliases.items():
+        if aliased(reader, name, alias) != version.content:
+            events.append(AliasSet(name, alias, version.content))
+    subjects = [version.subject for version in versions]
+    for start in range(0, len(subjects), SUBJECTS_MAX):
+        some = tuple(subjects[start : start + SUBJECTS_MAX])
+        events.append(Deleted(some, reader.head_seq, f"renamed to {name}"))
+    return [*events, ArtifactRenamed(artifact.name, name, len(events))]
+
+
+def _named(version: ArtifactVersionView, name: str) -> ArtifactNamed:
+    output = Output(
+        name,
+        name,
+        version.content,
+        version.format,
+        version.type,
+        version.size_bytes,
+        version.computed_metadata,
+    )
+    is_held = version.released is None and not version.is_evicted and _is_there(version)
+    return ArtifactNamed(output, version.name, version.version, is_held)
+
+
+def _is_there(version: ArtifactVersionView) -> bool:
+    try:
+        return version.is_available
+    except LinealError:  # What it is made of can't be told.
+        return False
+
+
+def _labels(reader: Reader, old: Subject, new: Subject) -> list[Event]:
+    """What gives one subject the tags and annotations of another."""
+    had = tags_of(reader, new)
+    tags = tuple(one for one in tags_of(reader, old) if one not in had)
+    events: list[Event] = [Tagged(new, tags)] if tags else []
+    return events + [Annotated(new, {key: value}) for key, value in annotations_of(reader, old).items()]

@@ -1,0 +1,79 @@
+"""Deletion as history knows it: what was taken out of the record, and what names and lists therefore leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeVar
+
+from ..events.catalogue import Deleted, Subject
+from ..events.projections import Deletions, Lineage
+from ..events.projections.deletions import deleted_key
+from ..events.rows import key
+from .reader import Reader, moment
+
+
+class Deletion(NamedTuple):
+    """What took a run or an artifact version out of the record."""
+
+    seq: int
+    """Position of the event; undoing it puts back what it took."""
+    time: datetime
+    reason: str
+
+    @property
+    def hint(self) -> str:
+        """How to get it back."""
+        return f"Run `lineal undo {self.seq}` to have it back."
+
+
+class Deletable(Protocol):
+    """A view of something that can be deleted."""
+
+    @property
+    def subject(self) -> Subject:
+        """It, as events name what they are about."""
+
+
+T = TypeVar("T", bound=Deletable)
+
+
+def deletion_of(reader: Reader, subject: Subject) -> Deletion | None:
+    """The deletion of a run or an artifact version that stands; of a step, that of its run. None if there is none."""
+    kind, name, id_ = subject
+    whole = Subject("run", "", id_) if kind == "step" else subject
+    found = reader.rows(Deletions.name).latest(deleted_key(whole))
+    if found is None or not found.row[0]:
+        return None
+    if kind == "version" and _is_made_after(reader, name, id_, found.row[1]):
+        return None
+    recorded = reader.event(found.seq)
+    reason = recorded.event.reason if isinstance(recorded.event, Deleted) else ""
+    return Deletion(found.seq, moment(recorded.time_us), reason)
+
+
+def is_deleted(reader: Reader, subject: Subject) -> bool:
+    """Whether a run, an artifact version, or the run of a step is deleted."""
+    return deletion_of(reader, subject) is not None
+
+
+def has_deletions(reader: Reader) -> bool:
+    """Whether anything ever was deleted, as of the view: where nothing was, nobody has to look further."""
+    return bool(reader.rows(Deletions.name).keys(key("d"), 1))
+
+
+def present(reader: Reader, views: Iterable[T]) -> Iterator[T]:
+    """Those of runs, steps or artifact versions that are not deleted, lazily."""
+    if not has_deletions(reader):
+        return iter(views)
+    return (view for view in views if not is_deleted(reader, view.subject))
+
+
+def _is_made_after(reader: Reader, name: str, content: bytes, upto: int) -> bool:
+    """Whether a content was made under a name after a position."""
+    for seq, _ in reader.rows(Lineage.name).history(key("p", content), newest_first=True):
+        if seq <= upto:
+            return False
+        if any((output.artifact, output.content) == (name, content) for output in reader.event(seq).event.made):
+            return True
+    return False
