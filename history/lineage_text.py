@@ -10,6 +10,8 @@ from ..events.catalogue import Input
 from ..events.ids import StepRunId
 from .lineage_parts import Graphed, Link, Node, Production, VersionKey
 
+_DEEPEST, _INDENT = 100, 3
+"""So many levels are drawn out, each indented by so much: a long chain would take the square of its length."""
 _MORE = "… and more, left out for depth or size"
 
 
@@ -21,7 +23,7 @@ class _Line(NamedTuple):
 
 
 def tree(lineage: Graphed) -> str:
-    """A lineage as a tree, in which each artifact version and step run is drawn out once."""
+    """A lineage as a tree, in which each artifact version and step run is drawn out once, a hundred levels deep."""
     branches = _upstream_branches(lineage) if lineage.direction == "upstream" else _downstream_branches(lineage)
     begin: list[_Line] = [_Line(_version_text(lineage.nodes[root]), root) for root in lineage.roots[:1]]
     if not begin or lineage.direction == "downstream":
@@ -42,6 +44,9 @@ def _drawn(begin: Sequence[_Line], branches: Callable[[VersionKey | StepRunId], 
         is_again = line.below in shown and bool(below)
         lines.append(f"{lead}{line.text}{'  (see above)' if line.below in shown else ''}")
         if line.below is None or is_again:
+            continue
+        if below and len(deeper) >= _DEEPEST * _INDENT:
+            lines.append(f"{deeper}└─ …")
             continue
         shown.add(line.below)
         for place in range(len(below) - 1, -1, -1):

@@ -130,3 +130,26 @@ def test_the_tutorial_runs_and_prints_what_it_says(tmp_path: Path) -> None:
         return re.sub(r"[\d.]+ s$", "", line)
 
     assert list(map(lasting, run_blocks_of("tutorial.md", tmp_path))) == list(map(lasting, said))
+
+
+def test_runs_and_versions_are_found_as_the_page_on_history_says(tmp_path: Path) -> None:
+    assert run_blocks_of("history.md", tmp_path) == [
+        "['training-3', 'training-2']",
+        "['training-3', 'training-2']",
+        "['training-2']",
+        "['training-3']",
+        "['training-2', 'training-3']",
+        "['model@3', 'model@2']",
+    ]
+
+
+def test_lineage_goes_as_the_page_on_it_says(tmp_path: Path) -> None:
+    assert run_blocks_of("lineage.md", tmp_path) == [
+        "['model@2', 'rows@1', 'raw@1']",
+        "['raw@1', 'rows@1', 'model@1', 'model@2']",
+        "['raw@1', 'rows@1']",
+        "['raw@1', 'rows@1', 'model@2']",
+        "['raw@1', 'rows@1', 'model@1', 'model@2']",
+        "['clean', 'fit', 'fit']",
+        "[('training-1', 'clean'), ('training-2', 'clean')] 1",
+    ]

@@ -63,6 +63,16 @@ def everything(history: History) -> dict[str, Any]:
         "events": [(one.seq, one.type, one.time_us) for one in history.events()],
         "runs": [run(one) for one in history.runs()],
         "by status": {status: [str(one.id) for one in history.runs(status=status)] for status in statuses},
+        "found": [
+            said(lambda one=one: [str(run.id) for run in history.runs(**one)])
+            for one in (
+                {"where": "metrics.loss < 5 or status == 'failed'"},
+                {"tag": "best", "order": "oldest"},
+                {"since": 3, "until": 9},
+                {"order": "-duration_s"},
+            )
+        ],
+        "versions": [str(one.content) for one in history.versions(where="version > 1")],
         "pipelines": [pipeline(one) for one in history.pipelines()],
         "artifacts": {one.name: [version(each) for each in one.versions] for one in history.artifacts()},
         "pins": history.pins(),
@@ -115,6 +125,8 @@ def version(one: ArtifactVersionView) -> dict[str, Any]:
         "state": (one.name, one.version, one.content, one.created, one.type, one.format, one.size_bytes, one.metadata),
         "kept": (one.released, one.eviction, one.is_evicted),
         "lineage": said(lambda: one.lineage().to_dict()),
+        "downstream": said(lambda: one.downstream().to_dict()),
+        "downstream in part": said(lambda: str(one.downstream(depth=1))),
         "producer": said(lambda: one.producer),
         "edges": (one.producers, one.consumers),
     }

@@ -92,3 +92,30 @@ def test_the_graph_is_plain_values_for_json(client: Client) -> None:
     assert [one["name"] for one in plain["artifacts"]] == ["model", "clean", "raw"]
     assert plain["artifacts"][0]["producer"]["step"] == "model"
     assert plain["root"] == {"name": "model", "content": plain["artifacts"][0]["content"]}
+
+
+def test_a_long_chain_is_drawn_a_hundred_levels_deep(client: Client) -> None:
+    @step
+    def more(number: int) -> Annotated[int, "number"]:
+        return number + 1
+
+    @pipeline
+    def chain() -> None:
+        number = more(0)
+        for _ in range(150):
+            number = more(number)
+
+    chain()
+    lineage = client.artifact("number").lineage()
+    lines = str(lineage).splitlines()
+    assert len(lineage) == 151
+    assert len(lines) == 102
+    assert lines[-1].strip() == "└─ …"
+
+
+def test_a_lineage_is_a_picture_in_a_notebook(client: Client) -> None:
+    training()
+    lineage = client.artifact("model").lineage()
+    assert lineage._repr_svg_().startswith("<svg ")
+    assert "<script" not in lineage._repr_html_()
+    assert repr(lineage) == "<Lineage upstream of model@1: 3 artifact versions, 3 steps>"
