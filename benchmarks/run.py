@@ -10,6 +10,7 @@ import bench_fingerprint
 import bench_frame
 import bench_growth
 import bench_history
+import bench_lineage
 import bench_peers
 import bench_proof
 import bench_start
@@ -37,6 +38,7 @@ BENCHMARKS = (
     bench_blobs,
     bench_versions,
     bench_history,
+    bench_lineage,
     bench_proof,
     bench_start,
 )

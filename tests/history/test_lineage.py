@@ -119,3 +119,35 @@ def test_a_lineage_is_a_picture_in_a_notebook(client: Client) -> None:
     assert lineage._repr_svg_().startswith("<svg ")
     assert "<script" not in lineage._repr_html_()
     assert repr(lineage) == "<Lineage upstream of model@1: 3 artifact versions, 3 steps>"
+
+
+def test_lineage_goes_through_deleted_runs_and_given_names(client: Client) -> None:
+    run = training()
+    training(rate=0.9)
+    raw, model = client.artifact("raw"), client.artifact("model@2")
+    there, back = model.lineage(), raw.downstream()
+    client.delete(run, outputs=True)
+    assert model.lineage().nodes.keys() == there.nodes.keys()
+    assert raw.downstream().nodes.keys() == back.nodes.keys()
+    client.rename("model", "best")
+    assert {node.name for node in client.artifact("best").lineage()} == {"best", "clean", "raw"}
+    assert {"model", "best"} <= {node.name for node in raw.downstream()}
+    assert "also called best@2" in str(raw.downstream())
+
+
+def test_what_a_step_saves_by_hand_comes_of_what_it_took(client: Client) -> None:
+    @step
+    def report(raw: list) -> Annotated[int, "rows"]:
+        client.save({"mean": 1.5}, "statistics")
+        return len(raw)
+
+    @pipeline
+    def reporting() -> None:
+        report(raw(1))
+
+    reporting()
+    downstream = client.artifact("raw").downstream()
+    assert {node.name for node in downstream} == {"raw", "rows", "statistics"}
+    assert [link.name for link in downstream.links if link.version.name == "statistics"] == [""]
+    assert {node.name for node in client.artifact("statistics").lineage()} == {"statistics", "raw"}
+    assert len(downstream.steps) == 1
