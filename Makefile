@@ -46,8 +46,9 @@ format: setup ## rewrite the files in the house style
 	@$(run) -m ruff check --fix --quiet .
 	@$(run) -m ruff format --quiet .
 
-docs: setup ## write docs/events.md from the catalogue, and freeze what is new in it
+docs: setup ## write the pages that say what the code does: events and reference; freeze events that are new
 	@.venv/bin/python docs/write.py
+	@.venv/bin/python docs/reference.py
 
 lock: setup ## lock the dependencies anew; make lock LOCK_ARGS=--upgrade for newer ones
 	@$(run) -m uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

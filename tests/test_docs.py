@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import reference
 
 import lineal
 from lineal.materializers.registry import _BUILT_IN
@@ -153,3 +154,7 @@ def test_lineage_goes_as_the_page_on_it_says(tmp_path: Path) -> None:
         "['clean', 'fit', 'fit']",
         "[('training-1', 'clean'), ('training-2', 'clean')] 1",
     ]
+
+
+def test_the_reference_says_what_the_code_says() -> None:
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run make docs"
