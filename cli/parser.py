@@ -14,9 +14,13 @@ from .outcome import MEANINGS
 from .output import output_for
 
 VERBS = {
+    "init": ("make a store", ".init"),
     "runs": ("list runs, newest first", ".runs"),
     "show": ("show a run, step, artifact or pipeline in full", ".show"),
+    "steps": ("list the steps of runs, in the order in which they began", ".steps"),
     "artifacts": ("list artifacts, or the versions of one", ".artifacts"),
+    "get": ("write an artifact version as a file that other programs read", ".get"),
+    "put": ("save a file or a directory as a version of an artifact", ".put"),
     "why": ("tell why steps were served from the cache, or executed", ".why"),
     "diff": ("tell what differs between two runs, steps or artifact versions", ".diff"),
     "blame": ("tell what explains that an artifact version is not as the one before", ".blame"),
@@ -27,6 +31,8 @@ VERBS = {
     "logs": ("show what steps printed and logged", ".logs"),
     "replay": ("show how a run went, event by event, in its own time", ".replay"),
     "info": ("describe the store: identity, counts, sizes", ".info"),
+    "du": ("tell what artifacts take, and what would be free without each", ".du"),
+    "doctor": ("look for what is wrong with a store, or with the machine under it", ".doctor"),
     "head": ("print the head of the log, to be kept elsewhere", ".head"),
     "prove": ("prove, under a head, that an artifact is in the log", ".prove"),
     "check-proof": ("check a proof, without a store", ".check_proof"),
@@ -54,6 +60,7 @@ VERBS = {
     "repack": ("give a version's large buffers files of their own, to be mapped", ".repack"),
     "migrate": ("bring a store of an older format to today's, and drop the old log when told", ".migrate"),
     "rebuild": ("replay the log into new indexes", ".rebuild"),
+    "completion": ("print what makes a shell complete the words of this command", ".completion"),
 }
 """Each verb's help and module. The module has ``EXAMPLE``, ``add_arguments`` and ``execute``."""
 _COLUMNS = 80
@@ -138,10 +145,25 @@ def _parser(chosen: str | None, verb: Any) -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         if name == chosen:
-            verb.add_arguments(subparser)
-            subparser.epilog = f"Example: {verb.EXAMPLE}"
-            _add_general_options(subparser)
+            _complete(subparser, verb)
     return parser
+
+
+def _verb_parsers() -> dict[str, argparse.ArgumentParser]:
+    """A parser of each verb alone, to be asked what it takes. Cost: imports every verb."""
+    parsers: dict[str, argparse.ArgumentParser] = {}
+    for name, (summary, module) in VERBS.items():
+        parser = parsers[name] = _Parser(prog=f"lineal {name}", allow_abbrev=False)
+        _complete(parser, import_module(module, __package__))
+        parser.description = summary
+    return parsers
+
+
+def _complete(parser: argparse.ArgumentParser, verb: Any) -> None:
+    verb.add_arguments(parser)
+    parser.epilog = f"Example: {verb.EXAMPLE}"
+    parser.set_defaults(verb_parsers=_verb_parsers)
+    _add_general_options(parser)
 
 
 def _add_general_options(parser: argparse.ArgumentParser) -> None:

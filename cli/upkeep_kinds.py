@@ -210,3 +210,50 @@ class Migration(TypedDict):
     """Where old logs are, or on a dry run are already."""
     dropped: list[str]
     """Where there are none any more, or on a dry run would be."""
+
+
+class Initialization(TypedDict):
+    """A store that is there now."""
+
+    kind: Literal["initialization"]
+    v: Literal[1]
+    path: str
+    id: str
+    is_new: bool
+
+
+class Footprint(TypedDict):
+    """What an artifact takes."""
+
+    kind: Literal["footprint"]
+    v: Literal[1]
+    artifact: str
+    versions: int
+    evicted: int
+    """How many of the versions have had their bytes taken away."""
+    logical_bytes: int
+    """All versions, each as if it were stored for itself."""
+    stored_bytes: int
+    """What its blobs take, each once."""
+    own_bytes: int
+    """What of that belongs to no other artifact."""
+
+
+class Check(TypedDict):
+    """One thing that ``doctor`` has looked at."""
+
+    name: str
+    finding: str
+    """ok, warning, problem or damage."""
+    what: str
+    hint: str | None
+
+
+class Diagnosis(TypedDict):
+    """All that ``doctor`` has looked at."""
+
+    kind: Literal["diagnosis"]
+    v: Literal[1]
+    is_well: bool
+    """Whether there is neither a problem nor damage."""
+    checks: list[Check]

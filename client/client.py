@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from ..errors import Invalid
 from ..events.catalogue import ArtifactSaved, Event, Output
 from ..events.ids import Fingerprint, RunId
 from ..history import (
@@ -63,6 +66,19 @@ class Client(Labelling, Keeping, Revising, Upkeep):
             events.append(content_visualized(manifest.digest, shown))
         record(store, events, blobs)
         return ArtifactVersionView(self._reader, name, manifest.digest)
+
+    def save_path(self, path: str | os.PathLike[str], name: str | None = None) -> ArtifactVersionView:
+        """Save the file or directory at a path, as `save` does; by default under its own name.
+
+        Raises:
+            Invalid: There is neither, or it holds what can't be kept.
+        """
+        from ..materializers.files import Directory, File
+
+        place = Path(path)
+        if not place.exists():
+            raise Invalid("there is no file or directory", where=place, hint="Give the path of one.")
+        return self.save(Directory(place) if place.is_dir() else File(place), name or place.resolve().name)
 
     def artifact(self, reference: str) -> ArtifactVersionView:
         """A version of an artifact, as `History.artifact` says.

@@ -39,12 +39,17 @@ if TYPE_CHECKING:
     from .comparing.runs import RunDiff
     from .comparing.steps import StepDiff
     from .comparing.versions import VersionDiff
+    from .footprint import Footprint, footprints
     from .holding import Hold, Holding, HoldingEvent
     from .reasons import Reason
     from .retention import Plan, Retention, Verdict
     from .why import Why
 
+    FILE_FORMS: tuple[str, ...]
+    """What a version can be exported as."""
+
 __all__ = [
+    "FILE_FORMS",
     "FOUND_KINDS",
     "FOUND_ORDER",
     "SUBJECT_KINDS",
@@ -56,6 +61,7 @@ __all__ = [
     "Checkout",
     "Divergence",
     "Eviction",
+    "Footprint",
     "History",
     "Hold",
     "Holding",
@@ -95,6 +101,7 @@ __all__ = [
     "content_visualized",
     "executed_at",
     "execution_at",
+    "footprints",
     "is_visualized",
     "level_name",
     "name_of",
@@ -108,6 +115,14 @@ def __getattr__(name: str) -> Any:
         from .comparing import bisection, blame, runs, steps, versions
 
         return {**vars(bisection), **vars(blame), **vars(runs), **vars(steps), **vars(versions)}[name]
+    if name == "FILE_FORMS":
+        from ..materializers.natural import FileForm
+
+        return tuple(map(str, FileForm))
+    if name in {"Footprint", "footprints"}:
+        from . import footprint
+
+        return getattr(footprint, name)
     if name in {"Hold", "Holding", "HoldingEvent"}:
         from . import holding
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cas.blob import walk
 from ..cas.digest import Digest
@@ -29,6 +29,9 @@ from .proving import prove_inclusion
 from .reader import Reader, moment
 from .showing import displayed, facts_of, written
 from .visualizations import Visualizations
+
+if TYPE_CHECKING:
+    from .exporting import Exported
 
 
 class StoredVersion(Labelled):
@@ -127,6 +130,36 @@ class StoredVersion(Labelled):
 
     read = load
     """The classic name of `load`."""
+
+    def export(
+        self, path: str | os.PathLike[str] | None = None, *, form: str | None = None, overwrite: bool = False
+    ) -> Exported:
+        """Write the value as the file that other programs read: CSV, Parquet, ``.npy``, PNG, JSON, text, a directory.
+
+        It runs no code of users: of a value that is pickled, only what it shows of itself can be written.
+
+        Args:
+            path: Where; by default in the working directory, named for the artifact.
+            form: One of `FileForm`; by default what the path's extension says, else the value's most natural one.
+            overwrite: Replace a file that is there.
+
+        Raises:
+            Invalid: The value has no such form, or something is there.
+            LoadRefused: Only code could load the value.
+            ArtifactEvicted, BlobMissing, BlobCorrupt: As `load` says.
+        """
+        from ..materializers.natural import FileForm
+        from .exporting import Exportable, export_version
+
+        blobs, file_name = self._reader.store.blobs, str(self.computed_metadata.get("name", ""))
+        with self.explained():
+            value = partial(load, self.manifest, blobs, allow_pickle=False)
+            return export_version(
+                Exportable(str(self), self.name, file_name, value, self.visualizations),
+                None if path is None else Path(path),
+                None if form is None else FileForm(form),
+                overwrite=overwrite,
+            )
 
     @property
     def visualizations(self) -> Visualizations:

@@ -13,7 +13,15 @@ import msgpack
 import pytest
 
 import lineal
-from lineal.cli import comparing_kinds, kinds, reproduction_kinds, revising_kinds, upkeep_kinds, why_kinds
+from lineal.cli import (
+    comparing_kinds,
+    kinds,
+    reproduction_kinds,
+    revising_kinds,
+    transfer_kinds,
+    upkeep_kinds,
+    why_kinds,
+)
 from lineal.cli.log import event_row
 from lineal.cli.records import event_record, json_value
 from lineal.events.codec import decode
@@ -27,6 +35,7 @@ KINDS = {
         *vars(comparing_kinds).values(),
         *vars(reproduction_kinds).values(),
         *vars(revising_kinds).values(),
+        *vars(transfer_kinds).values(),
         *vars(upkeep_kinds).values(),
         *vars(why_kinds).values(),
     ]
@@ -43,6 +52,8 @@ LISTS = [
     (["replay", "training-1"], "scene", 9),
     (["logs", "training-1"], "log-line", 1),
     (["why", "training-3"], "explanation", 3),
+    (["steps", "training-1"], "step", 3),
+    (["du"], "footprint", 5),
 ]
 DOCUMENTS = [
     (["show", "training-1"], "run-detail"),
@@ -58,6 +69,9 @@ DOCUMENTS = [
     (["diff", "digits-model"], "version-diff"),
     (["blame", "digits-model"], "blame"),
     (["info"], "store"),
+    (["init"], "initialization"),
+    (["doctor"], "diagnosis"),
+    (["get", "digits-model@1"], "got"),
     (["verify"], "verification"),
     (["head"], "head"),
     (["prove", "digits-model@1"], "inclusion-proof"),
@@ -200,7 +214,6 @@ def test_every_kind_is_tested() -> None:
         "inclusion",
         "extension-proof",
         "extension",
-        "step",
         "pipeline-version",
         "unpin",
         "recomputation",

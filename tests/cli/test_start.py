@@ -135,6 +135,7 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
             store.tag("digits-model@1", "candidate")
             store.alias("digits-model@1", "champion")
     Path("flows.py").write_text(FLOWS)
+    Path("notes.txt").write_text("a note")
     if verb == "cancel":
         begun = start_long_run(copied, "training-6")
     if verb == "resume":
