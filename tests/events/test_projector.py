@@ -175,6 +175,8 @@ def test_what_is_not_caught_up_reads_from_memory_as_if_it_were(ledger: Any, upto
 def _said(reader: RowReader, places: list[bytes]) -> list[Any]:
     return [
         [reader.latest(place) for place in places],
+        reader.latest_of(places),
+        [reader.under([place], count) for count in (1, 3, 99) for place in (*places, b"p")],
         [list(reader.history(place)) for place in places],
         [list(reader.history(place, newest_first=True)) for place in places],
         [reader.keys(b"p"), reader.keys(b"p", 2), reader.keys(b"")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -71,9 +71,10 @@ class Drawn:
             one if one.artifact is None else one._replace(artifact=self.draw(st.sampled_from(NAMES)))
             for one in done.inputs
         )
+        outputs = tuple(one._replace(artifact=self.draw(st.sampled_from(NAMES))) for one in done.outputs)
         executed = StepRunId(done.run, done.step)
         self.events.append(
-            facts.StepReused(run, "again", "m.f", done.fingerprint, BLOB, inputs, done.outputs, executed, 1, 1)
+            facts.StepReused(run, "again", "m.f", done.fingerprint, BLOB, inputs, outputs, executed, 1, 1)
         )
 
     def save(self) -> None:
@@ -146,6 +147,11 @@ class Naive:
                 found.append(other)
         return [one for one in found if one != version]
 
+    def takers(self, versions: Collection[VersionKey]) -> set[StepRunId]:
+        """The executions behind all that took one of these."""
+        found = [one for one in self.ended if any((taken.artifact, taken.content) in versions for taken in one.inputs)]
+        return {one.reuses if isinstance(one, facts.StepReused) else StepRunId(one.run, one.step) for one in found}
+
     def distances(self, root: VersionKey, is_upstream: bool) -> dict[VersionKey, int]:
         """How many steps away everything is that can be reached."""
         found = {root: 0}
@@ -194,6 +200,8 @@ def check(lineage: Lineage, naive: Naive, root: VersionKey, depth: int | None) -
     if lineage.direction == "upstream":
         for node in lineage:
             assert (node.production and node.production.step) == naive.origin(node.key)
+    if lineage.direction == "downstream" and depth is None:
+        assert lineage.steps.keys() == naive.takers(lineage.nodes.keys())
     str(lineage)
     lineage.to_dict()
 
