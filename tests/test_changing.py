@@ -178,6 +178,32 @@ def test_a_content_that_has_another_version_is_not_released(client: Client) -> N
     assert client.delete("two@1").released == ("two@1",)
 
 
+def test_a_deleted_version_keeps_nothing_from_a_policy(client: Client) -> None:
+    client.save([1, 2], "one")
+    client.name("one@1", "two")
+    client.save([3, 4], "two")
+    client.delete("one@1")
+    done = client.collect(lineal.Retention(keep_last=1), grace_s=0)
+    assert [str(one) for one in done.released] == ["two@1"]
+    assert not client.artifact("two@1").is_available
+
+
+def test_what_a_step_took_as_a_literal_stays(client: Client) -> None:
+    @step
+    def take(values: list) -> int:
+        return len(values)
+
+    @pipeline
+    def taking() -> None:
+        take([1, 2, 3])
+
+    client.save([1, 2, 3], "value")
+    taking()
+    assert client.delete("value@1").released == ()
+    collected(client)
+    assert client.run("taking-1").steps["take"].parameters == {"values": [1, 2, 3]}
+
+
 def test_what_is_pinned_running_or_deleted_already_is_refused(client: Client) -> None:
     refused: list[Deletion | LinealError] = []
 
@@ -228,6 +254,17 @@ def test_a_deletion_is_undone_whole_until_its_bytes_are_freed(client: Client) ->
     assert client.artifact("value@1").is_evicted
     with pytest.raises(ArtifactEvicted):
         client.load("value@1")
+
+
+def test_a_deletion_that_was_undone_is_not_what_undoes_a_later_one(client: Client) -> None:
+    client.save([1, 2], "value")
+    (first,) = client.delete("value@1").seqs
+    client.undo(first)
+    (second,) = client.delete("value@1").seqs
+    with pytest.raises(Conflict, match="nothing is left"):
+        client.undo(first)
+    client.undo(second)
+    assert client.load("value@1") == [1, 2]
 
 
 def test_a_release_is_undone_while_the_bytes_are_there(client: Client) -> None:

@@ -101,6 +101,29 @@ def test_what_a_run_leaves_behind_is_as_the_page_says(tmp_path: Path) -> None:
     ]
 
 
+def test_comparing_and_changing_the_record_go_as_the_page_says(tmp_path: Path) -> None:
+    assert run_blocks_of("comparing.md", tmp_path) == [
+        "[('rate', '0.5', '0.25')]",
+        "[('fit.model', 'model@1', 'model@2')]",
+        "[('fit/loss', 2.0, 4.0, 2.0)]",
+        "[('load', 'the same'), ('fit', 'inputs, outputs')]",
+        "[('def:flow:scaled', ('fit',))]",
+        "+    return x * 30",
+        """(Leaf(path="['weight']", old='6.0', new='3.0'),)""",
+        "['-two', '+three']",
+        "None",
+        "model@3 True ['def:flow:scaled']",
+        "rows@2 True ['rows']",
+        "model@2 → model@3: code: function flow:scaled changed",
+        "training-1 training-2 ['parameter rate: 0.5 → 0.25']",
+        "('model@1',) True []",
+        "('training-1',) ('model@1',) [('rows@1', 'run training-2 gave it, too')]",
+        "['training-3', 'training-2'] ['training-3', 'training-2', 'training-1']",
+        "['training-3', 'training-2', 'training-1'] model@1",
+        "training ['classifier@3', 'classifier@2', 'classifier@1']",
+    ]
+
+
 def test_every_table_and_column_is_on_the_page(tmp_path: Path) -> None:
     page = (DOCS / "tables.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", page, re.MULTILINE))
