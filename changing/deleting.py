@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ..cas.digest import Digest
 from ..errors import Conflict, InvalidReference
 from ..events.catalogue import ContentsReleased, Deleted, Event, Subject
+from ..events.codec import Envelope
 from ..events.liveness import DECODED, Liveness
 from ..events.projections import Artifacts
 from ..events.projections.artifacts import names_of
@@ -163,10 +164,12 @@ def _freed_bytes(reader: Reader, released: Iterable[Digest]) -> int:
         return 0
     liveness = Liveness()
     liveness.fold(reader.store.log.envelopes(0, DECODED))
-    held = liveness.held(now_us())
+    at_us = now_us()
+    held = liveness.held(at_us)
     closure = Closure(reader.store.blobs, map(Digest, held))
     before_bytes = closure.size_bytes
-    for content in going:
-        if content in held:
-            closure.drop(content)
+    foretold = ContentsReleased(tuple(going), "", liveness.upto)
+    liveness.fold([Envelope(liveness.upto + 1, foretold.TYPE, b"", [], foretold)])
+    for content in held - liveness.held(at_us):
+        closure.drop(Digest(content))
     return before_bytes - closure.size_bytes

@@ -230,6 +230,8 @@ class ArtifactVersionDetail(TypedDict):
     """What was computed of the value, and over that its annotations."""
     annotations: dict[str, Any]
     metrics: dict[str, Metric]
+    visualizations: list[str]
+    """Names of what it shows of itself; see `lineal visualize`."""
     artifact: Artifact
     producer: Step | None
     """The step run that first made this content; null if it was first saved by hand."""

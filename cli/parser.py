@@ -18,6 +18,7 @@ VERBS = {
     "runs": ("list runs, newest first", ".runs"),
     "show": ("show a run, step, artifact or pipeline in full", ".show"),
     "steps": ("list the steps of runs, in the order in which they began", ".steps"),
+    "visualize": ("show an artifact version's tables, charts and pictures in the browser", ".visualize"),
     "artifacts": ("list artifacts, or the versions of one", ".artifacts"),
     "get": ("write an artifact version as a file that other programs read", ".get"),
     "put": ("save a file or a directory as a version of an artifact", ".put"),

@@ -251,6 +251,7 @@ def version_detail(version: ArtifactVersionView) -> ArtifactVersionDetail:
         "metadata": json_value(version.metadata),
         "annotations": json_value(version.annotations),
         "metrics": metric_records(version),
+        "visualizations": version.visualizations.names,
         "artifact": artifact_record(version.artifact),
         "producer": None if producer is None else step_record(producer),
         "consumers": [step_record(step) for step in version.consumers],

@@ -109,6 +109,7 @@ def of_version(detail: ArtifactVersionDetail) -> Iterator[Section]:
             ("created", time_text(version["created"])),
             ("producer", "saved by hand" if producer is None else f"{producer['run_name']}/{producer['name']}"),
             *_eviction(detail),
+            *([("shows", ", ".join(detail["visualizations"]))] if detail["visualizations"] else []),
             *labels_fields(version),
             *([("all tagged", ", ".join(detail["artifact"]["tags"]))] if detail["artifact"]["tags"] else []),
         ],

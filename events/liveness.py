@@ -4,7 +4,8 @@ Every event holds the contents in its refs, until they are released: a content i
 names it is newer than the position as of which it was released last. (That is a count of references being above zero,
 without the count.) A pin holds its content whatever was released, and nothing once it is removed or has expired.
 
-What a content shows of itself, in whatever version, is held while the content is, and by nothing else.
+What a content shows of itself, in whatever version, is held while the content is, if it was drawn after the content was
+released last, or a pin has kept it through that: else it may be gone by the time that the content is made again.
 
 The fold reads envelopes only, so that events of newer versions hold what they name, too; it decodes the payloads of
 releases, pins and visualizations alone. Nothing of this is kept: a step pays nothing for it, a collection scans the
@@ -49,8 +50,8 @@ class Liveness:
         """By label, expired ones included."""
         self._named: dict[bytes, int] = {}
         self._released: dict[bytes, int] = {}
-        self._shown: defaultdict[bytes, set[bytes]] = defaultdict(set)
-        """By content, the blobs of its visualizations."""
+        self._shown: defaultdict[bytes, dict[bytes, int]] = defaultdict(dict)
+        """By content, the blobs of its visualizations and the newest event that names each."""
 
     def fold(self, envelopes: Iterable[Envelope]) -> None:
         """Take in the events that follow."""
@@ -63,12 +64,23 @@ class Liveness:
             elif type_ == ContentsReleased.TYPE:
                 for content in fields.contents:
                     self._released[content] = max(fields.upto, self._released.get(content, 0))
+                    self._drop_drawn(content)
             elif type_ == ContentVisualized.TYPE:
-                self._shown[fields.content].update(refs)
+                self._shown[fields.content].update(dict.fromkeys(refs, seq))
             elif type_ == PinAdded.TYPE:
+                before = self.pins.get(fields.label)
                 self.pins[fields.label] = Pin(fields.label, Digest(fields.content), fields.expires_us, seq)
+                self._drop_drawn(None if before is None else before.content)
             else:
-                self.pins.pop(fields.label, None)
+                before = self.pins.pop(fields.label, None)
+                self._drop_drawn(None if before is None else before.content)
+
+    def _drop_drawn(self, content: bytes | None) -> None:
+        """Hold no more what was drawn of a content before its release, unless a pin has kept it that never expires."""
+        shown = None if content is None else self._shown.get(content)
+        if shown and not any(pin.content == content and pin.expires_us is None for pin in self.pins.values()):
+            upto = self._released.get(content or b"", 0)
+            self._shown[content or b""] = {blob: seq for blob, seq in shown.items() if seq > upto}
 
     def released_upto(self, content: Digest) -> int:
         """The position as of which a content was released last: what names it later holds it. 0 if it never was."""

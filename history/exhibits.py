@@ -20,7 +20,7 @@ _IMAGES = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp", "imag
 _TEXT_MAX_CHARACTERS = 200_000
 _TREE_MAX_NODES = 2_000
 _VALUE_MAX_CHARACTERS = 2_000
-_FRAME_MIN_PX, _FRAME_MAX_PX, _LINE_PX = 110, 640, 27
+_FRAME_MIN_PX, _FRAME_MAX_PX, _LINE_PX = 110, 640, 29
 _LINES = re.compile(r"<(?:tr|li|summary|br|p|h[1-6])\b", re.IGNORECASE)
 _STYLE = element(
     "style",
@@ -116,7 +116,7 @@ def _frame(text: str, name: str) -> Markup:
     )
     policy = element("meta", http_equiv="Content-Security-Policy", content=POLICY)
     document = f'<!doctype html><meta charset="utf-8">{policy}<style>{style}</style>{text}'
-    return element("iframe", sandbox="", title=name, style=f"height:{height}px", loading="lazy", srcdoc=document)
+    return element("iframe", sandbox="", title=name, style=f"height:{height}px", srcdoc=document)
 
 
 def _json(text: str) -> Markup:

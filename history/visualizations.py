@@ -8,6 +8,7 @@ from typing import overload
 from ..cas.digest import Digest
 from ..errors import BlobMissing, NotFound
 from ..events.catalogue import ContentVisualized, StoredVisualization
+from ..events.projections import Releases
 from ..events.projections import Visualizations as Kept
 from ..events.rows import key
 from ..materializers import Visualized
@@ -96,9 +97,12 @@ class Visualizations(Sequence[VisualizationView]):
 
 
 def is_visualized(store: Store, content: Digest) -> bool:
-    """Whether it is kept, as far as is committed, what a content shows of itself."""
+    """Whether it is kept, as far as is committed, what a content shows of itself, and will be while the content is."""
     found = store.committed_rows(Kept.name).latest(key("c", content))
-    return found is not None and all(store.blobs.row(Digest(blob)) is not None for _, _, blob, _ in found.row[0])
+    released = None if found is None else store.committed_rows(Releases.name).latest(key("c", content))
+    if found is None or (released is not None and released.row[0] >= found.seq):
+        return False
+    return all(store.blobs.row(Digest(blob)) is not None for _, _, blob, _ in found.row[0])
 
 
 def content_visualized(content: Digest, shown: Visualized) -> ContentVisualized:

@@ -17,6 +17,7 @@ from ..errors import ManifestCorrupt, UnsavableValue
 from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, name_of_code, shown
 from .paths import path_to
 from .plain_charts import charts_of
+from .plain_views import views_of
 from .torch_sharing import sharing
 from .tree import TreeEncoder, decode
 from .visualization import Visualization
@@ -76,6 +77,7 @@ class PlainValues(Materializer[Any]):
 
     def visualize(self, value: Any) -> Iterator[Visualization]:
         yield from charts_of(value)
+        yield from views_of(value)
 
 
 def _save_sequence(value: Any, parts: PartWriter) -> int | None:

@@ -18,6 +18,7 @@ from ..cas.tree import DIRECTORY_FORMAT
 from ..errors import ManifestCorrupt
 from .base import PLAIN_FORMAT, Selection, shown
 from .builtins import PlainValues
+from .describing import OF_VALUES, PROBLEM
 from .forms import Record, contents_of
 from .loading import ManifestReader
 from .registry import REGISTRY
@@ -29,6 +30,9 @@ _ALL_THERE_IS = ("data", "values")
 """Names of parts that are the value itself."""
 _LABELLED_BY = ("dtypes", "types", "schema")
 """Keys of metadata under which a table's materializer says which columns there are, in order."""
+
+
+_SAID_BY_VALUES = OF_VALUES | {PROBLEM}
 
 
 class Leaf(NamedTuple):
@@ -195,7 +199,7 @@ def _metadata(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> Iter
     """What the materializers said otherwise, such as a shape; columns are told by themselves."""
     for name in [*old, *(name for name in new if name not in old)]:
         before, after = old.get(name), new.get(name)
-        if name not in _LABELLED_BY and before != after:
+        if name not in _LABELLED_BY and name not in _SAID_BY_VALUES and before != after:
             texts = [None if one is None else _text(one) for one in (before, after)]
             yield Leaf(f"{path}.{name}", *texts)
 

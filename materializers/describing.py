@@ -8,8 +8,12 @@ from typing import Any
 import msgpack
 
 from ..cas.manifest import Plain
-from .base import Materializer
+from .base import Materializer, is_built_in
 
+OF_VALUES = frozenset(
+    ("min", "max", "mean", "nulls", "not_finite", "sampled", "sampled_rows", "memory_bytes", "size_bytes")
+)
+"""Metadata that follows from the values and no type or layout."""
 PROBLEM = "metadata_problem"
 """The metadata that says why others are missing."""
 METADATA_MAX_BYTES = 16 * 1024
@@ -23,12 +27,20 @@ def described(value: object, materializer: Materializer[Any]) -> dict[str, Plain
     """What a materializer says of a value; what it raises, and what is not plain or too much, goes under `PROBLEM`."""
     try:
         found: Mapping[str, Any] = materializer.metadata(value)
-        if not found:
-            return {}
+        if not found or (is_built_in(materializer) and _size_bytes(found) <= METADATA_MAX_BYTES):
+            return dict(found)
         plain = {_key(name): _plain(one, str(name)) for name, one in found.items()}
         return _within_bounds(plain)
     except Exception as error:  # noqa: BLE001 — the materializer's own; that the value is saved comes first
         return {PROBLEM: said(error)}
+
+
+def _size_bytes(found: Mapping[str, Any]) -> float:
+    """How much it is in msgpack; without end where it is not plain through and through."""
+    try:
+        return len(msgpack.packb(found, strict_types=True, unicode_errors="surrogatepass"))
+    except (TypeError, ValueError, OverflowError):
+        return float("inf")
 
 
 def _within_bounds(plain: dict[str, Plain]) -> dict[str, Plain]:

@@ -18,6 +18,8 @@ from ..cas.restore import expect_vacant, restore
 from ..cas.tree import DIRECTORY_FORMAT, EXECUTABLE, FILE, FileEntry, Tree
 from ..errors import EntryNotFound, ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
+from .file_views import tree_of, views_of_file
+from .visualization import Visualization
 
 
 class _Stored:
@@ -142,7 +144,11 @@ class Files(Materializer[File]):
         return _stored_file(FileEntry("", parts.file(CONTENT), head == EXECUTABLE))
 
     def metadata(self, value: File) -> dict[str, Plain]:
-        return _metadata(value._source)
+        return {**_metadata(value._source), "size_bytes": value.size_bytes}
+
+    def visualize(self, value: File) -> Iterator[Visualization]:
+        with value.open() as stream:
+            yield from views_of_file(stream, value.size_bytes)
 
 
 class Directories(Materializer[Directory]):
@@ -159,6 +165,9 @@ class Directories(Materializer[Directory]):
 
     def metadata(self, value: Directory) -> dict[str, Plain]:
         return _metadata(value._source)
+
+    def visualize(self, value: Directory) -> Iterator[Visualization]:
+        yield from tree_of(value._source)
 
 
 def _metadata(source: object) -> dict[str, Plain]:

@@ -5,6 +5,7 @@ A dataset that only picks rows of another is saved as the rows that it picks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -14,6 +15,9 @@ import pyarrow as pa
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
+from .pyarrow import rows_of
+from .table_views import views_of
+from .visualization import Visualization
 
 _SAID = ("description", "citation", "homepage", "license", "builder_name", "dataset_name", "config_name")
 
@@ -45,6 +49,10 @@ class Dataset(Materializer[Any]):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"rows": value.num_rows, "features": {shown(name): shown(one) for name, one in value.features.items()}}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        if value._indices is None:
+            yield from views_of(rows_of(value.data.table))
 
 
 class DatasetDict(Materializer[Any]):

@@ -7,14 +7,18 @@ dtype that has no plain description is pickled whole. Memory-mapped arrays are s
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from ..cas.manifest import Plain
 from ..errors import BlobCorrupt, Invalid, ManifestCorrupt
+from .array_views import views_of
 from .base import Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
+from .numeric import statistics
 from .numpy_dtypes import bytes_of, decode_dtype, encode_dtype
+from .visualization import Visualization
 
 _OBJECT = np.dtype(object)
 _MAX_DIMENSIONS = 64
@@ -74,7 +78,10 @@ class Ndarray(Materializer[np.ndarray[Any, Any]]):
         return _aligned(np.ndarray((count, *shape[1:]), dtype, data))
 
     def metadata(self, value: np.ndarray[Any, Any]) -> dict[str, Plain]:
-        return {"shape": list(value.shape), "dtype": shown(value.dtype)}
+        return {"shape": list(value.shape), "dtype": shown(value.dtype), **statistics(np.asarray(value))}
+
+    def visualize(self, value: np.ndarray[Any, Any]) -> Iterator[Visualization]:
+        yield from views_of(np.asarray(value))
 
 
 def _aligned(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

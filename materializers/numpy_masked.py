@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
+from .array_views import histogram_of
 from .base import Materializer, PartReader, PartWriter, shown
+from .numeric import is_numeric, sample_of
+from .visualization import Visualization
 
 
 class MaskedArray(Materializer[Any]):
@@ -38,6 +42,11 @@ class MaskedArray(Materializer[Any]):
     def metadata(self, value: Any) -> dict[str, Plain]:
         facts: dict[str, Plain] = {"shape": list(value.shape), "dtype": shown(value.dtype)}
         return facts if value.dtype.names else {**facts, "masked": int(np.sum(value.mask))}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        if is_numeric(value.dtype):
+            sample = sample_of(value.compressed())
+            yield from histogram_of(sample, value.count())
 
 
 class RecordArray(Materializer[Any]):

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..cas.manifest import Plain
+from .plain_views import views_of
 from .visualization import Visualization
 
 _BY_TYPE = {
@@ -28,7 +29,7 @@ def metadata(value: object) -> dict[str, Plain]:
 def visualize(value: object) -> Iterable[Visualization]:
     """What it shows, the most telling first."""
     found = _module(type(value))
-    drawn: Iterable[Visualization] = () if found is None else found.visualize(value)
+    drawn: Iterable[Visualization] = views_of(value) if found is None else found.visualize(value)
     return drawn
 
 

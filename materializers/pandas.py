@@ -16,6 +16,8 @@ from ..cas.manifest import Plain
 from ..errors import Invalid, ManifestCorrupt
 from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
 from .confusion import confusion_of_frame
+from .numeric import statistics
+from .table_views import COLUMNS_MAX, Column, Rows, arrow_of, facts_of, views_of
 from .visualization import Visualization
 
 _SHOWN_MAX_COLUMNS = 100
@@ -55,10 +57,12 @@ class DataFrame(Materializer[Any]):
     def metadata(self, value: Any) -> dict[str, Plain]:
         pairs = list(value.dtypes.items())[:_SHOWN_MAX_COLUMNS]
         dtypes: dict[str, Plain] = {shown(label): shown(dtype) for label, dtype in pairs}
-        return {"rows": len(value), "columns": len(value.columns), "dtypes": dtypes}
+        known: dict[str, Plain] = {"rows": len(value), "columns": len(value.columns), "dtypes": dtypes}
+        return {**known, "memory_bytes": int(value.memory_usage().sum()), **facts_of(rows_of(value))}
 
     def visualize(self, value: Any) -> Iterator[Visualization]:
         yield from confusion_of_frame(value)
+        yield from views_of(rows_of(value))
 
 
 class Series(Materializer[Any]):
@@ -85,7 +89,25 @@ class Series(Materializer[Any]):
         return _with_extras(series, head, parts)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
-        return {"rows": len(value), "dtype": shown(value.dtype)}
+        facts = statistics(value.to_numpy()) if isinstance(value.dtype, np.dtype) else {}
+        return {"rows": len(value), "dtype": shown(value.dtype), "memory_bytes": int(value.memory_usage()), **facts}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        yield from views_of(rows_of(value.to_frame("" if value.name is None else value.name)))
+
+
+def rows_of(frame: Any) -> Rows:
+    """A frame, as far as it is shown: its first columns by place, whatever their labels, under the index's labels."""
+
+    def column(place: int) -> Column:
+        series = frame.iloc[:, place]
+        return Column(shown(frame.columns[place]), shown(series.dtype), lambda rows: arrow_of(series.iloc[rows]))
+
+    def labels(rows: slice) -> list[str]:
+        return [shown(label) for label in frame.index[rows]]
+
+    columns = [column(place) for place in range(min(len(frame.columns), COLUMNS_MAX))]
+    return Rows(len(frame), len(frame.columns), columns, labels)
 
 
 def _values(series: Any) -> Any:

@@ -6,6 +6,7 @@ Arrow can't carry, as of 128-bit integers, is pickled.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import polars as pl
@@ -14,6 +15,8 @@ import pyarrow as pa
 from ..cas.manifest import Plain
 from ..errors import Invalid, ManifestCorrupt
 from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
+from .table_views import COLUMNS_MAX, Column, Rows, arrow_of, facts_of, numbered, views_of
+from .visualization import Visualization
 
 _SHOWN_MAX_COLUMNS = 100
 _ARROW, _ENUM, _OBJECTS, _PICKLED = "arrow", "enum", "objects", "pickled"
@@ -55,7 +58,10 @@ class Series(Materializer[pl.Series]):
             raise ManifestCorrupt("a series has Arrow data that Polars can't take", where=self.format) from error
 
     def metadata(self, value: pl.Series) -> dict[str, Plain]:
-        return {"rows": len(value), "dtype": shown(value.dtype)}
+        return {"rows": len(value), "dtype": shown(value.dtype), "memory_bytes": value.estimated_size()}
+
+    def visualize(self, value: pl.Series) -> Iterator[Visualization]:
+        yield from views_of(rows_of([value], len(value)))
 
 
 class DataFrame(Materializer[pl.DataFrame]):
@@ -90,7 +96,25 @@ class DataFrame(Materializer[pl.DataFrame]):
     def metadata(self, value: pl.DataFrame) -> dict[str, Plain]:
         pairs = list(zip(value.columns, value.dtypes, strict=True))[:_SHOWN_MAX_COLUMNS]
         dtypes: dict[str, Plain] = {shown(name): shown(dtype) for name, dtype in pairs}
-        return {"rows": value.height, "columns": value.width, "dtypes": dtypes}
+        known: dict[str, Plain] = {"rows": value.height, "columns": value.width, "dtypes": dtypes}
+        facts = facts_of(rows_of(value.get_columns(), value.height))
+        return {**known, "memory_bytes": int(value.estimated_size()), **facts}
+
+    def visualize(self, value: pl.DataFrame) -> Iterator[Visualization]:
+        yield from views_of(rows_of(value.get_columns(), value.height))
+
+
+def rows_of(columns: Sequence[pl.Series], rows: int) -> Rows:
+    """Columns of one length, as far as they are shown."""
+
+    def column(series: pl.Series) -> Column:
+        def values(rows: slice) -> Any:
+            taken = series[rows]
+            return arrow_of(taken.to_list() if isinstance(series.dtype, pl.Object) else taken.to_arrow())
+
+        return Column(shown(series.name), shown(series.dtype), values)
+
+    return Rows(rows, len(columns), [column(one) for one in columns[:COLUMNS_MAX]], numbered)
 
 
 def _layout(series: pl.Series) -> str:

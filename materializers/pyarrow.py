@@ -23,8 +23,11 @@ from ..errors import Invalid, ManifestCorrupt, UnsavableValue
 from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown, type_name
 from .pyarrow_arrays import ArrayReader, ArrayWriter
 from .pyarrow_streams import damage, read_schema
+from .table_views import COLUMNS_MAX, Column, Rows, facts_of, numbered, views_of
+from .visualization import Visualization
 
 _SHOWN_MAX_COLUMNS = 100
+_STRETCHES = 100
 
 
 class Columns(Materializer[Any]):
@@ -68,7 +71,11 @@ class Columns(Materializer[Any]):
     def metadata(self, value: Any) -> dict[str, Plain]:
         fields = list(value.schema)[:_SHOWN_MAX_COLUMNS]
         types: dict[str, Plain] = {shown(field.name): shown(field.type) for field in fields}
-        return {"rows": value.num_rows, "columns": value.num_columns, "types": types}
+        known: dict[str, Plain] = {"rows": value.num_rows, "columns": value.num_columns, "types": types}
+        return {**known, "memory_bytes": value.nbytes, **facts_of(rows_of(value))}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        yield from views_of(rows_of(value))
 
 
 class Table(Columns):
@@ -118,7 +125,10 @@ class Array(Materializer[Any]):
         return _whole(column)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
-        return {"length": len(value), "type": shown(value.type)}
+        return {"length": len(value), "type": shown(value.type), "memory_bytes": value.nbytes}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        yield from views_of(Rows(len(value), 1, [_column("", value)], numbered))
 
 
 class ChunkedArray(Array):
@@ -128,6 +138,27 @@ class ChunkedArray(Array):
 
     def _made(self, column: Any) -> Any:
         return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+
+
+def rows_of(value: Any) -> Rows:
+    """A table or batch, as far as it is shown."""
+    names = value.schema.names[:COLUMNS_MAX]
+    columns = [_column(name, value.column(place)) for place, name in enumerate(names)]
+    return Rows(value.num_rows, value.num_columns, columns, numbered)
+
+
+def _column(name: str, values: Any) -> Column:
+    def taken(rows: slice) -> Any:
+        if rows.step in (None, 1):
+            return _whole(values.slice(rows.start, rows.stop - rows.start))
+        # Stretches instead of single rows: those are found without a walk over the chunks for each.
+        wide = max(1, len(range(*rows.indices(len(values)))) // _STRETCHES)
+        starts = range(rows.start, rows.stop, wide * rows.step)
+        stretches = [values.slice(start, wide) for start in starts]
+        chunks = [chunk for one in stretches for chunk in (one.chunks if isinstance(one, pa.ChunkedArray) else [one])]
+        return _whole(pa.chunked_array(chunks, values.type))
+
+    return Column(shown(name), shown(values.type), taken)
 
 
 def _head(head: dict[str, Plain], writer: ArrayWriter) -> Plain:

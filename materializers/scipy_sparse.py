@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +10,10 @@ import scipy.sparse
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
+from .array_views import histogram_of, views_of_matrix
 from .base import Materializer, PartReader, PartWriter, shown
+from .numeric import sample_of
+from .visualization import Visualization
 
 _PARTS = {
     **dict.fromkeys(("bsr", "csc", "csr"), ("data", "indices", "indptr")),
@@ -65,6 +69,13 @@ class Sparse(Materializer[Any]):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"shape": list(map(int, value.shape)), "dtype": shown(value.dtype), "stored": int(value.nnz)}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        stored = value.tocoo()
+        if value.ndim == 2:
+            yield from views_of_matrix(stored.row, stored.col, stored.data, (int(value.shape[0]), int(value.shape[1])))
+        elif stored.nnz:
+            yield from histogram_of(sample_of(stored.data), stored.nnz)
 
 
 def _array(parts: PartReader, name: str) -> Any:

@@ -36,6 +36,7 @@ _NAME_MAX_CHARACTERS = 100
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]*(; ?[a-z]+=[A-Za-z0-9_.-]+)*")
 _SHOWS_ALL_MAX_CHARACTERS = 200
 _SHOW_NOTHING = frozenset((type(None), bool, int, float, complex))
+_NUMBERS = frozenset((int, float))
 _FLAT = frozenset((*_SHOW_NOTHING, str, bytes))
 _SEQUENCES = frozenset((list, tuple, set, frozenset))
 _FLAT_MAX_ITEMS = 16
@@ -62,7 +63,8 @@ class Visualized(NamedTuple):
 
 
 def may_show(value: object, materializer: Materializer[Any]) -> bool:
-    """Whether it is worth asking: scalars, short texts and short flat lists show all they have where they are named."""
+    """Whether it is worth asking: scalars, short texts, and few of them in a list or by name,
+    show all they have where they are named."""
     kind = type(value)
     if kind in _SHOW_NOTHING or type(materializer).visualize is Materializer.visualize:
         return False
@@ -70,7 +72,15 @@ def may_show(value: object, materializer: Materializer[Any]) -> bool:
         return len(value) > _SHOWS_ALL_MAX_CHARACTERS  # type: ignore[arg-type]
     if kind in _SEQUENCES and len(value) <= _FLAT_MAX_ITEMS:  # type: ignore[arg-type]
         return not all(type(item) in _FLAT for item in value)  # type: ignore[attr-defined]
-    return kind is not dict or bool(value)
+    return kind is not dict or _is_worth_it(value)  # type: ignore[arg-type]
+
+
+def _is_worth_it(value: dict[object, object]) -> bool:
+    """Whether a dict is more than a few scalars by name; where those are measurements, they make a chart."""
+    if len(value) > _FLAT_MAX_ITEMS:
+        return True
+    kinds = set(map(type, value.values()))
+    return not kinds <= _FLAT or (float in kinds and kinds <= _NUMBERS)
 
 
 def shower_of(value: object, format_id: str, registry: Registry = REGISTRY) -> Materializer[Any]:

@@ -6,6 +6,7 @@ that it came from is no part of the value.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +16,9 @@ from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt, UnsavableValue
+from .array_views import views_of
 from .base import Materializer, PartReader, PartWriter, shown
+from .visualization import Visualization
 
 _NONE, _PLAIN, _LEVELS = "none", "plain", "levels"
 """How a coordinate is indexed: not, by its values, or as a level of an index of several."""
@@ -43,7 +46,11 @@ class Dataset(Materializer[Any]):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         names = [shown(name) for name in list(value.data_vars)[:_SHOWN_MAX_VARIABLES]]
-        return {"variables": names, "sizes": {shown(name): int(size) for name, size in value.sizes.items()}}
+        sizes: dict[str, Plain] = {shown(name): int(size) for name, size in value.sizes.items()}
+        return {"variables": names, "sizes": sizes, "memory_bytes": int(value.nbytes)}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        yield Visualization("structure", "text/html", value._repr_html_())
 
 
 class DataArray(Materializer[Any]):
@@ -66,6 +73,11 @@ class DataArray(Materializer[Any]):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"sizes": {shown(name): int(size) for name, size in value.sizes.items()}, "dtype": shown(value.dtype)}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        if isinstance(value.variable._data, np.ndarray):
+            yield from views_of(value.variable._data)
+        yield Visualization("structure", "text/html", value._repr_html_())
 
 
 def _save_variables(variables: Any, prefix: str, parts: PartWriter) -> list[Plain]:

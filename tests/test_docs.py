@@ -141,6 +141,17 @@ def test_the_materializer_on_the_page_is_short_and_works(tmp_path: Path) -> None
     assert len([line for line in source.splitlines() if line.strip()]) <= 15
 
 
+def test_values_show_themselves_as_the_page_says(tmp_path: Path) -> None:
+    assert run_blocks_of("visualizations.md", tmp_path) == [
+        "3 {'rain_mm': 1} {'rain_mm': 2.0}",
+        "['table', 'columns']",
+        "weather.html",
+        "[] ['histogram', 'in order']",
+        "['histogram', 'in order']",
+        "['summary', 'table', 'columns']",
+    ]
+
+
 def test_the_page_names_every_built_in_format() -> None:
     page = (DOCS / "materializers.md").read_text(encoding="utf-8")
     missing = {one for one, _ in _BUILT_IN.values() if f"`{one}`" not in page}

@@ -63,10 +63,10 @@ def training(lr: float = 0.1, note: str = ""):
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with runs 1 (executed), 2 (cached), 3 (another parameter) and 4 (failed), and a large save by hand.
 
-    Not to be written to: copy it.
+    Nothing is visualized. Not to be written to: copy it.
     """
     path = tmp_path_factory.mktemp("cli") / "store"
-    with lineal.open(path) as store:
+    with lineal.open(path, visualize=False) as store:
         training()
         training()
         training(lr=0.5)

@@ -20,6 +20,7 @@ from lineal.cli import (
     revising_kinds,
     transfer_kinds,
     upkeep_kinds,
+    visualization_kinds,
     why_kinds,
 )
 from lineal.cli.log import event_row
@@ -36,6 +37,7 @@ KINDS = {
         *vars(reproduction_kinds).values(),
         *vars(revising_kinds).values(),
         *vars(transfer_kinds).values(),
+        *vars(visualization_kinds).values(),
         *vars(upkeep_kinds).values(),
         *vars(why_kinds).values(),
     ]
@@ -144,6 +146,8 @@ def test_what_writes_has_the_documented_fields(command: Command, copied: Any) ->
         (["show", "digits-model@1"], "artifact-version-detail"),
         (["recompute", "digits-model@2"], "recomputation"),
         (["repack", "digits-model@2"], "repacking"),
+        (["visualize", "digits-model@2", "--output", "page.html"], "visualizations"),
+        (["visualize", "digits-model@2", "--output", "page.html", "--again"], "visualizations"),
         (["tag", "digits-model@2", "good"], "labels"),
         (["alias", "digits-model@2", "best"], "labels"),
         (["annotate", "digits-model@2", "accuracy=0.9", "note=fine"], "labels"),
@@ -218,6 +222,7 @@ def test_every_kind_is_tested() -> None:
         "unpin",
         "recomputation",
         "repacking",
+        "visualizations",
         "labels",
     }
     assert {kind for _, kind, *_ in LISTS + DOCUMENTS} | others == set(KINDS)

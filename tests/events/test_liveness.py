@@ -43,24 +43,28 @@ def modelled(history: list[Event], now_us: int) -> set[Digest]:
     """What is held, by lists of references that are struck out one by one."""
     references: dict[Digest, list[int]] = {}
     pins: dict[str, tuple[Digest, int | None]] = {}
-    shown: list[tuple[Digest, Digest]] = []
+    shown: list[tuple[int, Digest, Digest]] = []
+    released: dict[Digest, int] = {}
     for seq, event in enumerate(history, start=1):
         match event:
             case facts.ContentsReleased(contents, _, upto):
                 for content in contents:
                     references[content] = [named for named in references.get(content, []) if named > upto]
+                    released[content] = max(upto, released.get(content, 0))
             case facts.PinAdded(label, content, expires_us):
                 pins[label] = content, expires_us
             case facts.PinRemoved(label):
                 pins.pop(label, None)
             case facts.ContentVisualized(content):
-                shown += [(content, blob) for blob in event.refs]
+                shown += [(seq, content, blob) for blob in event.refs]
             case _:
                 for ref in event.refs:
                     references.setdefault(ref, []).append(seq)
+        kept = {content for content, expires_us in pins.values() if expires_us is None}
+        shown = [one for one in shown if one[1] in kept or one[0] > released.get(one[1], 0)]
     pinned = {content for content, expires_us in pins.values() if expires_us is None or expires_us > now_us}
     held = {content for content, named in references.items() if named} | pinned
-    return held | {blob for content, blob in shown if content in held}
+    return held | {blob for _, content, blob in shown if content in held}
 
 
 def possible(history: list[Event]) -> list[Event]:
@@ -140,3 +144,6 @@ def test_what_a_content_shows_of_itself_is_held_with_it_in_every_version_and_hol
     assert folded(*events).held(0) == {A, B, C}
     assert folded(*events, facts.ContentsReleased((A,), "too old", 1)).held(0) == set()
     assert folded(visualized(A, B)).held(0) == set()
+    again = *events, facts.ContentsReleased((A,), "too old", 3), saved(A)
+    assert folded(*again).held(0) == {A}, "what was drawn before may be gone"
+    assert folded(*again, visualized(A, C)).held(0) == {A, C}

@@ -270,7 +270,8 @@ def test_equal_arrays_are_equal_content_however_they_lie_in_memory(numbers: list
 
 
 def test_metadata_says_shape_and_dtype() -> None:
-    assert save(CUBE, MemoryBlobs()).metadata == {"shape": [2, 3, 4], "dtype": "float64"}
+    expected = {"shape": [2, 3, 4], "dtype": "float64", "min": 0.0, "max": 23.0, "mean": 11.5}
+    assert save(CUBE, MemoryBlobs()).metadata == expected
 
 
 def content(value: Any) -> Digest:

@@ -287,8 +287,13 @@ def test_parts_that_do_not_fit_each_other_are_a_damaged_manifest(part: str, valu
 
 def test_metadata_says_rows_columns_and_dtypes() -> None:
     frame = pd.DataFrame({"a": [1, 2], 3: [True, False]})
-    assert save(frame, MemoryBlobs()).metadata == {"rows": 2, "columns": 2, "dtypes": {"a": "int64", "3": "bool"}}
-    assert save(frame["a"], MemoryBlobs()).metadata == {"rows": 2, "dtype": "int64"}
+    metadata = save(frame, MemoryBlobs()).metadata
+    assert metadata.pop("memory_bytes") > 18
+    ends = {"min": {"a": 1}, "max": {"a": 2}, "mean": {"a": 1.5}}
+    assert metadata == {"rows": 2, "columns": 2, "dtypes": {"a": "int64", "3": "bool"}, **ends}
+    series = save(frame["a"], MemoryBlobs()).metadata
+    assert series.pop("memory_bytes") > 16
+    assert series == {"rows": 2, "dtype": "int64", "min": 1, "max": 2, "mean": 1.5}
 
 
 def test_some_columns_and_rows_are_loaded_without_the_others() -> None:

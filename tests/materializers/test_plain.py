@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lineal
 from lineal import Client
 from lineal.cas import MemoryBlobs, digest_of
 from lineal.materializers import load, runs_code, save
@@ -228,11 +229,13 @@ def content(value: Any) -> bytes:
 @pytest.mark.parametrize("last", ["é", "a", "\ud800"], ids=["wide", "ascii", "surrogate"])
 def test_a_text_that_is_encoded_in_pieces_has_the_content_of_one_encoded_whole(client: Client, last: str) -> None:
     text = "line of text\n" * 1_400_000 + last
-    manifest = client.save(text, "text").manifest
+    with lineal.open(client.path, visualize=False) as unseen:
+        manifest = unseen.save(text, "text").manifest
     (part,) = manifest.named()
     assert part.digest == digest_of(text.encode("utf-8", "surrogatepass"))
     assert client.load("text") == text
-    client.save(text[:5000] + "inserted" + text[5000:], "text")
+    with lineal.open(client.path, visualize=False) as unseen:
+        unseen.save(text[:5000] + "inserted" + text[5000:], "text")
     client.flush()
     assert client.load("text") == text[:5000] + "inserted" + text[5000:]
     assert sum(file.stat().st_size for file in (client.path / "packs").iterdir()) < 100

@@ -121,9 +121,10 @@ def test_some_columns_and_rows_are_loaded_without_the_others() -> None:
 
 def test_metadata_says_rows_columns_and_dtypes() -> None:
     frame = pl.DataFrame({"a": [1], "b": ["x"]})
-    expected = {"rows": 1, "columns": 2, "dtypes": {"a": "Int64", "b": "String"}}
+    ends = {"memory_bytes": 9, "min": {"a": 1}, "max": {"a": 1}, "mean": {"a": 1.0}}
+    expected = {"rows": 1, "columns": 2, "dtypes": {"a": "Int64", "b": "String"}, **ends}
     assert save(frame, MemoryBlobs()).metadata == expected
-    assert save(frame["a"], MemoryBlobs()).metadata == {"rows": 1, "dtype": "Int64"}
+    assert save(frame["a"], MemoryBlobs()).metadata == {"rows": 1, "dtype": "Int64", "memory_bytes": 8}
 
 
 def test_a_frame_whose_columns_differ_in_length_is_damaged() -> None:

@@ -259,8 +259,10 @@ def test_columns_that_do_not_fit_the_schema_are_a_damaged_manifest() -> None:
 
 def test_metadata_says_rows_columns_and_types() -> None:
     table = pa.table({"a": [1, 2], "b": ["x", "y"]})
-    assert save(table, MemoryBlobs()).metadata == {"rows": 2, "columns": 2, "types": {"a": "int64", "b": "string"}}
-    assert save(table["a"], MemoryBlobs()).metadata == {"length": 2, "type": "int64"}
+    ends = {"memory_bytes": table.nbytes, "min": {"a": 1}, "max": {"a": 2}, "mean": {"a": 1.5}}
+    expected = {"rows": 2, "columns": 2, "types": {"a": "int64", "b": "string"}, **ends}
+    assert save(table, MemoryBlobs()).metadata == expected
+    assert save(table["a"], MemoryBlobs()).metadata == {"length": 2, "type": "int64", "memory_bytes": 16}
 
 
 def test_a_dataset_comes_back_however_its_rows_were_cut_into_files(round_trip: RoundTrip, tmp_path: Path) -> None:

@@ -128,7 +128,10 @@ def test_who_waits_is_given_more_time_than_who_computes_but_not_any() -> None:
     release.set()
 
 
-@pytest.mark.parametrize("value", [None, True, 5, 2.5, 1j, "short", b"short", "", [1, 2], (), {}, {1, "a"}])
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 5, 2.5, 1j, "short", b"short", "", [1, 2], (), {}, {1, "a"}, {"id": 1, "name": "x", "share": 0.5}],
+)
 def test_what_shows_all_it_has_where_it_is_named_is_not_asked(value: Any) -> None:
     assert not may_show(value, Drawn(lambda _: [text("a")]))
 

@@ -64,4 +64,8 @@ def test_an_array_comes_back(round_trip: RoundTrip, value: xr.DataArray) -> None
 def test_a_large_variable_is_a_blob_of_its_own() -> None:
     value = xr.Dataset({"a": ("x", np.arange(10_000.0)), "b": ("x", np.arange(10_000) + 1)})
     assert [blob.size_bytes for blob in save(value, MemoryBlobs()).manifest.named()] == [80_000, 80_000]
-    assert save(value, MemoryBlobs()).metadata == {"variables": ["a", "b"], "sizes": {"x": 10_000}}
+    assert save(value, MemoryBlobs()).metadata == {
+        "variables": ["a", "b"],
+        "sizes": {"x": 10_000},
+        "memory_bytes": 160_000,
+    }

@@ -35,7 +35,7 @@ class StoreMachine(RuleBasedStateMachine):
     @initialize()
     def create(self) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=IN_MEMORY))
-        self.client = lineal.open(self.folder / "store")
+        self.client = lineal.open(self.folder / "store", visualize=False)
         self.versions: dict[str, list[Any]] = {}
         self.past: dict[int, dict[str, list[Any]]] = {1: {}}
         self.seq = 1
@@ -91,7 +91,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.client.close()
-        self.client = lineal.open(self.folder / "store")
+        self.client = lineal.open(self.folder / "store", visualize=False)
 
     @rule()
     def rebuild(self) -> None:
