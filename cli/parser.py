@@ -22,6 +22,7 @@ VERBS = {
     "artifacts": ("list artifacts, or the versions of one", ".artifacts"),
     "get": ("write an artifact version as a file that other programs read", ".get"),
     "put": ("save a file or a directory as a version of an artifact", ".put"),
+    "export": ("write runs and lineage in a standard form", ".export"),
     "why": ("tell why steps were served from the cache, or executed", ".why"),
     "diff": ("tell what differs between two runs, steps or artifact versions", ".diff"),
     "blame": ("tell what explains that an artifact version is not as the one before", ".blame"),

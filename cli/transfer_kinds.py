@@ -16,3 +16,14 @@ class Got(TypedDict):
     form: str
     """csv, parquet, npy, png, svg, html, jpeg, json, txt, bin, file or directory."""
     size_bytes: int
+
+
+class Exported(TypedDict):
+    """What was written of runs or artifacts in a standard form."""
+
+    kind: Literal["exported"]
+    v: Literal[1]
+    path: str
+    form: str
+    """prov."""
+    step_runs: int

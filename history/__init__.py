@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from .comparing.versions import VersionDiff
     from .footprint import Footprint, footprints
     from .holding import Hold, Holding, HoldingEvent
+    from .prov import prov_document
     from .reasons import Reason
     from .retention import Plan, Retention, Verdict
+    from .scope import step_runs_behind
     from .why import Why
 
     FILE_FORMS: tuple[str, ...]
@@ -106,6 +108,8 @@ __all__ = [
     "level_name",
     "name_of",
     "newest_content",
+    "prov_document",
+    "step_runs_behind",
 ]
 
 
@@ -119,6 +123,14 @@ def __getattr__(name: str) -> Any:
         from ..materializers.natural import FileForm
 
         return tuple(map(str, FileForm))
+    if name == "prov_document":
+        from .prov import prov_document
+
+        return prov_document
+    if name == "step_runs_behind":
+        from .scope import step_runs_behind
+
+        return step_runs_behind
     if name in {"Footprint", "footprints"}:
         from . import footprint
 

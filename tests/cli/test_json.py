@@ -74,6 +74,7 @@ DOCUMENTS = [
     (["init"], "initialization"),
     (["doctor"], "diagnosis"),
     (["get", "digits-model@1"], "got"),
+    (["export", "--prov", "out.json", "training-1"], "exported"),
     (["verify"], "verification"),
     (["head"], "head"),
     (["prove", "digits-model@1"], "inclusion-proof"),
