@@ -145,6 +145,8 @@ class VersionDiff(TypedDict):
     """The places that differ, told by digests."""
     is_cut: bool
     """Whether there are more of them."""
+    schema: list[Changed]
+    """Of tables: the columns that came, went or have another type."""
     contents: ComparedContents | None
     """Null where nothing was loaded."""
     note: str

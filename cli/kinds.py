@@ -88,6 +88,8 @@ class RunDetail(TypedDict):
     run: Run
     pipeline_version: int
     does_again: DoesAgain | None
+    deleted: TakenOut | None
+    """Null while it is in the record."""
     parameters: dict[str, Any]
     environment: dict[str, Any]
     checkout: dict[str, Any] | None
@@ -207,6 +209,15 @@ class Release(TypedDict):
     reason: str
 
 
+class TakenOut(TypedDict):
+    """What took a run or an artifact version out of the record."""
+
+    seq: int
+    """Position of the event, for ``undo``."""
+    time: str
+    reason: str
+
+
 class Eviction(TypedDict):
     """What took the bytes of an artifact version away."""
 
@@ -222,6 +233,8 @@ class ArtifactVersionDetail(TypedDict):
     artifact_version: ArtifactVersion
     released: Release | None
     """What released it; null while something holds it."""
+    deleted: TakenOut | None
+    """Null while it is in the record."""
     evicted: Eviction | None
     """What had taken its bytes away, as of the view."""
     evicted_since: Eviction | None

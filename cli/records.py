@@ -24,6 +24,8 @@ from ..history import Eviction as FoundEviction
 from ..history import LogLine as FoundLine
 from ..history import Pin as FoundPin
 from ..history import Scene as FoundScene
+from ..history.deletion import Deletion
+from ..history.version_list import version_count
 
 if TYPE_CHECKING:
     from .kinds import (
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         Step,
         StepCounts,
         StepDetail,
+        TakenOut,
     )
     from .upkeep_kinds import Pin
 
@@ -91,6 +94,7 @@ def run_detail(run: RunView) -> RunDetail:
         "run": run_record(run),
         "pipeline_version": run.pipeline_version.version,
         "does_again": _does_again(run),
+        "deleted": _taken_out(run.deletion),
         "parameters": json_value(run.shown_parameters),
         "environment": json_value(run.environment),
         "checkout": json_value(run.checkout),
@@ -246,17 +250,22 @@ def version_detail(version: ArtifactVersionView) -> ArtifactVersionDetail:
         "released": None
         if released is None
         else {"seq": released.seq, "time": _iso(released.time), "reason": released.reason},
+        "deleted": _taken_out(version.deletion),
         "evicted": _eviction(version.eviction),
         "evicted_since": _eviction(version.evicted_since),
         "metadata": json_value(version.metadata),
         "annotations": json_value(version.annotations),
         "metrics": metric_records(version),
         "visualizations": version.visualizations.names,
-        "artifact": artifact_record(version.artifact),
+        "artifact": artifact_record(version.artifact, version),
         "producer": None if producer is None else step_record(producer),
         "consumers": [step_record(step) for step in version.consumers],
         "versions": [version_record(one) for one in version.artifact.versions],
     }
+
+
+def _taken_out(found: Deletion | None) -> TakenOut | None:
+    return None if found is None else {"seq": found.seq, "time": _iso(found.time), "reason": found.reason}
 
 
 def _eviction(found: FoundEviction | None) -> Eviction | None:
@@ -268,14 +277,15 @@ def newest_version(history: History, name: str) -> ArtifactVersionView:
     return history.artifact(f"{name}@latest")
 
 
-def artifact_record(artifact: ArtifactView) -> Artifact:
-    """An artifact on one line; its versions are numbered without gaps, so the newest number is their count."""
-    latest = version_record(artifact.latest)
+def artifact_record(artifact: ArtifactView, of: ArtifactVersionView | None = None) -> Artifact:
+    """An artifact on one line; ``of`` stands for its latest version where all are deleted."""
+    count = version_count(artifact)
+    latest = version_record(artifact.latest if count or of is None else of)
     return {
         "kind": "artifact",
         "v": 1,
         "name": artifact.name,
-        "versions": latest["version"],
+        "versions": count,
         "latest": latest,
         "tags": list(artifact.tags),
         "aliases": {alias: str(version) for alias, version in artifact.aliases.items()},

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RunDetail,
         Step,
         StepDetail,
+        TakenOut,
     )
 
 _ATTEMPT_COLUMNS = ("attempt", "status", "started", "duration", "raised", "next after")
@@ -42,6 +43,7 @@ def of_run(detail: RunDetail) -> Iterator[Section]:
             ("status", _status(run["status"], run["message"])),
             ("pipeline", f"{run['pipeline']}, version {detail['pipeline_version']}"),
             *_again(detail),
+            *_deleted(detail["deleted"]),
             ("started", time_text(run["started"])),
             ("duration", duration_text(run["duration_s"])),
             ("environment", _environment(detail["environment"])),
@@ -108,6 +110,7 @@ def of_version(detail: ArtifactVersionDetail) -> Iterator[Section]:
             ("size", size_text(version["size_bytes"])),
             ("created", time_text(version["created"])),
             ("producer", "saved by hand" if producer is None else f"{producer['run_name']}/{producer['name']}"),
+            *_deleted(detail["deleted"]),
             *_eviction(detail),
             *([("shows", ", ".join(detail["visualizations"]))] if detail["visualizations"] else []),
             *labels_fields(version),
@@ -125,6 +128,13 @@ def _siblings(versions: list[ArtifactVersion]) -> Table:
         return Table("versions", VERSION_COLUMNS, map(version_row, versions))
     rows = ((*version_row(version), labels_text(version) or NOTHING) for version in versions)
     return Table("versions", (*VERSION_COLUMNS, "labels"), rows)
+
+
+def _deleted(found: TakenOut | None) -> list[tuple[str, str]]:
+    if found is None:
+        return []
+    why = f": {found['reason']}" if found["reason"] else ""
+    return [("deleted", f"at event {found['seq']}, {time_text(found['time'])}{why}; `lineal undo` has it back")]
 
 
 def _eviction(detail: ArtifactVersionDetail) -> Iterator[tuple[str, str]]:

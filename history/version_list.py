@@ -27,6 +27,13 @@ def artifacts_found(reader: Reader, like: str | None, tag: str | None) -> list[A
     return [one for one in artifacts if one.versions] if has_deletions(reader) else artifacts
 
 
+def version_count(artifact: ArtifactView) -> int:
+    """How many versions of an artifact there are. Cost: a lookup; where anything ever was deleted, one for each."""
+    if has_deletions(artifact._reader):
+        return len(artifact.versions)
+    return artifact.latest.version  # Without deletions, and so renaming, numbers have no gaps.
+
+
 def versions_found(
     reader: Reader, artifact: str | None, *, after: int, upto: int | None, tag: str | None, where: str | None
 ) -> Iterator[ArtifactVersionView]:

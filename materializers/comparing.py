@@ -204,6 +204,13 @@ def _metadata(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> Iter
             yield Leaf(f"{path}.{name}", *texts)
 
 
+def schema_of(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The types of a table's columns, by name, as its materializer said them; empty where it did not."""
+    mappings = (metadata[key] for key in _LABELLED_BY if isinstance(metadata.get(key), Mapping))
+    told: Mapping[Any, Any] = next(mappings, {})
+    return {str(label): str(type_) for label, type_ in told.items()}
+
+
 def _by_label(stored: Stored) -> dict[str, tuple[Part, ...]]:
     """The parts under the names of the columns that they are of, or their own."""
     labels = next((list(stored.metadata[key]) for key in _LABELLED_BY if stored.metadata.get(key)), [])

@@ -105,11 +105,13 @@ _COLOURS = {"+": "rgba(61,159,98,.22)", "-": "rgba(219,90,86,.22)", "@": "rgba(7
 
 
 def _coloured(diff: str) -> Markup:
-    lines = [
-        element("span", escaped(line or " "), style=f"display:block;background:{_COLOURS.get(line[:1], 'transparent')}")
-        for line in diff.splitlines()
-    ]
-    return element("pre", *lines)
+    return element("pre", *map(_coloured_line, diff.splitlines()))
+
+
+def _coloured_line(line: str) -> Markup:
+    is_title = line.startswith(("--- ", "+++ "))
+    colour = "transparent" if is_title else _COLOURS.get(line[:1], "transparent")
+    return element("span", escaped(line or " "), style=f"display:block;background:{colour}")
 
 
 def _pictured(picture: Picture) -> Markup:

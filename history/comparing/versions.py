@@ -9,10 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import LinealError, LoadRefused
-from ...materializers.comparing import Leaf, Stored, leaves
+from ...materializers.comparing import Leaf, Stored, leaves, schema_of
 from ..reader import Reader
 from ..reasons import change, time_text
 from ..stored import StoredVersion
+from ..why import Difference
+from .changes import differences, row_of
 from .told import Part, Told
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class VersionDiff(Told):
     """The places inside that differ, told by digests: columns, tensors, keys, files; without loading."""
     is_cut: bool
     """Whether there are more than `LEAVES_MAX` of them."""
+    schema: tuple[Difference, ...]
+    """Of tables: the columns that came, went or have another type, told without loading."""
     contents: ContentDiff | None
     """What loading tells; None where nothing was loaded."""
     note: str
@@ -82,6 +86,7 @@ class VersionDiff(Told):
         yield Part("versions", ("what", old.reference, new.reference), sides)
         places = tuple((leaf.path or "the value", _leaf_text(leaf)) for leaf in self.leaves)
         yield Part("differs in", ("where", "how"), (*places, *([("… and more", "")] if self.is_cut else [])))
+        yield Part("schema", ("column", "before", "now"), tuple(map(row_of, self.schema)))
         if self.contents is not None:
             yield from self.contents.parts()
         yield Part("note", text=self.note)
@@ -92,6 +97,7 @@ class VersionDiff(Told):
             "new": self.new.to_dict(),
             "leaves": [leaf._asdict() for leaf in self.leaves],
             "is_cut": self.is_cut,
+            "schema": [one._asdict() for one in self.schema],
             "contents": None if self.contents is None else self.contents.to_dict(),
             "note": self.note,
             "is_same": self.is_same,
@@ -112,14 +118,15 @@ def version_diff(
     """
     sides = VersionSide.of(old), VersionSide.of(new)
     if old.content == new.content:
-        return VersionDiff(*sides, (), False, None, "")
+        return VersionDiff(*sides, (), False, (), None, "")
+    schema = differences(schema_of(old.computed_metadata), schema_of(new.computed_metadata))
     try:
         pair = [Stored(one.manifest, one.computed_metadata) for one in (old, new)]
         found = tuple(islice(leaves(pair[0], pair[1], reader.store.blobs), LEAVES_MAX + 1))
     except LinealError as error:
-        return VersionDiff(*sides, (), False, None, f"not told: {error.what}")
+        return VersionDiff(*sides, (), False, schema, None, f"not told: {error.what}")
     contents, note = _contents(reader, (old, new), allow_pickle) if load else (None, "")
-    return VersionDiff(*sides, found[:LEAVES_MAX], len(found) > LEAVES_MAX, contents, note)
+    return VersionDiff(*sides, found[:LEAVES_MAX], len(found) > LEAVES_MAX, schema, contents, note)
 
 
 def _contents(

@@ -73,6 +73,16 @@ def test_a_whole_artifact_goes(on_copy: Command) -> None:
     assert (ended.code, "Hint: Leave it out." in ended.err) == (1, True)
 
 
+def test_who_knows_it_whole_sees_that_it_was_deleted(on_copy: Command, copied: Path) -> None:
+    with lineal.open(copied) as store:
+        run, raw = str(store.run("training-1").id), str(store.artifact("raw").content)
+    on_copy("rm", "training-1", "raw", "--yes", "--reason", "wrong")
+    for reference in (run, f"raw@{raw}"):
+        (line,) = [line for line in lines_of(on_copy("show", reference)) if line.startswith("deleted ")]
+        assert line.endswith(": wrong; `lineal undo` has it back")
+        assert json.loads(on_copy("show", reference, "--json").out)["deleted"]["reason"] == "wrong"
+
+
 def test_what_is_not_there_is_not_found(on_copy: Command) -> None:
     assert on_copy("rm", "nothing", "--yes").code == 3
     ended = on_copy("undo", "100000")

@@ -202,6 +202,10 @@ def test_of_tables_the_columns_that_differ_are_told_without_loading_and_their_st
     places = " ".join(leaf.path for leaf in found.leaves)
     assert found.contents is None
     assert ("changed" in places, "same" in places) == (True, False)
+    assert {(one.what, one.old is None, one.new is None) for one in found.schema} == {
+        ("gone", False, True),
+        ("came", True, False),
+    }
     columns = {one.name: one for one in only(client.diff("value")).columns}
     assert columns.keys() == {"changed", "came", "gone"}
     changed = columns["changed"]
@@ -209,6 +213,11 @@ def test_of_tables_the_columns_that_differ_are_told_without_loading_and_their_st
     assert (changed.old["mean"], changed.new["mean"], changed.new["max"]) == ("2", "2.66667", "5")
     assert (columns["gone"].new, columns["came"].old) == (None, None)
     assert columns["came"].new["nulls"] == "1"
+
+
+def test_a_column_of_another_type_is_told_without_loading(client: Client) -> None:
+    found = saved(client, pd.DataFrame({"a": [1], "b": [1]}), pd.DataFrame({"a": [1.5], "b": [1]}), load=False)
+    assert found.schema == (("a", "int64", "float64"),)
 
 
 def test_rows_that_were_added_are_counted(client: Client) -> None:
