@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..history import RunDiff, StepDiff
-from ..history.comparing.told import Told
 from .layout import Block, Diff, Section, Table
 from .why import cause_record
+
+if TYPE_CHECKING:
+    from ..history import RunDiff, StepDiff
+    from ..history.comparing.told import Told
 
 
 def sections_of(told: Told) -> Iterator[Section]:

@@ -115,10 +115,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import on use what few ask for, so that the command line starts sooner."""
-    if name in {"Bisection", "Blame", "RunDiff", "StepDiff", "VersionDiff"}:
-        from .comparing import bisection, blame, runs, steps, versions
+    if name == "Bisection":
+        from .comparing.bisection import Bisection
 
-        return {**vars(bisection), **vars(blame), **vars(runs), **vars(steps), **vars(versions)}[name]
+        return Bisection
+    if name in {"Blame", "RunDiff", "StepDiff", "VersionDiff"}:
+        from .comparing import blame, runs, steps, versions
+
+        return {**vars(blame), **vars(runs), **vars(steps), **vars(versions)}[name]
     if name == "FILE_FORMS":
         from ..materializers.natural import FileForm
 

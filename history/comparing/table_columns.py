@@ -125,12 +125,12 @@ def _statistics(column: Any) -> dict[str, str]:
     try:
         ends = pc.min_max(column).as_py()
         told |= {"min": _short(ends["min"]), "max": _short(ends["max"])}
-    except pa.ArrowNotImplementedError:
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+            told["mean"] = _short(pc.mean(column).as_py())
+        else:
+            told["distinct"] = f"{pc.count_distinct(column).as_py():,}"
+    except pa.ArrowNotImplementedError:  # As of lists, or of a column that has nothing but nulls.
         return told
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        told["mean"] = _short(pc.mean(column).as_py())
-    else:
-        told["distinct"] = f"{pc.count_distinct(column).as_py():,}"
     return told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -213,6 +214,33 @@ def test_of_tables_the_columns_that_differ_are_told_without_loading_and_their_st
     assert (changed.old["mean"], changed.new["mean"], changed.new["max"]) == ("2", "2.66667", "5")
     assert (columns["gone"].new, columns["came"].old) == (None, None)
     assert columns["came"].new["nulls"] == "1"
+
+
+ODD = {
+    "null": pa.nulls(2),
+    "list": pa.array([[1], [2]]),
+    "struct": pa.array([{"a": 1}, None]),
+    "map": pa.array([[("a", 1)], [("b", 2)]], pa.map_(pa.string(), pa.int64())),
+    "decimal": pa.array([Decimal("1.5"), None]),
+    "nanoseconds": pa.array([1, 2], pa.timestamp("ns")),
+    "duration": pa.array([1, 2], pa.duration("ns")),
+    "binary": pa.array([b"a", b"b"]),
+    "category": pa.array(["a", None]).dictionary_encode(),
+    "nan": pa.array([float("nan"), 1.0]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_columns_of_every_type_are_compared_with_longer_shorter_and_missing_ones(client: Client, kind: str) -> None:
+    whole = pa.table({"odd": ODD[kind], "n": [1, 2]})
+    (came,) = only(saved(client, whole.select(["n"]), whole)).columns
+    values = "string" if kind == "category" else str(ODD[kind].type)
+    assert (came.name, came.old, came.new["type"]) == ("odd", None, values)
+    client.save(whole.slice(0, 1), "value")
+    client.save(whole.slice(0, 0), "value")
+    client.flush()
+    assert only(client.diff("value@2", "value@3")).rows == ("rows", "2", "1")
+    assert only(client.diff("value@3", "value@4")).rows == ("rows", "1", "0")
 
 
 def test_a_column_of_another_type_is_told_without_loading(client: Client) -> None:
