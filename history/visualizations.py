@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
+from ..cas.blob import BlobReader
 from ..cas.digest import Digest
-from ..errors import BlobMissing, NotFound
+from ..cas.memory import MemoryBlobs
+from ..errors import BlobMissing, Corrupt, NotFound
 from ..events.catalogue import ContentVisualized, StoredVisualization
 from ..events.projections import Releases
 from ..events.projections import Visualizations as Kept
 from ..events.rows import key
-from ..materializers import Visualized
+from ..materializers import REGISTRY, Visualized, is_drawn_when_asked, load, may_show, visualize
 from ..store import Store
 from .exhibits import Exhibit, Exhibition
 from .reader import Reader
@@ -21,19 +23,19 @@ from .references import near
 class VisualizationView:
     """One picture, text or table that a value shows of itself; its bytes are read when asked for."""
 
-    def __init__(self, reader: Reader, stored: StoredVisualization) -> None:
-        self._reader = reader
+    def __init__(self, blobs: BlobReader, stored: StoredVisualization) -> None:
+        self._blobs = blobs
         self.name = stored.name
         """Unlike that of any other of the same value."""
         self.media_type = stored.media_type
         """As in ``image/svg+xml``."""
         self.blob = Digest(stored.blob)
-        """The blob of its bytes."""
+        """The blob of its bytes, which is in the store if it is kept drawn."""
         self.size_bytes = stored.size_bytes
 
     def read(self) -> bytes:
         """Its bytes. Raises `BlobMissing` if they were collected, as they are with the content."""
-        return self._reader.store.blobs.read(self.blob)
+        return self._blobs.read(self.blob)
 
     def exhibit(self) -> Exhibit:
         """It for a page, its bytes None where they are gone."""
@@ -54,8 +56,12 @@ class Visualizations(Sequence[VisualizationView]):
 
     def __init__(self, reader: Reader, content: Digest) -> None:
         found = reader.rows(Kept.name).latest(key("c", content))
-        kept, problems = ((), ()) if found is None else found.row
-        self._views = [VisualizationView(reader, StoredVisualization(*one)) for one in kept]
+        blobs: BlobReader = reader.store.blobs
+        if found is None:
+            blobs, (kept, problems) = _drawn_now(reader, content)
+        else:
+            kept, problems = found.row
+        self._views = [VisualizationView(blobs, StoredVisualization(*one)) for one in kept]
         self.problems: tuple[str, ...] = tuple(problems)
         """What went wrong when it was drawn, so that some are missing."""
 
@@ -94,6 +100,20 @@ class Visualizations(Sequence[VisualizationView]):
     def __repr__(self) -> str:
         problems = "".join(f", {problem}" for problem in self.problems)
         return f"<Visualizations {', '.join(self.names) or 'none'}{problems}>"
+
+
+def _drawn_now(reader: Reader, content: Digest) -> tuple[BlobReader, Visualized]:
+    """What a plain, small value shows of itself, drawn here; of others nothing."""
+    drawn = MemoryBlobs()
+    try:
+        manifest = reader.manifest(content)
+    except (BlobMissing, Corrupt):
+        return drawn, Visualized((), ())
+    if not is_drawn_when_asked(manifest):
+        return drawn, Visualized((), ())
+    value = load(manifest, drawn, allow_pickle=False)
+    materializer = REGISTRY.for_value(value)
+    return drawn, visualize(value, materializer, drawn) if may_show(value, materializer) else Visualized((), ())
 
 
 def is_visualized(store: Store, content: Digest) -> bool:

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 from ..cas.blob import BlobWriter
 from ..cas.digest import Digest
+from ..cas.manifest import Manifest
 from ..errors import Invalid
-from .base import Materializer, is_built_in
+from .base import PLAIN_FORMAT, Materializer, is_built_in
 from .describing import said
 from .registry import REGISTRY, Registry
 from .visualization import Visualization
@@ -73,6 +74,12 @@ def may_show(value: object, materializer: Materializer[Any]) -> bool:
     if kind in _SEQUENCES and len(value) <= _FLAT_MAX_ITEMS:  # type: ignore[arg-type]
         return not all(type(item) in _FLAT for item in value)  # type: ignore[attr-defined]
     return kind is not dict or _is_worth_it(value)  # type: ignore[arg-type]
+
+
+def is_drawn_when_asked(manifest: Manifest) -> bool:
+    """Whether a value is drawn whenever it is looked at, instead of kept drawn: one that is plain, and within its
+    manifest, is smaller than its pictures, and drawn in less time than they are kept in."""
+    return manifest.format == PLAIN_FORMAT and not manifest.parts
 
 
 def _is_worth_it(value: dict[object, object]) -> bool:

@@ -10,7 +10,7 @@ from ..cas import Batch, BlobReader, Digest
 from ..errors import UnsavableValue
 from ..events.catalogue import ContentVisualized, Output
 from ..history import content_visualized
-from ..materializers import Materializer, Previous, may_show, save, visualize
+from ..materializers import Materializer, Previous, is_drawn_when_asked, may_show, save, visualize
 from .outputs import Outputs
 
 Newest = Callable[[str], Digest | None]
@@ -43,7 +43,8 @@ class Giver(NamedTuple):
             LinealError: What it returned is not what it declares.
         """
         values = declared.apart(returned, step)
-        outputs, materializers = [], []
+        outputs: list[Output] = []
+        materializers: list[Materializer[Any] | None] = []
         for spec, value in zip(declared.specs, values, strict=True):
             artifact = spec.artifact or f"{pipeline}.{step}.{spec.name}"
             try:
@@ -55,18 +56,20 @@ class Giver(NamedTuple):
             outputs.append(
                 Output(spec.name, artifact, one.digest, one.format, one.type, one.size_bytes, saved.metadata)
             )
-            materializers.append(saved.materializer)
+            materializers.append(None if is_drawn_when_asked(one) else saved.materializer)
         shown = self._visualize(outputs, values, materializers) if visualizes else ()
         return Given(tuple(outputs), shown)
 
     def _visualize(
-        self, outputs: Sequence[Output], values: Sequence[Any], materializers: Sequence[Materializer[Any]]
+        self, outputs: Sequence[Output], values: Sequence[Any], materializers: Sequence[Materializer[Any] | None]
     ) -> tuple[ContentVisualized, ...]:
-        """Put what the values show of themselves, each content's once."""
+        """Put what the values show of themselves, each content's once; None stands for what is drawn when asked."""
         found: dict[Digest, ContentVisualized] = {}
         for output, value, materializer in zip(outputs, values, materializers, strict=True):
             content = output.content
-            if may_show(value, materializer) and content not in found and not self.shown(content):
+            if materializer is None or not may_show(value, materializer):
+                continue
+            if content not in found and not self.shown(content):
                 drawn = visualize(value, materializer, self.batch)
                 if drawn:
                     found[content] = content_visualized(content, drawn)

@@ -136,6 +136,7 @@ def test_an_artifact_version_is_shown_in_full(command: Command) -> None:
         size      NN B
         created   YYYY-MM-DDThh:mm:ssZ
         producer  training-3/train
+        shows     metrics, tree
 
         metadata:
         length  1

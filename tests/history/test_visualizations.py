@@ -85,6 +85,26 @@ def test_what_a_step_gives_is_visualized_in_the_commit_that_completes_it(client:
     assert client.as_of(completed + 1).artifact("signal").visualizations.names == ["a"]
 
 
+def test_what_is_plain_and_small_is_drawn_when_it_is_looked_at_and_costs_no_event_and_no_byte(client: Client) -> None:
+    metrics = {"loss": 0.25, "accuracy": 0.75}
+    version = client.save(metrics, "metrics")
+    assert visualized(client) == []
+    assert client.usage().blobs == 1
+    assert version.visualizations.names == ["metrics", "tree"]
+    assert b"accuracy" in version.visualizations["metrics"].read()
+    assert "accuracy" in version._repr_mimebundle_()["text/html"]
+    again = client.visualize("metrics")
+    assert [one.content for one in visualized(client)] == [version.content]
+    assert again.visualizations["metrics"].read() == version.visualizations["metrics"].read()
+
+
+def test_what_is_plain_and_small_shows_nothing_once_it_is_collected(client: Client) -> None:
+    client.save({"loss": 0.25}, "metrics")
+    client.release("metrics")
+    client.collect(grace_s=0)
+    assert client.artifact("metrics").visualizations.names == []
+
+
 def test_each_content_is_visualized_once_whatever_gives_it_again(client: Client) -> None:
     making(5)
     making.with_options(cache=False)(5)
