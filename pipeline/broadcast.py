@@ -53,4 +53,5 @@ class Broadcast:
     def end(self) -> None:
         """Remove the file, as the run has ended."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # Then whoever opens the store once this process is dead clears it.
+            self.path.unlink(missing_ok=True)

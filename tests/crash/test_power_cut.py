@@ -70,6 +70,7 @@ def test_no_power_cut_of_very_many_breaks_a_promise(workload: str) -> None:
     assert outcome.states > 100
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(("workload", "weakness"), WEAKENED)
 def test_a_weaker_protocol_is_found_out_by_this_very_check(workload: str, weakness: str) -> None:
     with recorded(workload, weakness) as recording:

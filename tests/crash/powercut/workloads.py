@@ -228,7 +228,7 @@ def migrate(store: Path, acknowledge: Acknowledge) -> None:
 def damaged(store: Path, acknowledge: Acknowledge) -> None:
     """Begin with a pack one of whose blobs has a flipped byte."""
     buffers = [numbers(140 + number, 5000) for number in range(3)]
-    with lineal.open(store) as client:
+    with lineal.open(store, visualize=False) as client:
         acknowledge.saved(client, client.save(dict(zip("abc", buffers, strict=True)), "value"))
     (pack,) = (store / "packs").iterdir()
     data = bytearray(pack.read_bytes())
@@ -243,7 +243,7 @@ def damaged(store: Path, acknowledge: Acknowledge) -> None:
 def repair(store: Path, acknowledge: Acknowledge) -> None:
     """Copy what is sound out of a damaged pack, move that away, and put what was lost again."""
     buffers = [numbers(140 + number, 5000) for number in range(3)]
-    with lineal.open(store) as client:
+    with lineal.open(store, visualize=False) as client:
         repaired = client.repair()
         assert (len(repaired.mended), len(repaired.quarantined), len(repaired.lost)) == (2, 1, 1)
         acknowledge.saved(client, client.save(dict(zip("abc", buffers, strict=True)), "value"))
