@@ -20,7 +20,7 @@ from ..history import (
     newest_content,
 )
 from ..in_force import Resolved, record, running_step, tell_resolved
-from ..materializers import Previous, is_drawn_when_asked, may_show, shower_of, visualize
+from ..materializers import Previous, is_kept_drawn, shower_of, visualize
 from ..materializers import save as save_value
 from .keeping import Keeping
 from .labelling import Labelling
@@ -54,8 +54,8 @@ class Client(Labelling, Keeping, Revising, Upkeep):
         with store.blobs.batch() as batch:
             saved = save_value(value, batch, previous=Previous(partial(newest_content, store, name), store.blobs))
             manifest = saved.manifest
-            is_kept = self._opened.visualizes and not is_drawn_when_asked(manifest)
-            is_asked = is_kept and may_show(value, saved.materializer) and not is_visualized(store, manifest.digest)
+            is_kept = self._opened.visualizes and is_kept_drawn(value, saved)
+            is_asked = is_kept and not is_visualized(store, manifest.digest)
             shown = visualize(value, saved.materializer, batch) if is_asked else None
             blobs = batch.publish()
         output = Output(

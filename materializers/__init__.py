@@ -7,7 +7,7 @@ from .previous import Previous
 from .registry import REGISTRY, Registry, register
 from .saving import Saved, save
 from .visualization import Visualization
-from .visualizing import Visualized, is_drawn_when_asked, may_show, shower_of, visualize
+from .visualizing import Visualized, is_drawn_when_asked, is_kept_drawn, may_show, shower_of, visualize
 
 __all__ = [
     "REGISTRY",
@@ -24,6 +24,7 @@ __all__ = [
     "Visualized",
     "code_in",
     "is_drawn_when_asked",
+    "is_kept_drawn",
     "is_plain",
     "load",
     "may_show",

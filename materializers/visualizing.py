@@ -23,6 +23,7 @@ from ..errors import Invalid
 from .base import PLAIN_FORMAT, Materializer, is_built_in
 from .describing import said
 from .registry import REGISTRY, Registry
+from .saving import Saved
 from .visualization import Visualization
 
 LIMIT_S = 0.2
@@ -80,6 +81,11 @@ def is_drawn_when_asked(manifest: Manifest) -> bool:
     """Whether a value is drawn whenever it is looked at, instead of kept drawn: one that is plain, and within its
     manifest, is smaller than its pictures, and drawn in less time than they are kept in."""
     return manifest.format == PLAIN_FORMAT and not manifest.parts
+
+
+def is_kept_drawn(value: object, saved: Saved) -> bool:
+    """Whether what a value shows of itself is to be kept beside it."""
+    return not is_drawn_when_asked(saved.manifest) and may_show(value, saved.materializer)
 
 
 def _is_worth_it(value: dict[object, object]) -> bool:

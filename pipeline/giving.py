@@ -10,7 +10,7 @@ from ..cas import Batch, BlobReader, Digest
 from ..errors import UnsavableValue
 from ..events.catalogue import ContentVisualized, Output
 from ..history import content_visualized
-from ..materializers import Materializer, Previous, is_drawn_when_asked, may_show, save, visualize
+from ..materializers import Previous, Saved, is_kept_drawn, save, visualize
 from .outputs import Outputs
 
 Newest = Callable[[str], Digest | None]
@@ -44,7 +44,7 @@ class Giver(NamedTuple):
         """
         values = declared.apart(returned, step)
         outputs: list[Output] = []
-        materializers: list[Materializer[Any] | None] = []
+        puts: list[Saved] = []
         for spec, value in zip(declared.specs, values, strict=True):
             artifact = spec.artifact or f"{pipeline}.{step}.{spec.name}"
             try:
@@ -56,21 +56,17 @@ class Giver(NamedTuple):
             outputs.append(
                 Output(spec.name, artifact, one.digest, one.format, one.type, one.size_bytes, saved.metadata)
             )
-            materializers.append(None if is_drawn_when_asked(one) else saved.materializer)
-        shown = self._visualize(outputs, values, materializers) if visualizes else ()
+            puts.append(saved)
+        shown = self._visualize(puts, values) if visualizes else ()
         return Given(tuple(outputs), shown)
 
-    def _visualize(
-        self, outputs: Sequence[Output], values: Sequence[Any], materializers: Sequence[Materializer[Any] | None]
-    ) -> tuple[ContentVisualized, ...]:
-        """Put what the values show of themselves, each content's once; None stands for what is drawn when asked."""
+    def _visualize(self, puts: Sequence[Saved], values: Sequence[Any]) -> tuple[ContentVisualized, ...]:
+        """Put what the values show of themselves, each content's once."""
         found: dict[Digest, ContentVisualized] = {}
-        for output, value, materializer in zip(outputs, values, materializers, strict=True):
-            content = output.content
-            if materializer is None or not may_show(value, materializer):
-                continue
-            if content not in found and not self.shown(content):
-                drawn = visualize(value, materializer, self.batch)
+        for saved, value in zip(puts, values, strict=True):
+            content = saved.manifest.digest
+            if is_kept_drawn(value, saved) and content not in found and not self.shown(content):
+                drawn = visualize(value, saved.materializer, self.batch)
                 if drawn:
                     found[content] = content_visualized(content, drawn)
         return tuple(found.values())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lineal import Client, pipeline, step
+from lineal import Client, Pipeline, pipeline, step
 from lineal.errors import StepFailed
 
 
@@ -72,7 +72,9 @@ def test_where_the_first_fails_the_next_tries_itself(client: Client, tmp_path: P
     assert count() == 4
 
 
-def test_a_step_that_runs_a_pipeline_which_needs_its_equal_does_not_wait_for_itself(client: Client) -> None:
+def enclosing() -> Pipeline[[], None]:
+    """A pipeline with a step that runs a pipeline with the same step as its next one."""
+
     @step(version="1")
     def nested(depth: int) -> int:
         return depth
@@ -91,33 +93,20 @@ def test_a_step_that_runs_a_pipeline_which_needs_its_equal_does_not_wait_for_its
         outer()
         nested(1)
 
+    return enclosing
+
+
+def test_a_step_that_runs_a_pipeline_which_needs_its_equal_does_not_wait_for_itself(client: Client) -> None:
     begun = time.monotonic()
-    run = enclosing()
+    run = enclosing()()
     assert time.monotonic() - begun < 30
     assert [found.status for found in run.steps.values()] == ["completed", "cached"]
 
 
 def test_a_step_on_the_only_thread_does_not_wait_for_its_equal_that_is_queued_behind_it(client: Client) -> None:
-    @step(version="1")
-    def nested(depth: int) -> int:
-        return depth
-
-    @step(version="1")
-    def outer() -> int:
-        inner()
-        return 1
-
-    @pipeline
-    def inner() -> None:
-        nested(1)
-
-    @pipeline(executor=("threads", 1))
-    def enclosing() -> None:
-        outer()
-        nested(1)
-
+    called = enclosing().with_options(executor=("threads", 1))
     runs: list[Any] = []
-    thread = threading.Thread(target=copy_context().run, args=(lambda: runs.append(enclosing()),), daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(lambda: runs.append(called()),), daemon=True)
     thread.start()
     thread.join(30)
     assert [[found.status for found in run.steps.values()] for run in runs] == [["completed", "completed"]]
