@@ -19,7 +19,7 @@ setup: ## make .venv hold what the other targets need
 	@sh .ci/setup
 
 test: lint ## check everything: style, types, tests
-	@$(run) -m pytest tests -n auto --dist worksteal $(PYTEST_ARGS)
+	@$(run) -m pytest tests $(PYTEST_ARGS)
 
 frameworks: setup ## check what needs torch, xgboost, lightgbm, datasets, plotly or altair; installs them
 	@$(run) -m pip install --quiet --requirement tests/frameworks.txt
