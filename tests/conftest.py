@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import compileall
 import importlib
 import os
+import py_compile
 import shutil
 import signal
 import sys
@@ -16,6 +18,7 @@ from types import ModuleType
 import hypothesis
 import numpy as np
 import pytest
+from memory import IN_MEMORY, has_room
 
 import lineal
 from lineal import pipeline, step
@@ -25,12 +28,30 @@ from lineal.store import Store, open_store
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Bytecode is taken for that of a text with the same size and second: tests edit texts faster than that.
-sys.dont_write_bytecode = True
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("lineal", deadline=None)
 hypothesis.settings.load_profile("lineal")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare once, before processes that share the work begin, what makes all of them faster."""
+    if hasattr(config, "workerinput"):
+        return
+    root = Path(lineal.__file__).parent
+    # Each new process would compile what it imports. Bytecode that knows its text's digest is never another text's.
+    checked = py_compile.PycInvalidationMode.CHECKED_HASH
+    compileall.compile_dir(root, maxlevels=0, quiet=2, invalidation_mode=checked)
+    for room in root.glob("*/__init__.py"):
+        compileall.compile_dir(room.parent, quiet=2, invalidation_mode=checked)
+    if IN_MEMORY is not None and has_room():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
+
+
+def pytest_collection_finish() -> None:
+    """Let tests themselves be kept compiled, but nothing that they write."""
+    sys.dont_write_bytecode = True
 
 
 @pytest.fixture(autouse=True)
