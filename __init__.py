@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from .materializers import Materializer
     from .materializers.files import Directory, File
     from .pipeline import Artifact, Pipeline, Step, pipeline, row_groups, step, unmapped
-    from .pipeline.context import context, log_metadata, log_metric
-    from .pipeline.progress import reporting
-    from .pipeline.reproduce import reproduce
-    from .pipeline.rerun import rerun
+    from .pipeline.executing.context import context, log_metadata, log_metric
+    from .pipeline.repeating.reproduce import reproduce
+    from .pipeline.repeating.rerun import rerun
+    from .pipeline.running.progress import reporting
+    from .pipeline.workers.pool import Processes
 
 __version__ = "0.1.0"
 
@@ -30,18 +31,19 @@ _HOMES = {
     "LinealError": "errors",
     "Materializer": "materializers",
     "Pipeline": "pipeline",
+    "Processes": "pipeline.workers.pool",
     "Retention": "history",
     "Step": "pipeline",
     "artifact": "client",
-    "context": "pipeline.context",
+    "context": "pipeline.executing.context",
     "load": "client",
-    "log_metadata": "pipeline.context",
-    "log_metric": "pipeline.context",
+    "log_metadata": "pipeline.executing.context",
+    "log_metric": "pipeline.executing.context",
     "open": "client",
     "pipeline": "pipeline",
-    "reporting": "pipeline.progress",
-    "reproduce": "pipeline.reproduce",
-    "rerun": "pipeline.rerun",
+    "reporting": "pipeline.running.progress",
+    "reproduce": "pipeline.repeating.reproduce",
+    "rerun": "pipeline.repeating.rerun",
     "row_groups": "pipeline",
     "runs": "client",
     "save": "client",
@@ -57,6 +59,7 @@ __all__ = [
     "LinealError",
     "Materializer",
     "Pipeline",
+    "Processes",
     "Retention",
     "Step",
     "artifact",
@@ -85,7 +88,7 @@ class _Package(ModuleType):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "pipeline" and isinstance(value, ModuleType):
-            import_module(".pipeline.progress", __name__).show_runs_with(_shown)
+            import_module(".pipeline.running.progress", __name__).show_runs_with(_shown)
             value = value.pipeline
         super().__setattr__(name, value)
 

@@ -14,7 +14,7 @@ from measure import in_turns, ratio, report, seconds
 
 import lineal
 from lineal import pipeline, step
-from lineal.pipeline.pool import Processes
+from lineal.pipeline.workers.pool import Processes
 
 STEPS, WORKERS, TURNS = 200, 2, 5
 SLEEP_S = 0.02

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import CodeMissing
 from ..history.references import near
 from ..pipeline.pipeline import Pipeline
-from ..pipeline.script import load_script
+from ..pipeline.surroundings.script import load_script
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from ..pipeline.capture import unrouted, write_with
-from ..pipeline.progress import Beginning, RunListener
+from ..pipeline.capturing.capture import unrouted, write_with
+from ..pipeline.running.progress import Beginning, RunListener
 from .escape import visible
 from .units import duration_text
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..pipeline.forecast import Forecast as Foreseen
+from ..pipeline.deciding.forecast import Forecast as Foreseen
 from .importing import add_parameters, imported, steps_on_stderr
 from .layout import Diff, Fields, Section, Table
 from .outcome import ExitCode

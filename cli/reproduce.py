@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from ..pipeline.reproduce import reproduce
-from ..pipeline.reproduction import OutputCheck, StepCheck, leaf_text
-from ..pipeline.reproduction import Reproduction as FoundReproduction
+from ..pipeline.repeating.reproduce import reproduce
+from ..pipeline.repeating.reproduction import OutputCheck, StepCheck, leaf_text
+from ..pipeline.repeating.reproduction import Reproduction as FoundReproduction
 from .importing import add_script, make_importable, steps_on_stderr
 from .layout import Fields, Row, Section, Table
 from .outcome import ExitCode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..pipeline.rerun import rerun_with
+from ..pipeline.repeating.rerun import rerun_with
 from .importing import add_parameters, add_script, make_importable, steps_on_stderr
 from .outcome import ExitCode
 from .output import Output

@@ -121,7 +121,7 @@ class Client(Labelling, Keeping, Revising, Upkeep):
             Conflict: It has ended before, or does not end within half a minute.
             Unsupported: Its process is on another host.
         """
-        from ..pipeline.cancelling import cancel
+        from ..pipeline.running.cancelling import cancel
 
         found = self.run(run.id if isinstance(run, RunView) else run)
         cancel(self.store, found)
@@ -144,7 +144,7 @@ class Client(Labelling, Keeping, Revising, Upkeep):
             RunNotFound, StepNotFound: There is no such step run, or none has executed for ``same_as``.
             InvalidReference: They have one fingerprint, or a step run has none.
         """
-        from ..pipeline.equivalence import declare
+        from ..pipeline.deciding.equivalence import declare
 
         declare(self.store, self, which, same_as, reason)
 
@@ -152,6 +152,6 @@ class Client(Labelling, Keeping, Revising, Upkeep):
         self, which: str | StepRunView | Fingerprint, same_as: str | StepRunView | Fingerprint
     ) -> None:
         """Take back what `declare_equivalent` said; what was reused stays so. Raises `NotFound` if it said nothing."""
-        from ..pipeline.equivalence import revoke
+        from ..pipeline.deciding.equivalence import revoke
 
         revoke(self.store, self, which, same_as)

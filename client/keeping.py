@@ -91,6 +91,6 @@ class Keeping(Opened):
                 value; the error says which.
             StepFailed: The step raised.
         """
-        from ..pipeline.recompute import recompute
+        from ..pipeline.repeating.recompute import recompute
 
         return recompute(self._opened.writable(), self.artifact(reference), allow_pickle=self._reader.allow_pickle)

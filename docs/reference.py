@@ -14,8 +14,7 @@ import lineal
 from lineal import errors, post_execution
 from lineal.history import views
 from lineal.materializers import visualization
-from lineal.pipeline.context import StepContext
-from lineal.pipeline.pool import Processes
+from lineal.pipeline.executing.context import StepContext
 
 PAGE = Path(__file__).parent / "reference.md"
 _HEAD = """# Reference
@@ -36,7 +35,6 @@ def page() -> str:
     for title, module in (("Of a run and what it made", views), ("Visualizations", visualization)):
         parts += [f"\n## {title}\n", *(line for name, kind in _own(module) for line in _class(name, kind))]
     parts += ["\n## Inside a step\n", *_class("lineal.context()", StepContext)]
-    parts += ["\n## Executors\n", *_class("lineal.pipeline.pool.Processes", Processes)]
     walk = {f"lineal.post_execution.{name}": getattr(post_execution, name) for name in post_execution.__all__}
     parts += [
         "\n## The classic walk\n",

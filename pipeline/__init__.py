@@ -1,7 +1,7 @@
 """The write side: steps and pipelines, the decision to reuse or execute, and execution."""
 
-from .mapping import row_groups, unmapped
-from .outputs import Artifact
+from .declaring.outputs import Artifact
+from .graph.mapping import row_groups, unmapped
 from .pipeline import Pipeline, pipeline
 from .step import Step, step
 

@@ -12,26 +12,26 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 from ..errors import InvalidPipeline
 from ..history import Reader, RunView, check_name
 from ..in_force import current_store, visualizes_here
-from .binding import Binder
-from .checks import check, checks_of
-from .earlier import RunReference, called_with, unfinished
-from .executors import ExecutorChoice, opened, shares_memory
+from .deciding.forecast import Forecast
+from .declaring.binding import Binder
+from .declaring.checks import check, checks_of
+from .declaring.policy import UNSAID, CacheChoice, Expiry, Policy
+from .executing.hooks import NO_HOOKS, Hooks, RunHookOptions
 from .fingerprint import code_manifest
-from .forecast import Forecast
-from .graph import Graph
-from .hooks import NO_HOOKS, Hooks, RunHookOptions
-from .literals import fixed
-from .live import LiveRun, LiveTrace
-from .pinning import pinned
-from .plan import FailurePolicy, Plan
-from .policy import UNSAID, CacheChoice, Expiry, Policy
-from .progress import sweep_listener_of
-from .runner import Runner
-from .script import leave_out_of_loading
-from .seeds import checked_seed
-from .sweep import Sweep, count_of, parameter_sets, run_all
-from .templates import holds_input
-from .tracing import Trace, current_trace, tracing
+from .graph.graph import Graph
+from .graph.literals import fixed
+from .graph.live import LiveRun, LiveTrace
+from .graph.templates import holds_input
+from .graph.tracing import Trace, current_trace, tracing
+from .planning.earlier import RunReference, called_with, unfinished
+from .planning.pinning import pinned
+from .planning.plan import FailurePolicy, Plan
+from .running.progress import sweep_listener_of
+from .running.runner import Runner
+from .running.sweep import Sweep, count_of, parameter_sets, run_all
+from .surroundings.script import leave_out_of_loading
+from .surroundings.seeds import checked_seed
+from .workers.executors import ExecutorChoice, opened, shares_memory
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,7 +143,7 @@ class Pipeline(Generic[P, R]):
         Raises:
             InvalidPipeline: As `graph` says.
         """
-        from .foresee import foresee
+        from .deciding.foresee import foresee
 
         self._require_static()
         in_force = current_store()

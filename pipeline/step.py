@@ -11,16 +11,16 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import InvalidPipeline
 from ..history import StepRunView, check_name
-from .attempts import ONCE, AttemptOptions, Attempts
-from .binding import Binder
-from .checks import Check, checks_of
-from .hooks import NO_HOOKS, Hooks, StepHookOptions
-from .mapping import MapKind, spread
-from .outputs import Outputs, declared_outputs
-from .policy import UNSAID, CacheChoice, Expiry, Policy
-from .references import Reference
-from .seeds import checked_seed
-from .tracing import calls_in, current_trace
+from .declaring.attempts import ONCE, AttemptOptions, Attempts
+from .declaring.binding import Binder
+from .declaring.checks import Check, checks_of
+from .declaring.outputs import Outputs, declared_outputs
+from .declaring.policy import UNSAID, CacheChoice, Expiry, Policy
+from .executing.hooks import NO_HOOKS, Hooks, StepHookOptions
+from .graph.mapping import MapKind, spread
+from .graph.references import Reference
+from .graph.tracing import calls_in, current_trace
+from .surroundings.seeds import checked_seed
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -225,11 +225,18 @@ def allows(room: Room, target: str) -> bool:
     return any(target == name or target.startswith(f"{name}.") for name in names)
 
 
+def part_of(module: str) -> str:
+    """What a room is made of: a module of its own or a room in it, as which no more than that room itself is known."""
+    return ".".join(module.split(".")[:3])
+
+
 def cycles(found: list[Import], sources: Sources) -> Iterator[str]:
     graph: dict[str, set[str]] = {}
     for one in found:
-        if one.target in sources and one.target != one.importer:
-            graph.setdefault(one.importer, set()).add(one.target)
+        if one.target in sources:
+            for importer, target in {(one.importer, one.target), (part_of(one.importer), part_of(one.target))}:
+                if importer != target:
+                    graph.setdefault(importer, set()).add(target)
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:

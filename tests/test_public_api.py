@@ -19,7 +19,7 @@ def test_every_public_name_is_there_and_documented() -> None:
         _ = lineal.nothing_like_it
 
 
-IMPORTS = ["from lineal import pipeline", "import lineal.pipeline.runner", "from lineal.pipeline import step"]
+IMPORTS = ["from lineal import pipeline", "import lineal.pipeline.running.runner", "from lineal.pipeline import step"]
 
 
 @pytest.mark.parametrize("order", list(permutations(IMPORTS)))
@@ -31,7 +31,7 @@ def test_pipeline_is_the_decorator_in_whatever_order_things_are_imported(order: 
             "assert lineal.pipeline.__name__ == 'pipeline' and callable(lineal.pipeline), lineal.pipeline",
             "from lineal import pipeline",
             "assert pipeline is lineal.pipeline",
-            "from lineal.pipeline.graph import Graph",
+            "from lineal.pipeline.graph.graph import Graph",
         ]
     )
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True)

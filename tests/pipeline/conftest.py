@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lineal.pipeline.executors import InlineExecutor
+from lineal.pipeline.workers.executors import InlineExecutor
 
 
 class Elsewhere(Executor):

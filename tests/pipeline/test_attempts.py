@@ -13,7 +13,7 @@ from lineal import Client, pipeline, step
 from lineal.errors import InvalidPipeline, StepFailed, StepTimeout
 from lineal.events.catalogue import StepRetried
 from lineal.events.ids import RunId
-from lineal.pipeline.attempts import Attempts
+from lineal.pipeline.declaring.attempts import Attempts
 
 EXECUTORS = ["inline", "threads", "processes"]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineal.errors import InvalidPipeline
-from lineal.pipeline.binding import Binder
+from lineal.pipeline.declaring.binding import Binder
 
 NOTHING = object()
 

@@ -6,7 +6,7 @@ from lineal import Client, pipeline, step
 from lineal.cas import digest_of
 from lineal.events.catalogue import StepCompleted
 from lineal.events.ids import Fingerprint
-from lineal.pipeline.cache import StepCache
+from lineal.pipeline.deciding.cache import StepCache
 
 
 @step

@@ -12,8 +12,8 @@ from typing import Any
 import msgpack
 import pytest
 
-from lineal.pipeline import capture
-from lineal.pipeline.capture import Log, captured
+from lineal.pipeline.capturing import capture
+from lineal.pipeline.capturing.capture import Log, captured
 
 
 def frames(log: Log) -> list[Any]:

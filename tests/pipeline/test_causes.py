@@ -13,7 +13,7 @@ from lineal.errors import InvalidReference, NotFound, RunNotFound, StepFailed, S
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
 from lineal.events.ids import Fingerprint
-from lineal.pipeline import captures
+from lineal.pipeline.deciding import captures
 
 
 @step

@@ -12,10 +12,10 @@ import msgpack
 import pytest
 
 from lineal import Client
-from lineal.pipeline import checkout
-from lineal.pipeline.checkout import captured_checkout
-from lineal.pipeline.git_index import read_index
-from lineal.pipeline.redaction import redacted
+from lineal.pipeline.surroundings import checkout
+from lineal.pipeline.surroundings.checkout import captured_checkout
+from lineal.pipeline.surroundings.git_index import read_index
+from lineal.pipeline.surroundings.redaction import redacted
 
 IDENTITY = {
     **{f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},

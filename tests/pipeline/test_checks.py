@@ -27,7 +27,7 @@ import pytest
 
 from lineal import Client, pipeline, step
 from lineal.errors import InvalidPipeline
-from lineal.pipeline.checks import check, checks_of
+from lineal.pipeline.declaring.checks import check, checks_of
 
 if TYPE_CHECKING:
     import polars as pl

@@ -17,14 +17,14 @@ import lineal
 from lineal import Client, pipeline, step
 from lineal.events import catalogue as facts
 from lineal.events.ids import RunId, StepRunId
-from lineal.pipeline.claims import Claims
+from lineal.pipeline.running.claims import Claims
 
 PROGRAM = """
 import sys, time
 from pathlib import Path
 import lineal
 from lineal import pipeline, step
-from lineal.pipeline import leases
+from lineal.pipeline.running import leases
 
 store, done, word, lease_s = sys.argv[1:5]
 leases.LEASE_S = float(lease_s)

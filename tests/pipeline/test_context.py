@@ -19,9 +19,9 @@ from lineal import Artifact, Client, pipeline, step
 from lineal.cas import BlobFiles
 from lineal.errors import InvalidName, InvalidPipeline, NoStepRunning, StepFailed, UnsavableValue
 from lineal.events.ids import Fingerprint, RunId, StepRunId
-from lineal.pipeline.context import StepContext, running
-from lineal.pipeline.reports import GatheredReports, StoreReports
-from lineal.pipeline.seeds import Entropy
+from lineal.pipeline.executing.context import StepContext, running
+from lineal.pipeline.executing.reports import GatheredReports, StoreReports
+from lineal.pipeline.surroundings.seeds import Entropy
 
 seen: list[Any] = []
 

@@ -11,7 +11,7 @@ from importlib.metadata import version
 import msgpack
 import pytest
 
-from lineal.pipeline.environment import captured_environment
+from lineal.pipeline.surroundings.environment import captured_environment
 
 
 def test_python_platform_and_the_installed_packages_are_described() -> None:
@@ -48,8 +48,10 @@ def test_variables_that_decide_what_programs_do_are_captured_and_secrets_are_not
 
 
 def test_equal_environments_are_equal_bytes_in_every_process() -> None:
-    script = (
-        "import sys; from lineal.pipeline.environment import captured_environment as c; sys.stdout.buffer.write(c())"
-    )
+    script = """
+import sys
+from lineal.pipeline.surroundings.environment import captured_environment
+sys.stdout.buffer.write(captured_environment())
+"""
     found = {subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, check=True).stdout for _ in "ab"}
     assert len(found) == 1

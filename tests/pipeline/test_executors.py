@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lineal.errors import InvalidPipeline
-from lineal.pipeline.executors import InlineExecutor, opened, shares_memory
+from lineal.pipeline.workers.executors import InlineExecutor, opened, shares_memory
 
 CALLING = """
 from pathlib import Path

@@ -14,8 +14,8 @@ import pytest
 
 from lineal import pipeline, step
 from lineal.errors import InvalidPipeline
-from lineal.pipeline.references import OutputRef
-from lineal.pipeline.tracing import Trace
+from lineal.pipeline.graph.references import OutputRef
+from lineal.pipeline.graph.tracing import Trace
 
 
 @step

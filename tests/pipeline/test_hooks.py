@@ -11,7 +11,7 @@ from lineal.errors import InvalidPipeline, StepFailed
 from lineal.events.projections import Steps
 from lineal.events.rows import key
 from lineal.history import RunView, StepRunView
-from lineal.pipeline.hooks import HookFailedWarning
+from lineal.pipeline.executing.hooks import HookFailedWarning
 
 
 @step(version="1")

@@ -19,7 +19,7 @@ import lineal
 from lineal import Client, pipeline, step
 from lineal.errors import Conflict
 from lineal.events.ids import RunId
-from lineal.pipeline.interrupts import Interrupts
+from lineal.pipeline.running.interrupts import Interrupts
 
 PROGRAM = """
     import os, sys, time

@@ -10,7 +10,7 @@ import pytest
 from lineal import Client, pipeline, step
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
-from lineal.pipeline import leases
+from lineal.pipeline.running import leases
 
 
 @step

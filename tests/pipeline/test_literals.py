@@ -15,7 +15,7 @@ from lineal.cas import BlobStore, MemoryBlobs
 from lineal.cas.blob import read_manifest
 from lineal.errors import UnsavableValue
 from lineal.materializers import load
-from lineal.pipeline.literals import Literals
+from lineal.pipeline.graph.literals import Literals
 from lineal.store import Store, open_store
 
 

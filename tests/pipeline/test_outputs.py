@@ -9,7 +9,7 @@ import pytest
 
 from lineal import Artifact
 from lineal.errors import InvalidName, InvalidPipeline
-from lineal.pipeline.outputs import declared_outputs
+from lineal.pipeline.declaring.outputs import declared_outputs
 
 Shadowed = int
 

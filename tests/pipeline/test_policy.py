@@ -13,7 +13,7 @@ from lineal import Client, pipeline, step
 from lineal.errors import InvalidPipeline
 from lineal.events.catalogue import StepStarted
 from lineal.history import RunView
-from lineal.pipeline.policy import UNSAID, CacheMode, Policy
+from lineal.pipeline.declaring.policy import UNSAID, CacheMode, Policy
 
 MODES: list[CacheMode] = ["on", "off", "refresh", "read-only"]
 calls: list[int] = []

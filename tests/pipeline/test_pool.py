@@ -22,9 +22,9 @@ import pytest
 from lineal import Client, pipeline, step
 from lineal.cas import digest_of
 from lineal.errors import StepTimeout, WorkerDied
-from lineal.pipeline.pool import Processes, WorkerPool
-from lineal.pipeline.warm import WarmPools
-from lineal.pipeline.workforce import Terms
+from lineal.pipeline.workers.pool import Processes, WorkerPool
+from lineal.pipeline.workers.warm import WarmPools
+from lineal.pipeline.workers.workforce import Terms
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_call_that_takes_too_long_is_stopped_with_all_that_it_started(pool: Wo
 
 
 def test_a_call_that_ignores_being_told_to_stop_is_killed(pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("lineal.pipeline.pool"), "GRACE_S", 0.2)
+    monkeypatch.setattr(import_module("lineal.pipeline.workers.pool"), "GRACE_S", 0.2)
     pool.submit(exec, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)").result(30)
     with pytest.raises(StepTimeout):
         pool.submit_as(Terms(timeout_s=0.2), time.sleep, 600).result(30)
@@ -112,7 +112,7 @@ def test_no_worker_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
         "import os, time\n"
-        "from lineal.pipeline.pool import Processes, WorkerPool\n"
+        "from lineal.pipeline.workers.pool import Processes, WorkerPool\n"
         "pool = WorkerPool(Processes(workers=2))\n"
         "pids = {pool.submit(os.getpid).result() for _ in range(4)}\n"
         "pool.submit(time.sleep, 600)\n"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from lineal.errors import WorkerDied
-from lineal.pipeline.pool import Processes, WorkerPool
-from lineal.pipeline.workforce import Terms
+from lineal.pipeline.workers.pool import Processes, WorkerPool
+from lineal.pipeline.workers.workforce import Terms
 
 ALIKE = Terms(kind="short ones")
 

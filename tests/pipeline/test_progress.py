@@ -11,8 +11,8 @@ import pytest
 import lineal
 from lineal import Client, pipeline, step
 from lineal.errors import InvalidPipeline, StepFailed
-from lineal.pipeline import progress
-from lineal.pipeline.progress import Beginning
+from lineal.pipeline.running import progress
+from lineal.pipeline.running.progress import Beginning
 
 
 class Heard:

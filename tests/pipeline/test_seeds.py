@@ -17,7 +17,7 @@ import lineal
 from lineal import Client, pipeline, step
 from lineal.errors import InvalidPipeline
 from lineal.events.ids import Fingerprint
-from lineal.pipeline.seeds import Entropy, seeded
+from lineal.pipeline.surroundings.seeds import Entropy, seeded
 
 
 @step
@@ -158,7 +158,7 @@ def test_what_is_no_seed_is_refused(seed: Any) -> None:
 
 def test_a_seed_is_the_same_in_every_process() -> None:
     code = (
-        "from lineal.pipeline.seeds import Entropy; from lineal.events.ids import Fingerprint;"
+        "from lineal.pipeline.surroundings.seeds import Entropy; from lineal.events.ids import Fingerprint;"
         "one = Entropy(Fingerprint(bytes(32)), 4); print(one.seed, one.rng().integers(1 << 60))"
     )
     one = Entropy(Fingerprint(bytes(32)), 4)

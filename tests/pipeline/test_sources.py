@@ -15,7 +15,7 @@ from lineal import Client, pipeline, step
 from lineal.errors import Corrupt
 from lineal.events import catalogue as facts
 from lineal.history.sources import SourceFile, SourceIndex
-from lineal.pipeline import captures, sources
+from lineal.pipeline.deciding import captures, sources
 
 FLOW = """
     from lineal import pipeline, step

@@ -8,8 +8,8 @@ from concurrent.futures import wait
 
 import pytest
 
-from lineal.pipeline.step_threads import StepThreads
-from lineal.pipeline.worker import Stopped
+from lineal.pipeline.workers.step_threads import StepThreads
+from lineal.pipeline.workers.worker import Stopped
 
 
 def test_no_more_threads_are_started_than_there_is_work_for_and_none_is_waited_for_at_the_end() -> None:

@@ -17,12 +17,12 @@ from lineal.cas import Batch, BlobFiles, MemoryBlobs
 from lineal.errors import LinealError
 from lineal.events.ids import Fingerprint, RunId
 from lineal.materializers import save
-from lineal.pipeline.giving import Giver
-from lineal.pipeline.outputs import declared_outputs
-from lineal.pipeline.reports import GatheredReports
-from lineal.pipeline.seeds import Entropy
-from lineal.pipeline.task import Result, Task, execute
-from lineal.pipeline.templates import Leaf
+from lineal.pipeline.declaring.outputs import declared_outputs
+from lineal.pipeline.executing.giving import Giver
+from lineal.pipeline.executing.reports import GatheredReports
+from lineal.pipeline.executing.task import Result, Task, execute
+from lineal.pipeline.graph.templates import Leaf
+from lineal.pipeline.surroundings.seeds import Entropy
 
 PROCESSES = """
     import os, sys

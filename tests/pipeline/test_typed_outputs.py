@@ -14,8 +14,8 @@ import lineal
 from lineal import Artifact, Client, Materializer, pipeline, step
 from lineal.errors import Invalid, InvalidName, InvalidPipeline, UnsavableValue
 from lineal.materializers import PartReader, PartWriter
+from lineal.pipeline.declaring.outputs import declared_outputs
 from lineal.pipeline.fingerprint import code_manifest
-from lineal.pipeline.outputs import declared_outputs
 
 
 class Split(NamedTuple):

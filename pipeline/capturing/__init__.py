@@ -1,0 +1,1 @@
+"""What steps print and log, kept in order while it still shows."""

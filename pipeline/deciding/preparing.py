@@ -1,0 +1,212 @@
+"""Preparing a step: its inputs as content ids, its code, and the fingerprint of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+from ...cas import Blob, Digest
+from ...events.catalogue import Event, Input
+from ...events.ids import Fingerprint, RunId
+from ...events.projections.cache import Reusable
+from ...store import Store
+from ..declaring.materialized import materializers_of
+from ..declaring.policy import UNSAID, Policy
+from ..fingerprint import CodeManifest, CodeWalker, FingerprintForm, carried_by
+from ..fingerprint.graph import Node as Reached
+from ..graph.graph import Node
+from ..graph.literals import Literals
+from ..graph.references import OutputRef
+from ..graph.taking import Given, Taking
+from ..graph.templates import causes
+from ..graph.unkept import Unkept
+from ..planning.plan import Plan
+from ..surroundings.seeds import SEED
+from .captures import has_code, known_pipeline, new_code, qualified_name, remember_pipeline
+
+
+@dataclass(slots=True)
+class Ready:
+    """A step whose inputs are known."""
+
+    node: Node
+    inputs: tuple[Input, ...]
+    fingerprint: Fingerprint
+    code: CodeManifest
+    policy: Policy = UNSAID
+    blobs: list[Blob] = field(default_factory=list)
+    """Receipts of literals, which the step's first event names."""
+    newest: Reusable | None = None
+    """The newest step run of the fingerprint when this one began."""
+    because: str | None = None
+    """What its policy says against taking that: ``off``, ``refresh``, ``expired``."""
+    is_claimed: bool = False
+    begun_us: int = 0
+    begun_ns: int = 0
+    """When it was first looked for in the cache, on the clock of `time.perf_counter_ns`."""
+    loads: tuple[Input, ...] = ()
+    """What the step loaded itself while it executed."""
+    attempt: int = 0
+    """The latest one, from 1."""
+    tried_us: int = 0
+    """When that was submitted."""
+    is_in_flight: bool = False
+    """Whether others of this process wait for it."""
+
+    @property
+    def contents(self) -> tuple[Digest, ...]:
+        """Content ids of what the function is given."""
+        return tuple([taken.given for taken in self.inputs if taken.name != SEED])
+
+    @property
+    def seed(self) -> int | None:
+        """What its randomness is derived from, where that was declared; the last of its inputs then."""
+        last = self.inputs[-1] if self.inputs else None
+        return int(last.literal) if last is not None and last.name == SEED and last.literal else None
+
+    def causes(self, run: RunId) -> tuple[RunId, str, str, Fingerprint, Digest, tuple[Input, ...]]:
+        """What every fact of the step's end begins with."""
+        step = self.node.step.qualified_name
+        inputs = (*self.inputs, *self.loads) if self.loads else self.inputs
+        return run, self.node.name, step, self.fingerprint, self.code.digest, inputs
+
+
+@dataclass(slots=True)
+class Known:
+    """What step runs of one step have in common."""
+
+    names: Set[str]
+    """Of the parameters that it is given."""
+    code: CodeManifest
+    form: FingerprintForm
+    policy: Policy
+    seed: int | None
+
+
+class PipelineCode(NamedTuple):
+    """What a run says of the code of its pipeline's function."""
+
+    function: str | None = None
+    digest: Digest | None = None
+    captured: Sequence[Event] = ()
+    blobs: Sequence[Blob] = ()
+
+
+class Preparer:
+    """Prepares the steps of one plan, or of several that see the same code; not for several threads at once.
+
+    The code of a step is walked once, and a simple literal that recurs is saved once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy = UNSAID,
+        seed: int | None = None,
+        *,
+        allow_pickle: bool = True,
+        blobs: Unkept | None = None,
+    ) -> None:
+        """Prepare for runs in a store, under what their pipeline says about caching and randomness.
+
+        Literals are saved to ``blobs``, by default the store's.
+        """
+        self._store = store
+        self._policy = policy
+        self._seed = seed
+        self._walker = CodeWalker()
+        self._literals = Literals(store.blobs if blobs is None else blobs)
+        self._taking = Taking(store, self._literals, allow_pickle=allow_pickle)
+        self._recorded_code: set[Digest] = set()
+        self._steps: dict[Any, Known] = {}
+
+    def parameters(self, values: Mapping[str, Any]) -> tuple[list[Input], list[Blob]]:
+        """The parameters of the pipeline, saved, with the receipts of their blobs; raises as `Taking.inputs` says."""
+        return self._taking.parameters(values)
+
+    def pipeline_code(self, plan: Plan) -> PipelineCode:
+        """The code of the pipeline's function, so that it can be run again. It is walked where it may have changed."""
+        function = plan.function
+        if function is None:
+            return PipelineCode()
+        name = qualified_name(function)
+        known = known_pipeline(self._store, function, plan.graph)
+        if known is not None and (known in self._recorded_code or has_code(self._store, known, name)):
+            return PipelineCode(name, known)
+        code = self._walker.manifest(function)
+        self._recorded_code.add(code.digest)
+        remember_pipeline(self._store, function, plan.graph, code.digest)
+        with self._store.blobs.batch() as batch:
+            batch.put(code.encoded)
+            captured = new_code(self._store, code.digest, name, batch, partial(self._walker.reached, function))
+            return PipelineCode(name, code.digest, captured, batch.publish())
+
+    def length(self, ref: OutputRef, given: Given) -> int:
+        """How many items an output has, or rows; raises as `Taking.length` says."""
+        return self._taking.length(ref, given)
+
+    def value(self, ref: OutputRef, given: Given) -> Any:
+        """The value of an output, or of a part of it, loaded anew; raises as `Taking.value` says."""
+        return self._taking.value(ref, given)
+
+    def prepare(self, node: Node, given: Given) -> Ready:
+        """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""
+        inputs, blobs, code = self._taking.inputs(node, given)
+        known = self.known(node, code)
+        given_by = causes(node.arguments, [taken.given for taken in inputs])
+        if known.seed is not None:
+            seed, saved = self.parameters({SEED: known.seed})
+            given_by[SEED] = seed[0].content
+            inputs += seed
+            blobs += saved
+        print_ = Fingerprint(known.form.of(given_by))
+        return Ready(node, tuple(inputs), print_, known.code, known.policy, blobs)
+
+    def captured(self, ready: Ready) -> tuple[Sequence[Event], Sequence[Blob]]:
+        """Save a step's code where this run has not had it yet; give what goes with the step's first event.
+
+        Call it right before that is recorded: what is published for no commit stays held as long as the process lives.
+        """
+        code, function = ready.code, ready.node.step.qualified_name
+        if code.digest in self._recorded_code:
+            return (), ready.blobs
+        self._recorded_code.add(code.digest)
+        with self._store.blobs.batch() as batch:
+            batch.put(code.encoded)
+            events = new_code(self._store, code.digest, function, batch, partial(self.reached, ready.node, code))
+            return events, [*ready.blobs, *batch.publish()]
+
+    def known(self, node: Node, carried: Sequence[str] = ()) -> Known:
+        """What all step runs of a step have in common that are given the same parameters.
+
+        Args:
+            node: A call of the step.
+            carried: The code that its inputs are made of, as `prepare` finds it.
+        """
+        kind = (node.step, *carried) if carried else node.step
+        known = self._steps.get(kind)
+        if known is None or known.names != node.arguments.keys():
+            known = self._steps[kind] = self._determined(node, carried)
+        return known
+
+    def reached(self, node: Node, code: CodeManifest) -> list[Reached]:
+        """All code that a step reaches, whose manifest this is."""
+        function, options = node.step.function, node.step.options
+        return self._walker.reached(function, depends_on=options.depends_on, carried=carried_by(code))
+
+    def _determined(self, node: Node, carried: Sequence[str]) -> Known:
+        step, options = node.step, node.step.options
+        code = self._walker.manifest(
+            step.function,
+            depends_on=options.depends_on,
+            version=options.version,
+            carried=sorted(materializers_of(step.function, step.outputs).union(carried)),
+        )
+        counted = [name for name in node.arguments if name not in options.ignore_inputs]
+        seed = self._seed if options.seed is None else options.seed
+        if seed is not None:
+            counted.append(SEED)
+        form = FingerprintForm(code=code.digest, names=counted, outputs=step.outputs.causes)
+        return Known(node.arguments.keys(), code, form, options.policy.under(self._policy), seed)

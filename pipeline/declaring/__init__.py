@@ -1,0 +1,1 @@
+"""What the declaration of a step says: its parameters, outputs, policy and attempts."""

@@ -1,0 +1,292 @@
+"""Parcels: tasks on their way to another process, and what keeps a worker from running other code than was digested."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from importlib import import_module
+from pathlib import Path
+from types import FunctionType
+from typing import Any, NamedTuple, Self
+
+from ...cas import Batch, BlobFiles, BlobKind, Digest, Inline, PlacedBlobs, Row, digest_of
+from ...cas.durable import write_all
+from ...cas.files import Scratch
+from ...errors import Conflict
+from ...events.ids import Fingerprint, RunId
+from ..capturing.broadcast import Broadcast
+from ..capturing.capture import Frame
+from ..capturing.spill import of_this_process
+from ..declaring.outputs import Outputs
+from ..fingerprint import CodeManifest, code_manifest
+from ..graph.graph import TracedStep
+from ..graph.templates import Leaf
+from ..surroundings.script import importing
+from ..surroundings.seeds import Entropy
+from ..workers.line import line_in_force
+from ..workers.pool import Processes
+from ..workers.warm import warm_pools
+from ..workers.workforce import Hear, Terms
+from .context import Reports
+from .giving import Giver
+from .reports import GatheredReports
+from .task import Task, execute
+
+_SOURCES = ("def:", "class:", "module:")
+"""Symbols whose digest is that of source text; the values of globals may differ between processes, as ever."""
+
+_SENT_MAX_BYTES = 64 * 1024
+"""A function that takes more, packed, does not travel with each task."""
+_APART = Processes(workers=1024)
+"""A worker for each step with a time limit that runs at the same time."""
+_UNPACKED_MAX = 256
+_unpacked: dict[Digest, tuple[Callable[..., Any], Outputs]] = {}
+"""What this process has unpacked and checked."""
+_orders: dict[bytes, _Ordered] = {}
+"""The same, by the order that it came in."""
+_live: tuple[Path, Broadcast] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeParcel:
+    """A step's function on its way to other processes, packed once; each unpacks and checks it once."""
+
+    key: Digest
+    """Digest of ``data``."""
+    data: bytes | None
+    """The function, its outputs, and the code manifest of its fingerprint; None where that is in a file."""
+    path: str | None
+
+    @classmethod
+    def of(cls, step: TracedStep, code: CodeManifest, scratch: Callable[[], Scratch]) -> Self:
+        """Pack a step's function; one that is large, as with data that it refers to, goes to a scratch file."""
+        data = _packed((step.function, step.outputs, code.encoded))
+        if len(data) <= _SENT_MAX_BYTES:
+            return cls(digest_of(data), data, None)
+        file = scratch()
+        write_all(file.fd, data)
+        return cls(digest_of(data), None, str(file.path))
+
+    def unpacked(self, step: str) -> tuple[Callable[..., Any], Outputs]:
+        """The function and its outputs, the same objects for each task of this process.
+
+        Raises:
+            Conflict: The source that this process has is not what was digested: a worker imports modules from disk,
+                where they may have changed since, and a result of other code must not enter the cache.
+        """
+        found = _unpacked.get(self.key)
+        if found is None:
+            data = Path(self.path).read_bytes() if self.data is None and self.path is not None else self.data
+            assert data is not None
+            function, outputs, encoded = pickle.loads(data)
+            _check_code(function, encoded, step)
+            if len(_unpacked) >= _UNPACKED_MAX:
+                _unpacked.clear()
+            found = _unpacked[self.key] = function, outputs
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What all tasks of one step's function have in common that a run sends to other processes: packed once."""
+
+    root: Path
+    """Where the blobs are."""
+    store: Path
+    pipeline: str
+    run: RunId
+    run_name: str
+    within: tuple[RunId, ...]
+    allow_pickle: bool
+    code: CodeParcel
+    live: Path
+    """Where what steps print is put while the run goes on."""
+
+    def packed(self) -> bytes:
+        """The order in bytes, to go into parcels."""
+        return pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+
+
+class _Ordered(NamedTuple):
+    """An order that this process has unpacked: the same objects for each of its tasks."""
+
+    order: Order
+    function: Callable[..., Any]
+    outputs: Outputs
+    files: BlobFiles
+
+
+def packed_parcel(
+    order: bytes,
+    task: Task,
+    rows: Mapping[Digest, Row],
+    succeeded: Mapping[str, Digest | None],
+    shown: Iterable[Digest],
+) -> bytes:
+    """A task on its way to another process, in bytes.
+
+    Args:
+        order: What `Order.packed` gave of it; its function and outputs are in there.
+        task: What to execute.
+        rows: Where the inputs' blobs are, and those that outputs may succeed.
+        succeeded: Contents of the newest versions of the artifacts that the outputs become.
+        shown: Those of which it is kept already what they show of themselves.
+    """
+    # Plain values alone, which pickle in a tenth of the time that classes take. Keys of dicts may be anything, though.
+    templates = task.arguments
+    has_only_ours = all(type(template) is Leaf for template in templates.values())
+    arguments = {name: leaf.number for name, leaf in templates.items()} if has_only_ours else _packed(templates)  # type: ignore[union-attr]
+    return pickle.dumps(
+        (
+            order,
+            task.step,
+            arguments,
+            tuple(map(bytes, task.contents)),
+            bytes(task.entropy.fingerprint),
+            task.entropy.declared,
+            task.attempt,
+            task.unchecked,
+            [(bytes(digest), *_plain(row)) for digest, row in rows.items()],
+            {name: None if content is None else bytes(content) for name, content in succeeded.items()},
+            tuple(map(bytes, shown)) if task.visualizes else None,
+        ),
+        pickle.HIGHEST_PROTOCOL,
+    )
+
+
+def _plain(row: Row) -> tuple[int, int, Any]:
+    return row.kind.value, row.size_bytes, row.place.data if type(row.place) is Inline else row.place
+
+
+def _row(kind: int, size_bytes: int, place: Any) -> Row:
+    return Row(BlobKind(kind), size_bytes, Inline(place) if type(place) is bytes else place)
+
+
+def _ordered(packed: bytes, step: str) -> _Ordered:
+    """What was packed; raises as `CodeParcel.unpacked` says."""
+    found = _orders.get(packed)
+    if found is None:
+        if len(_orders) >= _UNPACKED_MAX:
+            _orders.clear()
+        order: Order = pickle.loads(packed)
+        found = _orders[packed] = _Ordered(order, *order.code.unpacked(step), BlobFiles(order.root))
+    return found
+
+
+def _broadcast(path: Path) -> Broadcast:
+    """The one of this process; a worker works for one run after the other, and lets go of what was before."""
+    global _live
+    if _live is None or _live[0] != path:
+        if _live is not None:
+            _live[1].close()
+        _live = path, Broadcast(path)
+    return _live[1]
+
+
+def execute_parcel(data: bytes) -> bytes:
+    """Execute what `packed_parcel` gave in this process; give the packed `Result`."""
+    with importing():
+        packed, step, arguments, contents, fingerprint, seed, attempt, unchecked, *known = pickle.loads(data)
+        order, function, outputs, files = _ordered(packed, step)
+        is_plain = type(arguments) is dict
+        templates = {name: Leaf(number) for name, number in arguments.items()} if is_plain else pickle.loads(arguments)
+    rows, succeeded, shown = known
+    task = Task(
+        order.pipeline,
+        step,
+        function,
+        templates,
+        tuple(map(Digest, contents)),
+        outputs,
+        order.allow_pickle,
+        order.run,
+        Entropy(Fingerprint(fingerprint), seed),
+        attempt,
+        unchecked,
+        order.store,
+        order.within,
+        shown is not None,
+    )
+    placed = {digest: _row(*row) for digest, *row in rows}
+    newest = {name: None if content is None else Digest(content) for name, content in succeeded.items()}
+    there = PlacedBlobs(files, placed.get)
+    giver = Giver(Batch(files, there.find), there, newest.get, frozenset(map(Digest, shown or ())).__contains__)
+    return _executed(task, giver, GatheredReports(order.run_name, files, line_in_force()), order.live)
+
+
+def _executed(task: Task, giver: Giver, reports: Reports, live: Path) -> bytes:
+    spill, tell = of_this_process(), _broadcast(live).of(task.step, task.attempt)
+    if spill is None:
+        return execute(task, giver, reports, tell).packed()
+    spill.clear()
+
+    def hear(started_us: int, frame: Frame) -> None:
+        spill.add(frame)
+        tell(started_us, frame)
+
+    return execute(task, giver, reports, hear).packed()
+
+
+def execute_apart(data: bytes, timeout_s: float, hear: Hear | None = None) -> bytes:
+    """The same in a worker of this process, which can be stopped, for so long at most."""
+    with warm_pools.leased(_APART) as pool:
+        future = pool.submit_as(Terms(timeout_s, hear=hear), execute_parcel, data)
+        try:
+            result: bytes = future.result()
+        except BaseException:
+            pool.stop(future)
+            raise
+    return result
+
+
+def _packed(value: Any) -> bytes:
+    """A value in bytes: functions that can't be imported elsewhere, as those of the main program, go along."""
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        """Sends the function of a declared step by the step's name, as a plain function would be."""
+
+        def reducer_override(self, value: Any) -> Any:
+            if type(value) is FunctionType and _is_declared(value):
+                return _declared, (value.__module__, value.__qualname__)
+            return super().reducer_override(value)
+
+    buffer = io.BytesIO()
+    Pickler(buffer).dump(value)
+    return buffer.getvalue()
+
+
+def _check_code(function: Callable[..., Any], encoded: bytes, step: str) -> None:
+    diff = CodeManifest.decode(encoded).diff(code_manifest(function))
+    changed = [symbol for symbol in diff.changed if symbol.startswith(_SOURCES) and not _travelled(symbol)]
+    if changed:
+        raise Conflict(
+            f"the source of step {step!r} changed while the pipeline ran: {changed[0]}",
+            hint="Start the program again.",
+            step=step,
+        )
+
+
+def _travelled(symbol: str) -> bool:
+    """Whether code came with the parcel, as that of the main program does, rather than from this machine's disk."""
+    return ":__main__:" in symbol or "<locals>" in symbol or "<lambda>" in symbol
+
+
+def _is_declared(function: FunctionType) -> bool:
+    """Whether another process finds this function by importing the step that it is declared as."""
+    if function.__module__ == "__main__" or "<locals>" in function.__qualname__:
+        return False
+    module = sys.modules.get(function.__module__)
+    found: Any = module
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return getattr(found, "function", None) is function
+
+
+def _declared(module: str, qualname: str) -> Any:
+    """The function of the step of this name."""
+    return reduce(getattr, qualname.split("."), import_module(module)).function

@@ -1,0 +1,136 @@
+"""Where what a running step reports goes: straight into the store, or with its result from another process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...cas import Blob, BlobFiles
+from ...events.catalogue import Annotated, Event, Subject
+from ...events.ids import RunId, StepRunId
+from ...events.projections.runs import RunRow, Runs
+from ...events.rows import key
+from ...in_force import Record
+from ...metrics import check_metric, metric_step, metric_value
+from ...store import Store
+from ..workers.line import Line
+from .context import STEP, Point
+from .task import Result
+
+_TOLD_EVERY_S = 0.05
+"""How often another process tells of progress at most."""
+
+ProgressListener = Callable[[float, "float | None", str], object]
+"""Hears how much is done, of how much, and a note."""
+
+
+class Progressed(NamedTuple):
+    """How far a step in another process is."""
+
+    done: float
+    total: float | None
+    note: str
+
+
+class Facts(NamedTuple):
+    """What a step in another process wants in the log."""
+
+    events: Sequence[Event]
+    blobs: Sequence[Blob]
+
+
+def hear_from(store: Store, hear: ProgressListener, told: Progressed | Facts) -> None:
+    """Take what a step in a worker tells while it executes: pass its progress on, or commit what it has saved."""
+    if isinstance(told, Progressed):
+        hear(*told)
+    else:
+        store.append(told.events, told.blobs).wait()
+
+
+class StoreReports:
+    """Reports of a step that shares the store's process: metrics can be read while it runs."""
+
+    points: Sequence[Point] = ()
+
+    record: Record | None = None
+
+    def __init__(self, store: Store, step_run: StepRunId, hear: ProgressListener | None = None) -> None:
+        self._store = store
+        self._run = step_run.run
+        self._subject = Subject("step", step_run.step, step_run.run)
+        self._hear = hear
+
+    def run_name(self) -> str:
+        return run_name(self._store, self._run)
+
+    def metric(self, name: str, value: Any, step: Any) -> None:
+        self._store.metrics.log(self._subject, {name: value}, step=step)
+
+    def progress(self, done: float, total: float | None, note: str) -> None:
+        if self._hear is not None:
+            self._hear(done, total, note)
+
+    def scratch_directory(self) -> Path:
+        return self._store.blobs.files.scratch_directory()
+
+
+class GatheredReports:
+    """Reports of a step in another process; of one of ours there is a line to who gave it the step.
+
+    Memory: about a hundred bytes a point of a metric.
+    """
+
+    points: Sequence[Point]
+
+    def __init__(self, run: str, files: BlobFiles, line: Line | None = None) -> None:
+        self._line = line
+        self._told_at_s = -_TOLD_EVERY_S
+        self._points: list[Point] = []
+        self.points = self._points
+        self._run = run
+        self._files = files
+
+    def run_name(self) -> str:
+        return self._run
+
+    def metric(self, name: str, value: Any, step: Any) -> None:
+        place = None if step is None else metric_step(step)
+        self._points.append(Point(check_metric(name), metric_value(name, value), place, time.time_ns() // 1000))
+
+    @property
+    def record(self) -> Record | None:
+        line = self._line
+        return None if line is None else lambda events, blobs: line.ask(Facts(events, blobs))
+
+    def progress(self, done: float, total: float | None, note: str) -> None:
+        now_s = time.monotonic()
+        is_due = now_s - self._told_at_s >= _TOLD_EVERY_S or (total is not None and done >= total)
+        if self._line is not None and is_due:
+            self._told_at_s = now_s
+            self._line.tell(Progressed(float(done), None if total is None else float(total), str(note)))
+
+    def scratch_directory(self) -> Path:
+        return self._files.scratch_directory()
+
+
+def run_name(store: Store, run: RunId) -> str:
+    """The name of a run that has begun."""
+    found = store.rows(Runs.name).latest(key("r", run))
+    return "" if found is None else RunRow.of(found.row).name
+
+
+def told(store: Store, step_run: StepRunId, result: Result) -> list[Event]:
+    """What a step told of itself and of its outputs, to be committed with its end; its metrics go their own way."""
+    subject = Subject("step", step_run.step, step_run.run)
+    for point in result.points:
+        store.metrics.log(subject, {point.name: point.value}, step=point.step, time_us=point.time_us)
+    events: list[Event] = [*result.visualized]
+    if STEP in result.metadata:
+        events.append(Annotated(subject, dict(result.metadata[STEP])))
+    for output in result.outputs:
+        if output.name in result.metadata:
+            of_output = Subject("version", output.artifact, output.content)
+            events.append(Annotated(of_output, dict(result.metadata[output.name])))
+    return events

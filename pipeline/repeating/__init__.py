@@ -1,0 +1,1 @@
+"""Earlier runs once more: rerun, reproduced, or recomputed for what was evicted."""

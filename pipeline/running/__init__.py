@@ -1,0 +1,1 @@
+"""Runs: each step of a graph decided, executed and recorded, until its end."""
