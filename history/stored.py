@@ -28,7 +28,7 @@ from .lineage_parts import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
 from .showing import displayed, facts_of, written
-from .visualizations import Visualizations
+from .visualizations import Visualizations, drawn_visualizations, kept_visualizations
 
 if TYPE_CHECKING:
     from .exporting import Exported
@@ -43,6 +43,7 @@ class StoredVersion(Labelled):
         """The artifact's name."""
         self.content = content
         """Content id: the digest of the value's manifest."""
+        self._drawn: Visualizations | None = None
 
     @cached_property
     def version(self) -> int:
@@ -163,8 +164,13 @@ class StoredVersion(Labelled):
 
     @property
     def visualizations(self) -> Visualizations:
-        """What the value shows of itself, as it was kept; reading it runs nothing."""
-        return Visualizations(self._reader, self.content)
+        """What the value shows of itself, as it was kept or, of a small one, drawn now; it runs no code of users."""
+        kept = kept_visualizations(self._reader, self.content)
+        if kept is not None:
+            return kept
+        if not self._drawn:
+            self._drawn = drawn_visualizations(self._reader, self.content)
+        return self._drawn
 
     def visualize(self, path: str | os.PathLike[str] | None = None) -> Path | None:
         """Show what the value shows of itself, as it was kept.

@@ -7,13 +7,22 @@ from typing import overload
 
 from ..cas.blob import BlobReader
 from ..cas.digest import Digest
+from ..cas.manifest import Manifest
 from ..cas.memory import MemoryBlobs
-from ..errors import BlobMissing, Corrupt, NotFound
+from ..errors import BlobMissing, Corrupt, LinealError, NotFound
 from ..events.catalogue import ContentVisualized, StoredVisualization
 from ..events.projections import Releases
 from ..events.projections import Visualizations as Kept
 from ..events.rows import key
-from ..materializers import REGISTRY, Visualized, is_drawn_when_asked, load, may_show, visualize
+from ..materializers import (
+    REGISTRY,
+    Visualized,
+    is_drawn_when_asked,
+    load,
+    may_show,
+    runs_ours_alone,
+    visualize,
+)
 from ..store import Store
 from .exhibits import Exhibit, Exhibition
 from .reader import Reader
@@ -54,14 +63,8 @@ class VisualizationView:
 class Visualizations(Sequence[VisualizationView]):
     """What a content shows of itself, the most telling first."""
 
-    def __init__(self, reader: Reader, content: Digest) -> None:
-        found = reader.rows(Kept.name).latest(key("c", content))
-        blobs: BlobReader = reader.store.blobs
-        if found is None:
-            blobs, (kept, problems) = _drawn_now(reader, content)
-        else:
-            kept, problems = found.row
-        self._views = [VisualizationView(blobs, StoredVisualization(*one)) for one in kept]
+    def __init__(self, blobs: BlobReader, shown: Iterable[StoredVisualization], problems: Iterable[str]) -> None:
+        self._views = [VisualizationView(blobs, one) for one in shown]
         self.problems: tuple[str, ...] = tuple(problems)
         """What went wrong when it was drawn, so that some are missing."""
 
@@ -102,18 +105,44 @@ class Visualizations(Sequence[VisualizationView]):
         return f"<Visualizations {', '.join(self.names) or 'none'}{problems}>"
 
 
-def _drawn_now(reader: Reader, content: Digest) -> tuple[BlobReader, Visualized]:
-    """What a plain, small value shows of itself, drawn here; of others nothing."""
+def kept_visualizations(reader: Reader, content: Digest) -> Visualizations | None:
+    """What is kept of what a content shows of itself; None where nothing is, or it is gone and can be drawn anew."""
+    found = reader.rows(Kept.name).latest(key("c", content))
+    if found is None:
+        return None
+    kept, problems = found.row
+    shown = [StoredVisualization(*one) for one in kept]
+    blobs = reader.store.blobs
+    is_gone = any(blobs.row(Digest(one.blob)) is None for one in shown)
+    return None if is_gone and _can_be_drawn(reader, content) else Visualizations(blobs, shown, problems)
+
+
+def drawn_visualizations(reader: Reader, content: Digest) -> Visualizations:
+    """What a value shows of itself, drawn here in memory, if it is small or was kept drawn; else nothing."""
     drawn = MemoryBlobs()
+    shown = Visualized((), ())
     try:
         manifest = reader.manifest(content)
+        if is_drawn_when_asked(manifest) or reader.rows(Kept.name).latest(key("c", content)) is not None:
+            shown = _drawn(manifest, reader.store.blobs, drawn)
+    except BlobMissing:
+        pass
+    except LinealError as error:
+        shown = Visualized((), (str(error),))
+    return Visualizations(drawn, map(StoredVisualization._make, shown.visualizations), shown.problems)
+
+
+def _drawn(manifest: Manifest, blobs: BlobReader, drawn: MemoryBlobs) -> Visualized:
+    value, materializer = load(manifest, blobs, allow_pickle=False), REGISTRY.for_format(manifest.format)
+    return visualize(value, materializer, drawn) if may_show(value, materializer) else Visualized((), ())
+
+
+def _can_be_drawn(reader: Reader, content: Digest) -> bool:
+    """Whether a content is there, and loads and draws without code but ours."""
+    try:
+        return runs_ours_alone(reader.manifest(content), reader.store.blobs)
     except (BlobMissing, Corrupt):
-        return drawn, Visualized((), ())
-    if not is_drawn_when_asked(manifest):
-        return drawn, Visualized((), ())
-    value = load(manifest, drawn, allow_pickle=False)
-    materializer = REGISTRY.for_value(value)
-    return drawn, visualize(value, materializer, drawn) if may_show(value, materializer) else Visualized((), ())
+        return False
 
 
 def is_visualized(store: Store, content: Digest) -> bool:

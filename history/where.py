@@ -168,6 +168,12 @@ class _Reading(Generic[T]):
 
     def _keyed(self, node: ast.Attribute | ast.Subscript, depth: int) -> Value[T]:
         inner = node.value
+        if (
+            isinstance(node, ast.Subscript)
+            and not isinstance(inner, ast.Name)
+            and (place := _place(node.slice)) is not None
+        ):
+            return _item(self.value(inner, depth + 1), place)
         if isinstance(node, ast.Attribute):
             key = node.attr
         elif isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
@@ -251,6 +257,24 @@ def _truth(value: Any) -> bool | None:
 
 def _is_there(value: Value[T], is_wanted: bool) -> Value[T]:
     return lambda thing: (value(thing) is not None) is is_wanted
+
+
+def _place(node: ast.expr) -> int | None:
+    """The place in a list that is asked for, from its end where it is negative; None if none is."""
+    match node:
+        case ast.Constant(value=int() as place) if not isinstance(place, bool):
+            return place
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as place)) if not isinstance(place, bool):
+            return -place
+    return None
+
+
+def _item(value: Value[T], place: int) -> Value[T]:
+    def item(thing: T) -> Any:
+        found = value(thing)
+        return found[place] if isinstance(found, list | tuple) and -len(found) <= place < len(found) else None
+
+    return item
 
 
 def _both(compute: Callable[[Any, Any], Any], one: Value[T], other: Value[T]) -> Value[T]:

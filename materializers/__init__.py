@@ -2,7 +2,7 @@
 
 from .base import Materializer, PartReader, PartWriter, Selection, code_in, name_of_code
 from .forms import ClassChangedWarning, Record
-from .loading import is_plain, load, runs_code
+from .loading import is_plain, load, runs_code, runs_ours_alone
 from .previous import Previous
 from .registry import REGISTRY, Registry, register
 from .saving import Saved, save
@@ -31,6 +31,7 @@ __all__ = [
     "name_of_code",
     "register",
     "runs_code",
+    "runs_ours_alone",
     "save",
     "shower_of",
     "visualize",

@@ -6,7 +6,8 @@ A dataset that only picks rows of another is saved as the rows that it picks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
+from itertools import islice
 from typing import Any, ClassVar
 
 import datasets
@@ -15,11 +16,12 @@ import pyarrow as pa
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
-from .pyarrow import rows_of
-from .table_views import views_of
+from .pyarrow import rows_of, whole
+from .table_views import Column, Rows, facts_of, views_of
 from .visualization import Visualization
 
 _SAID = ("description", "citation", "homepage", "license", "builder_name", "dataset_name", "config_name")
+_SHOWN_MAX_SPLITS = 8
 
 
 class Dataset(Materializer[Any]):
@@ -48,11 +50,11 @@ class Dataset(Materializer[Any]):
         return datasets.Dataset(table, info=info, split=split)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
-        return {"rows": value.num_rows, "features": {shown(name): shown(one) for name, one in value.features.items()}}
+        features: dict[str, Plain] = {shown(name): shown(one) for name, one in value.features.items()}
+        return {"rows": value.num_rows, "features": features, **facts_of(_rows(value))}
 
     def visualize(self, value: Any) -> Iterator[Visualization]:
-        if value._indices is None:
-            yield from views_of(rows_of(value.data.table))
+        yield from views_of(_rows(value))
 
 
 class DatasetDict(Materializer[Any]):
@@ -71,6 +73,25 @@ class DatasetDict(Materializer[Any]):
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"splits": {shown(name): dataset.num_rows for name, dataset in value.items()}}
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        for name, dataset in islice(value.items(), _SHOWN_MAX_SPLITS):
+            for one in views_of(_rows(dataset)):
+                yield replace(one, name=f"{one.name} of {shown(name)}")
+
+
+def _rows(dataset: Any) -> Rows:
+    """A dataset, as far as it is shown; of one that picks rows, those that are looked at are picked."""
+    rows = rows_of(dataset.data.table)
+    if dataset._indices is None:
+        return rows
+    picked = dataset._indices.column(0).to_numpy()
+
+    def column(place: int) -> Column:
+        values = dataset.data.table.column(place)
+        return rows.first[place]._replace(values=lambda some: whole(values.take(pa.array(picked[some]))))
+
+    return rows._replace(rows=len(picked), first=[column(place) for place in range(len(rows.first))])
 
 
 def _said() -> list[str]:

@@ -13,7 +13,7 @@ from ..cas.manifest import BlobPart, Manifest, ManifestPart, Plain
 from ..cas.tree import Tree
 from ..errors import Invalid, LinealError, LoadRefused, ManifestCorrupt, MaterializerMissing
 from .atoms import RECORD_CODES
-from .base import PLAIN_FORMAT, Materializer, PartReader, Selection
+from .base import PLAIN_FORMAT, Materializer, PartReader, Selection, is_built_in
 from .refusing import nested, way_to
 from .registry import REGISTRY, Registry
 
@@ -133,6 +133,15 @@ def runs_code(manifest: Manifest, blobs: BlobReader, registry: Registry = REGIST
         return any(registry.runs_code(one.format) for one in nested(manifest, blobs))
     except MaterializerMissing:
         return True
+
+
+def runs_ours_alone(manifest: Manifest, blobs: BlobReader, registry: Registry = REGISTRY) -> bool:
+    """Whether it is of built-in formats alone, none of which executes code that the bytes name."""
+    try:
+        found = [registry.for_format(one.format) for one in nested(manifest, blobs)]
+    except MaterializerMissing:
+        return False
+    return all(is_built_in(one) and not one.runs_code for one in found)
 
 
 def is_plain(manifest: Manifest, blobs: BlobReader) -> bool:

@@ -93,7 +93,7 @@ class RecordBatch(Columns):
     format: ClassVar[str] = "pyarrow.RecordBatch/2"
 
     def _of_columns(self, columns: list[Any], schema: Any) -> Any:
-        return pa.RecordBatch.from_arrays([_whole(column) for column in columns], schema=schema)
+        return pa.RecordBatch.from_arrays([whole(column) for column in columns], schema=schema)
 
 
 class Array(Materializer[Any]):
@@ -122,7 +122,7 @@ class Array(Materializer[Any]):
             return self._made(ArrayReader(parts, head.get("dictionaries")).read(kind, "", length, start, stop))
 
     def _made(self, column: Any) -> Any:
-        return _whole(column)
+        return whole(column)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
         return {"length": len(value), "type": shown(value.type), "memory_bytes": value.nbytes}
@@ -150,13 +150,13 @@ def rows_of(value: Any) -> Rows:
 def _column(name: str, values: Any) -> Column:
     def taken(rows: slice) -> Any:
         if rows.step in (None, 1):
-            return _whole(values.slice(rows.start, rows.stop - rows.start))
+            return whole(values.slice(rows.start, rows.stop - rows.start))
         # Stretches instead of single rows: those are found without a walk over the chunks for each.
         wide = max(1, len(range(*rows.indices(len(values)))) // _STRETCHES)
         starts = range(rows.start, rows.stop, wide * rows.step)
         stretches = [values.slice(start, wide) for start in starts]
         chunks = [chunk for one in stretches for chunk in (one.chunks if isinstance(one, pa.ChunkedArray) else [one])]
-        return _whole(pa.chunked_array(chunks, values.type))
+        return whole(pa.chunked_array(chunks, values.type))
 
     return Column(shown(name), shown(values.type), taken)
 
@@ -165,7 +165,8 @@ def _head(head: dict[str, Plain], writer: ArrayWriter) -> Plain:
     return {**head, "dictionaries": dict(writer.dictionaries)} if writer.dictionaries else head
 
 
-def _whole(column: Any) -> Any:
+def whole(column: Any) -> Any:
+    """A column as one array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 

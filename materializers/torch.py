@@ -8,14 +8,17 @@ quantized ones, and those with attributes of their own are pickled.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
 
 from ..cas.manifest import Plain
 from ..errors import BlobCorrupt, Invalid, ManifestCorrupt
-from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
+from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone
 from .torch_sharing import SharedTensors
+from .torch_views import metadata_of, visualize
+from .visualization import Visualization
 
 _DTYPES = {str(one).removeprefix("torch."): one for one in vars(torch).values() if isinstance(one, torch.dtype)}
 _MAX_DIMENSIONS = 64
@@ -75,7 +78,10 @@ class Tensor(Materializer[Any]):
         return torch.frombuffer(data, dtype=dtype).reshape(shape)
 
     def metadata(self, value: Any) -> dict[str, Plain]:
-        return {"shape": list(value.shape), "dtype": shown(value.dtype)}
+        return metadata_of(value)
+
+    def visualize(self, value: Any) -> Iterator[Visualization]:
+        yield from visualize(value)
 
 
 class Shared(Materializer[SharedTensors]):

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 from ..cas.blob import BlobWriter
 from ..cas.digest import Digest
-from ..cas.manifest import Manifest
+from ..cas.manifest import BlobPart, Manifest
 from ..errors import Invalid
-from .base import PLAIN_FORMAT, Materializer, is_built_in
+from .base import Materializer, is_built_in
 from .describing import said
 from .registry import REGISTRY, Registry
 from .saving import Saved
@@ -32,6 +32,19 @@ _WALL_PER_CPU = 10
 """So many times as long may pass by the clock: a busy machine, or a wait, takes no picture away."""
 EACH_MAX_BYTES = 4 * 1024 * 1024
 ALL_MAX_BYTES = 16 * 1024 * 1024
+_ASKED_MAX_BYTES = 64 * 1024
+_LIGHT = (
+    "python.plain/",
+    "numpy.",
+    "pandas.",
+    "polars.",
+    "pyarrow.",
+    "scipy.",
+    "PIL.",
+    "lineal.file/",
+    "lineal.directory/",
+)
+"""Formats of values that are drawn when they are looked at, while they are small: what draws them is at hand."""
 _COUNT_MAX = 32
 _PROBLEM_MAX_CHARACTERS = 300
 _NAME_MAX_CHARACTERS = 100
@@ -78,9 +91,17 @@ def may_show(value: object, materializer: Materializer[Any]) -> bool:
 
 
 def is_drawn_when_asked(manifest: Manifest) -> bool:
-    """Whether a value is drawn whenever it is looked at, instead of kept drawn: one that is plain, and within its
-    manifest, is smaller than its pictures, and drawn in less time than they are kept in."""
-    return manifest.format == PLAIN_FORMAT and not manifest.parts
+    """Whether a value is drawn when it is looked at, instead of kept drawn: one that is small, and of formats that
+    load at once and run no code, is smaller than its pictures, and drawn in less time than they are kept in."""
+    return manifest.size_bytes <= _ASKED_MAX_BYTES and _is_light(manifest)
+
+
+def _is_light(manifest: Manifest) -> bool:
+    """Whether it is of light formats, as far as can be told without reading anything else."""
+    return manifest.format.startswith(_LIGHT) and all(
+        isinstance(part, bytes | BlobPart) or (isinstance(part, Manifest) and _is_light(part))
+        for _, part in manifest.parts
+    )
 
 
 def is_kept_drawn(value: object, saved: Saved) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgpack
 import pyarrow as pa
@@ -101,7 +102,11 @@ def _metadata(source: Source) -> Iterator[Batch]:
 def _json(packed: bytes | None) -> str | None:
     if packed is None:
         return None
-    value = msgpack.unpackb(packed, strict_map_key=False, unicode_errors="surrogatepass")
+    return as_json(msgpack.unpackb(packed, strict_map_key=False, unicode_errors="surrogatepass"))
+
+
+def as_json(value: Any) -> str:
+    """A plain value as JSON that a table can hold."""
     return readable(json.dumps(plain(value), ensure_ascii=False))
 
 

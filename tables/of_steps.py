@@ -106,7 +106,8 @@ def _uses(source: Source) -> Iterator[Batch]:
             yield {"input": taken.pop("name"), **taken, **_of_steps(found, rows)}
 
 
-_MAKERS = (StepCompleted.TYPE, StepReused.TYPE)
+MAKERS = (StepCompleted.TYPE, StepReused.TYPE)
+"""The types of event that give the outputs of a step."""
 _GIVEN: dict[str, Read] = {
     "name": Cells.texts,
     "artifact": Cells.texts,
@@ -119,8 +120,8 @@ _GIVEN: dict[str, Read] = {
 
 def _productions(source: Source) -> Iterator[Batch]:
     wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "outputs": Cells.trailing_elements}
-    for page in log_pages(source.database, source.upto, types=(*_MAKERS, *BY_HAND)):
-        found = columns_of(page, _MAKERS, wanted)
+    for page in log_pages(source.database, source.upto, types=(*MAKERS, *BY_HAND)):
+        found = columns_of(page, MAKERS, wanted)
         if found is not None:
             rows, outputs = found.fields["outputs"]
             is_executed = pa.array(found.are(StepCompleted.TYPE)[rows])

@@ -14,6 +14,7 @@ from .of_labels import ALIASES, DELETIONS, METADATA, METRICS, TAGS
 from .of_log import EVENTS, PAYLOADS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS, VISUALIZATIONS
 from .of_steps import PRODUCTIONS, STEPS, USES
+from .of_values import COMPUTED
 
 DEFINITIONS: dict[str, Definition] = {
     one.name: one
@@ -27,6 +28,7 @@ DEFINITIONS: dict[str, Definition] = {
         USES,
         PRODUCTIONS,
         VERSIONS,
+        COMPUTED,
         CACHE,
         PINS,
         RELEASES,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import duckdb
 import msgpack
+import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow.compute as pc
 import pytest
 
 import lineal
@@ -40,6 +43,31 @@ def test_a_table_of_the_past_ends_at_its_event(filled: lineal.Client, name: str)
     table = filled.as_of(7).tables[name].to_arrow()
     assert table.schema == filled.tables[name].schema
     assert max(table["seq"].to_pylist(), default=7) == 7
+
+
+def test_what_materializers_said_is_a_table_of_each_version_whatever_made_it(client: lineal.Client) -> None:
+    @lineal.step
+    def make() -> Annotated[np.ndarray, lineal.Artifact("array")]:
+        return np.arange(6.0).reshape(2, 3)
+
+    @lineal.pipeline
+    def making() -> None:
+        make()
+
+    client.save(pd.DataFrame({"x": [1.0, None, 4.0], "y": ["a", "b", "c"]}), "frame")
+    before = client.head.seq
+    making()
+    client.rename("frame", "weather")
+    computed = client.tables["computed_metadata"]
+    assert duckdb.sql("""
+        select artifact, version, item, number from computed where key = 'mean' and number > 2 order by artifact
+    """).fetchall() == [("array", 1, None, 2.5), ("frame", 1, "x", 2.5), ("weather", 1, "x", 2.5)]
+    assert duckdb.sql("select value from computed where key = 'shape'").fetchall() == [("[2, 3]",)]
+    for version in client.versions():
+        rows = computed.to_arrow().filter(pc.field("content") == str(version.content)).to_pylist()
+        told = {row["key"] for row in rows if row["artifact"] == version.name}
+        assert told == set(version.computed_metadata)
+    assert set(client.as_of(before).tables["computed_metadata"].to_arrow()["artifact"].to_pylist()) == {"frame"}
 
 
 def test_a_pin_that_was_removed_is_gone_now_and_there_in_the_past(filled: lineal.Client) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import lineal
@@ -14,7 +18,7 @@ from lineal import Artifact, Client, pipeline, step
 from lineal.errors import BlobMissing, NotFound
 from lineal.events.catalogue import ContentVisualized
 from lineal.history import ArtifactVersionView
-from lineal.materializers import Materializer, PartReader, PartWriter, Visualization, register
+from lineal.materializers import Materializer, PartReader, PartWriter, Visualization, register, registry
 from lineal.materializers.pages import POLICY
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[31m"
@@ -103,6 +107,55 @@ def test_what_is_plain_and_small_shows_nothing_once_it_is_collected(client: Clie
     client.release("metrics")
     client.collect(grace_s=0)
     assert client.artifact("metrics").visualizations.names == []
+
+
+SMALL = {
+    "array": np.arange(100.0),
+    "frame": pd.DataFrame({"x": [1.5, None, 3.0], "c": pd.Categorical(["a", "b", "a"])}),
+    "table": pa.table({"x": [1, 2, 3]}),
+    "parts": {"weights": np.eye(4), "rows": [pd.Series([1.0, 2.0])]},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_arrays_and_tables_are_drawn_when_they_are_looked_at(client: Client, name: str) -> None:
+    version = client.save(SMALL[name], name)
+    assert visualized(client) == []
+    assert len(version.visualizations) > 0
+    assert version.visualizations.problems == ()
+
+
+def test_what_is_small_but_would_run_code_to_be_drawn_is_kept_drawn(client: Client) -> None:
+    frame = pd.DataFrame({"x": pd.Series([object, 1], dtype=object)})
+    client.save(frame, "frame")
+    assert len(visualized(client)) == 1
+
+
+def test_a_view_of_a_version_draws_it_once(client: Client) -> None:
+    version = client.save(np.arange(100.0), "array")
+    assert version.visualizations[0] is version.visualizations[0]
+
+
+def test_what_can_not_be_drawn_here_says_why(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = client.save(np.arange(100.0), "array")
+    with monkeypatch.context() as changed:
+        changed.setattr(registry, "_loaded", {})
+        changed.setitem(sys.modules, "lineal.materializers.numpy", None)
+        shown = version.visualizations
+    assert (shown.names, len(shown.problems)) == ([], 1)
+    assert "can't be loaded without" in shown.problems[0]
+
+
+def test_pictures_that_are_gone_are_drawn_anew_where_their_value_came_back_without_them(client: Client) -> None:
+    version = client.save(np.arange(100_000.0), "array")
+    kept = {view.name: view.read() for view in version.visualizations}
+    client.release("array")
+    client.collect(grace_s=0)
+    assert client.artifact("array").visualizations.names == list(kept)
+    with lineal.open(client.path, visualize=False) as quiet:
+        quiet.save(np.arange(100_000.0), "array")
+        assert {view.name: view.read() for view in quiet.artifact("array").visualizations} == kept
+    assert len(visualized(client)) == 1
 
 
 def test_each_content_is_visualized_once_whatever_gives_it_again(client: Client) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,3 +199,30 @@ def test_what_is_met_with_something_unknown_is_met_whatever_it_is(text: str, a: 
         for guess in range(-9, 9):
             known = {"a": guess if a is None else a, "b": guess if b is None else b}
             assert eval(text, known)
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with lineal.open(tmp_path_factory.mktemp("described") / "store") as client:
+        client.save(pd.DataFrame({"city": ["Bonn", "Ulm"], "rain": [2.0, None]}), "frame")
+        client.save(np.arange(12.0).reshape(3, 4), "array")
+        client.save(b"x", "other")
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("metadata.rows > 1", ["frame@1"]),
+        ("metadata.nulls.rain > 0", ["frame@1"]),
+        ("metadata['mean']['rain'] == 2", ["frame@1"]),
+        ("metadata.dtypes.city.startswith('str') or metadata.dtypes.city == 'object'", ["frame@1"]),
+        ("'rain' in metadata.columns", []),
+        ("metadata.shape[0] == 3", ["array@1"]),
+        ("metadata.shape[-1] == 4 and metadata.max > 2", ["array@1"]),
+        ("metadata.shape[2] is None and metadata.dtype == 'float64'", ["array@1"]),
+        ("metadata.rows[0] == 1", []),
+    ],
+)
+def test_versions_are_found_by_what_their_materializers_said(described: Client, where: str, found: list[str]) -> None:
+    assert [str(version) for version in described.versions(where=where)] == found

@@ -130,3 +130,62 @@ def test_a_chart_of_altair_shows_its_data_and_fetches_none() -> None:
         assert {"width", "height"} <= set(texts(found["chart"]))
     elsewhere = altair.Chart("http://127.0.0.1:9/data.csv").mark_point().encode(x="a:Q")
     assert list(shown(elsewhere)) == ["specification"]
+
+
+def pictures(value: Any) -> list[str]:
+    return [one.name for one in REGISTRY.for_value(value).visualize(value)]
+
+
+def test_a_tensor_shows_what_an_array_does_and_says_where_it_is() -> None:
+    torch = importlib.import_module("torch")
+    row = torch.tensor([1.0, 2.0, float("nan"), 5.0], requires_grad=True)
+    assert pictures(row) == ["histogram", "in order", "values"]
+    assert said(row) == {
+        "shape": [4],
+        "dtype": "torch.float32",
+        "device": "cpu",
+        "requires_grad": True,
+        "not_finite": 1,
+        "min": 1.0,
+        "max": 5.0,
+        "mean": pytest.approx(8 / 3),
+    }
+    assert pictures(torch.eye(3)) == ["heat map", "histogram", "values"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"), [((3, 32, 40), "image"), ((1, 28, 28), "heat map"), ((6, 3, 32, 32), "images")]
+)
+def test_a_tensor_of_pictures_with_channels_first_is_shown_as_pictures(shape: tuple[int, ...], name: str) -> None:
+    torch = importlib.import_module("torch")
+    assert pictures(torch.rand(shape))[:2] == [name, "histogram"]
+
+
+def test_a_tensor_of_a_kind_that_no_array_has_shows_its_values_and_one_without_values_nothing() -> None:
+    torch = importlib.import_module("torch")
+    assert said(torch.full((3,), 2.5).to(torch.bfloat16))["mean"] == 2.5
+    assert said(torch.full((5_000_000, 1), 2.0).to(torch.float8_e5m2))["mean"] == 2.0
+    assert said(torch.tensor([1 + 2j]).conj())["dtype"] == "torch.complex64"
+    for nothing in (torch.empty(3, device="meta"), torch.eye(3).to_sparse(), torch.empty(0)):
+        assert pictures(nothing) == []
+
+
+def test_a_dataset_shows_its_rows_and_one_that_picks_some_those() -> None:
+    datasets = importlib.import_module("datasets")
+    whole = datasets.Dataset.from_dict({"x": list(range(100)), "word": ["a", "b"] * 50})
+    found = shown(whole)
+    assert list(found) == ["table", "columns"]
+    assert "100 rows × 2 columns" in found["table"]
+    some = whole.select([97, 5, 3])
+    assert "3 rows × 2 columns" in shown(some)["table"]
+    assert ">97<" in shown(some)["table"]
+    assert said(some)["max"] == {"x": 97}
+    assert said(whole.shuffle(seed=1))["mean"] == {"x": 49.5}
+
+
+def test_datasets_by_split_show_each_of_them() -> None:
+    datasets = importlib.import_module("datasets")
+    splits = datasets.Dataset.from_dict({"x": [1, 2, 3, 4]}).train_test_split(0.25, shuffle=False)
+    found = shown(splits)
+    assert list(found) == ["table of train", "columns of train", "table of test", "columns of test"]
+    assert "3 rows" in found["table of train"]
