@@ -47,6 +47,7 @@ def test_the_recipes_for_tables_run_and_give_what_the_page_says(tmp_path: Path) 
         "[1, 2]",
         "[('load', 0.67), ('train', 0.33)]",
         "[('study-1',), ('study-2',), ('study-3',)]",
+        "[('data', 1, 10.0)]",
         "[('data', 1, True), ('model', 2, True)]",
         "[('study-1', 0.5, 'model', 1), ('study-2', 0.25, 'model', 2), ('study-3', 0.25, 'model', 2)]",
         "[('data', 1), ('model', 1), ('model', 2)]",
