@@ -25,5 +25,5 @@ class Exported(TypedDict):
     v: Literal[1]
     path: str
     form: str
-    """prov."""
+    """prov or openlineage."""
     step_runs: int

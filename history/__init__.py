@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .comparing.versions import VersionDiff
     from .footprint import Footprint, footprints
     from .holding import Hold, Holding, HoldingEvent
+    from .openlineage import openlineage_events
     from .prov import prov_document
     from .reasons import Reason
     from .retention import Plan, Retention, Verdict
@@ -108,6 +109,7 @@ __all__ = [
     "level_name",
     "name_of",
     "newest_content",
+    "openlineage_events",
     "prov_document",
     "step_runs_behind",
 ]
@@ -127,6 +129,10 @@ def __getattr__(name: str) -> Any:
         from ..materializers.natural import FileForm
 
         return tuple(map(str, FileForm))
+    if name == "openlineage_events":
+        from .openlineage import openlineage_events
+
+        return openlineage_events
     if name == "prov_document":
         from .prov import prov_document
 

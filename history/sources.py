@@ -122,6 +122,11 @@ class Sources:
         places = self._places.get(symbol, ())
         return "\n".join(filter(None, map(self._lines, places))) or None
 
+    def function_text(self, function: str) -> str | None:
+        """As `text`, of the function of this module and qualified name."""
+        symbols = (symbol for symbol in self._places if symbol.partition(":")[2].replace(":", ".") == function)
+        return next((self.text(symbol) for symbol in symbols if symbol.startswith("def:")), None)
+
     @cached_property
     def _places(self) -> dict[str, list[Place]]:
         found: dict[str, list[Place]] = {}

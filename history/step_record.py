@@ -19,6 +19,7 @@ from ..events.catalogue import (
     StepStarted,
     Subject,
 )
+from ..events.codec import Recorded
 from ..events.ids import Fingerprint, StepRunId
 from ..events.rows import key
 from .attempts import Attempt, attempt, attempt_events
@@ -47,11 +48,16 @@ class StepRecord(Labelled):
         return Subject("step", self.id.step, self.id.run)
 
     @property
-    def _event(self) -> StepEvent:
+    def recorded(self) -> Recorded:
+        """The last fact of it, as it is in the log."""
         found = self._reader.rows("steps").latest(key("s", self.id.run, self.id.step))
         if found is None:
             raise StepNotFound(f"no step {self.name!r} in this run", where=self.id.run)
-        event = self._reader.event(found.seq).event
+        return self._reader.event(found.seq)
+
+    @property
+    def _event(self) -> StepEvent:
+        event = self.recorded.event
         if not isinstance(event, StepEvent):
             raise LogCorrupt("the step's row names an event of another kind", hint="Run `lineal rebuild`.")
         return event

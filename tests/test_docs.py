@@ -193,3 +193,15 @@ def test_lineage_goes_as_the_page_on_it_says(tmp_path: Path) -> None:
 
 def test_the_reference_says_what_the_code_says() -> None:
     assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run make docs"
+
+
+def test_the_page_on_standards_gives_what_it_says(tmp_path: Path) -> None:
+    assert run_blocks_of("standards.md", tmp_path) == [
+        "START summing []",
+        "START summing.load []",
+        "COMPLETE summing.load ['load']",
+        "START summing.total []",
+        "COMPLETE summing.total ['total']",
+        "COMPLETE summing []",
+        '{"step:',
+    ]
