@@ -199,9 +199,9 @@ def test_the_page_on_standards_gives_what_it_says(tmp_path: Path) -> None:
     assert run_blocks_of("standards.md", tmp_path) == [
         "START summing []",
         "START summing.load []",
-        "COMPLETE summing.load ['load']",
+        "COMPLETE summing.load ['summing.load.output']",
         "START summing.total []",
-        "COMPLETE summing.total ['total']",
+        "COMPLETE summing.total ['summing.total.output']",
         "COMPLETE summing []",
         '{"step:',
     ]
