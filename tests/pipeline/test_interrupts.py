@@ -21,7 +21,7 @@ from lineal.errors import Conflict
 from lineal.events.ids import RunId
 from lineal.pipeline.running.interrupts import Interrupts
 
-PROGRAM = """
+PROGRAM = r"""
     import os, sys, time
     import lineal
     from lineal import pipeline, step
@@ -32,7 +32,7 @@ PROGRAM = """
 
     @step
     def long(x: int, number: int) -> int:
-        print("begun", os.getpid(), flush=True)
+        print(f"begun {os.getpid()}\n", end="", flush=True)  # In one piece, as two steps print at once.
         {body}
         return x
 
