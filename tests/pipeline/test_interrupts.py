@@ -84,6 +84,14 @@ class Started:
         return self.process.communicate(timeout=within_s)
 
 
+def ends(pid: int) -> bool:
+    """Whether a process is gone soon: one that must be killed goes a little later than the run, if the machine is busy."""
+    until = time.monotonic() + 30
+    while (is_there := Path(f"/proc/{pid}").exists()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return not is_there
+
+
 def recorded(folder: Path) -> tuple[str, set[str]]:
     """Status of the run, and of its long steps."""
     with lineal.open(folder / "store") as store:
@@ -102,7 +110,7 @@ def test_after_ctrl_c_the_run_and_its_steps_read_cancelled(tmp_path: Path, execu
     assert errors.count("Traceback") == 1
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert recorded(tmp_path) == ("cancelled", {"cancelled"})
-    assert not any(Path(f"/proc/{pid}").exists() for pid in started.pids)
+    assert all(map(ends, started.pids))
 
 
 def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_no_worker_goes_on_with_a_step_of_a_run_that_was_cancelled(client: Clien
     pressing.join()
     (run,) = client.runs()
     assert (run.status, run.steps["lasting"].status) == ("cancelled", "cancelled")
-    assert not Path(f"/proc/{int(told.read_text())}").exists()
+    assert ends(int(told.read_text()))
 
 
 def test_an_interrupt_comes_through_only_where_it_may() -> None:
