@@ -85,7 +85,7 @@ class Started:
 
 
 def ends(pid: int) -> bool:
-    """Whether a process is gone soon: one that must be killed goes a little later than the run, if the machine is busy."""
+    """Whether a process is gone soon: on a busy machine one that must be killed goes a little later than its run."""
     until = time.monotonic() + 30
     while (is_there := Path(f"/proc/{pid}").exists()) and time.monotonic() < until:
         time.sleep(0.01)
