@@ -12,11 +12,13 @@ import plotly.graph_objects
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
+from .plotly_drawing import sketches
 from .specification import in_order_of_keys
 from .specified import Columns, specification, tables
 from .visualization import Visualization
 
 _TRACES_MAX = 20
+_NOT_DRAWN = "Plotly draws this figure by a script, and no script runs here; this is the data that it shows."
 _SEQUENCES = (list, tuple, np.ndarray)
 
 
@@ -43,8 +45,10 @@ class Figure(Materializer[Any]):
         description = _with_arrays(value.to_plotly_json())
         title = description.get("layout", {}).get("title", {})
         heading = title.get("text") if isinstance(title, dict) else title
+        drawn = list(sketches(shown(heading or "figure"), description))
+        yield from drawn
         found = [_trace(number, trace) for number, trace in enumerate(description["data"][:_TRACES_MAX], start=1)]
-        yield from tables(shown(heading or "figure"), found)
+        yield from tables(shown(heading or "figure"), found, "" if drawn else _NOT_DRAWN)
         # The template, which is most of it, is how every figure looks.
         layout = {name: one for name, one in description.get("layout", {}).items() if name != "template"}
         yield from specification({**description, "layout": layout})

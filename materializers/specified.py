@@ -22,10 +22,12 @@ _JSON_MAX_CHARACTERS = 200_000
 Columns = Mapping[str, Sequence[Any]]
 
 
-def tables(title: str, found: Sequence[tuple[str, Columns]]) -> Iterator[Visualization]:
-    """A page with a table for each of what the chart shows: its name, and its columns."""
+def tables(title: str, found: Sequence[tuple[str, Columns]], note: str = "") -> Iterator[Visualization]:
+    """A page with a table for each of what the chart shows: its name, and its columns; under what is noted of it."""
     if found:
-        yield Visualization("data", "text/html", page(title, *(_table(name, columns) for name, columns in found)))
+        noted = element("p", escaped(note), class_="m") if note else None
+        body = (_table(name, columns) for name, columns in found)
+        yield Visualization("data", "text/html", page(title, noted, *body))
 
 
 def specification(value: Any) -> Iterator[Visualization]:

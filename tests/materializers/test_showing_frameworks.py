@@ -116,6 +116,88 @@ def test_a_figure_of_plotly_shows_its_data() -> None:
     assert json.loads(found["specification"])["data"][0]["type"] == "scatter"
 
 
+def figure(*traces: dict[str, Any], **layout: Any) -> Any:
+    return importlib.import_module("plotly.graph_objects").Figure({"data": list(traces), "layout": layout})
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def sketch(*traces: dict[str, Any], **layout: Any) -> Any:
+    return ElementTree.fromstring(shown(figure(*traces, **layout))["sketch"])
+
+
+def bars(drawing: Any) -> list[tuple[float, float]]:
+    """Where bars begin and how tall they are, from the left."""
+    found = [one for one in drawing.iter(f"{SVG}rect") if one.get("opacity") == "0.9"]
+    return [(float(one.get("x")), float(one.get("height"))) for one in found]
+
+
+def test_points_of_a_figure_of_plotly_are_where_they_belong() -> None:
+    x, y = ["2030-01-01", "2030-01-02", "2030-01-04", None], [1.0, 10.0, 100.0, 5.0]
+    drawing = sketch({"x": x, "y": y, "mode": "markers"}, yaxis={"type": "log"}, title="<b>&")
+    dots = [(float(one.get("cx")), float(one.get("cy"))) for one in drawing.iter(f"{SVG}circle")]
+    (first, second, third) = dots
+    assert second[0] - first[0] == pytest.approx((third[0] - first[0]) / 3, abs=0.2)
+    assert first[1] - second[1] == pytest.approx(second[1] - third[1], abs=0.2)
+    assert first[1] > third[1]
+    assert next(one.text for one in drawing.iter(f"{SVG}text")) == "<b>&"
+
+
+def test_a_line_of_a_figure_of_plotly_is_broken_where_a_value_is_missing() -> None:
+    drawing = sketch({"y": [1, 2, float("nan"), 3, 4], "mode": "lines", "line": {"color": "#123456"}})
+    (path,) = drawing.iter(f"{SVG}path")
+    assert path.get("d").count("M") == 2
+    assert path.get("stroke") == "#123456"
+
+
+def test_bars_of_a_figure_of_plotly_stand_beside_or_on_each_other() -> None:
+    one = {"type": "bar", "x": ["a", "b"], "y": [1, 2], "name": "one"}
+    other = {"type": "bar", "x": ["a", "b"], "y": [3, 4], "name": "other"}
+    beside = bars(sketch(one, other))
+    assert len({x for x, _ in beside}) == 4
+    assert beside[3][1] == pytest.approx(4 * beside[0][1], rel=0.01)
+    stacked = bars(sketch(one, other, barmode="stack"))
+    assert len({x for x, _ in stacked}) == 2
+
+
+def test_a_histogram_of_plotly_counts_its_values() -> None:
+    tall = [height for _, height in bars(sketch({"type": "histogram", "x": [1.0, 1.0, 1.0, 2.0]}))]
+    assert tall[0] == pytest.approx(3 * tall[-1], rel=0.01)
+    words = bars(sketch({"type": "histogram", "y": ["a", "b", "a"]}))
+    assert len(words) == 2
+
+
+def test_what_of_a_figure_of_plotly_is_not_drawn_is_said() -> None:
+    solid = {"type": "scatter3d", "x": [1], "y": [1], "z": [1]}
+    assert "no script runs here" in shown(figure(solid))["data"]
+    texts_ = [one.text for one in sketch(solid, {"y": [1, 2]}).iter(f"{SVG}text")]
+    assert "A sketch of the figure's data, without scatter3d" in texts_
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        {"type": "heatmap", "z": [[1, 2], [3, None]], "x": ["a", "b"]},
+        {"type": "heatmap", "z": [[1.0]]},
+        {"type": "box", "y": [1, 2, 3, 100, None], "name": "all"},
+        {"type": "bar", "x": [3, -1], "y": ["a", "b"], "orientation": "h"},
+        {"type": "scatter", "x": [1e308, -1e308], "y": [5, 5]},
+        {"type": "scatter", "x": [float("inf")], "y": [float("nan")]},
+        {"type": "histogram", "x": [float("nan"), None]},
+        {"type": "scatter", "y": np.arange(10_000.0)},
+        {"type": "scatter", "x": np.array(["2030-01-01", "NaT"], "M8[ns]"), "y": [1, 2]},
+    ],
+)
+def test_odd_figures_of_plotly_are_drawn_without_a_warning(trace: dict[str, Any]) -> None:
+    assert len(sketch(trace)) > 0
+
+
+def test_a_pie_of_plotly_shows_its_shares() -> None:
+    found = shown(figure({"type": "pie", "labels": ["a", "b"], "values": [1, 3]}))
+    assert texts(found["shares"])[1] == "b"
+
+
 def test_a_chart_of_altair_shows_its_data_and_fetches_none() -> None:
     altair = importlib.import_module("altair")
     chart = altair.Chart(X).mark_point().encode(x="width", y="height")
