@@ -21,7 +21,7 @@ setup: ## make .venv hold what the other targets need
 test: lint ## check everything: style, types, tests
 	@$(run) -m pytest tests $(PYTEST_ARGS)
 
-frameworks: setup ## check what needs torch, xgboost, lightgbm, datasets, plotly or altair; installs them
+frameworks: setup ## check what needs torch, xgboost, lightgbm, datasets, plotly, altair or Jupyter; installs them
 	@$(run) -m pip install --quiet --requirement tests/frameworks.txt
 	@$(run) -m pytest tests -m frameworks $(PYTEST_ARGS)
 

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..materializers.markup import Markup, element, escaped, joined, shortened
-from ..materializers.pages import POLICY, fragment, page, table
+from ..materializers.pages import fragment, page, table
+from .frames import frame
 from .markdown import markdown
 
 _IMAGES = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml", "image/bmp", "image/avif"))
 _TEXT_MAX_CHARACTERS = 200_000
 _TREE_MAX_NODES = 2_000
 _VALUE_MAX_CHARACTERS = 2_000
-_FRAME_MIN_PX, _FRAME_MAX_PX, _LINE_PX = 110, 640, 29
-_LINES = re.compile(r"<(?:tr|li|summary|br|p|h[1-6])\b", re.IGNORECASE)
 _STYLE = element(
     "style",
     Markup(
@@ -53,6 +51,8 @@ class Exhibition(NamedTuple):
     title: str = ""
     facts: Iterable[tuple[str, str]] = ()
     """What is said of the value, by label."""
+    tables: Iterable[Markup] = ()
+    """What is said of the parts of the value."""
 
     def fragment(self) -> Markup:
         """It as a piece of a page, as a notebook shows it."""
@@ -69,6 +69,7 @@ class Exhibition(NamedTuple):
         facts = list(self.facts)
         if facts:
             yield table(("", ""), facts)
+        yield from self.tables
         for problem in self.problems:
             yield _problem(problem)
         for one in self.exhibits:
@@ -91,7 +92,7 @@ def _shown(one: Exhibit) -> Markup:
         return element("pre", escaped(f"{len(one.content):,} bytes"))
     text = one.content.decode("utf-8", "replace")
     if kind == "text/html":
-        return _frame(text, one.name)
+        return frame(text, one.name)
     if kind == "text/markdown":
         return joined(markdown(text[:_TEXT_MAX_CHARACTERS]), _rest(text))
     return _json(text) if kind.endswith("json") else _plain(text)
@@ -104,19 +105,6 @@ def _plain(text: str) -> Markup:
 def _rest(text: str) -> Markup | None:
     left = len(text) - _TEXT_MAX_CHARACTERS
     return element("p", escaped(f"… and {left:,} more characters")) if left > 0 else None
-
-
-def _frame(text: str, name: str) -> Markup:
-    """Markup in a document of its own: it runs nothing, asks for nothing, and reaches nothing around it."""
-    lines = len(_LINES.findall(text))
-    height = min(_FRAME_MAX_PX, max(_FRAME_MIN_PX, lines * _LINE_PX + 40)) if lines else _FRAME_MAX_PX // 2
-    style = (
-        ":root{color-scheme:light dark}body{margin:8px;font:14px/1.45 system-ui,sans-serif;color:#1c1e21;"
-        "background:#fff}@media(prefers-color-scheme:dark){body{color:#e4e6e9;background:#16181b}}"
-    )
-    policy = element("meta", http_equiv="Content-Security-Policy", content=POLICY)
-    document = f'<!doctype html><meta charset="utf-8">{policy}<style>{style}</style>{text}'
-    return element("iframe", sandbox="", title=name, style=f"height:{height}px", srcdoc=document)
 
 
 def _json(text: str) -> Markup:

@@ -91,7 +91,7 @@ def reference(version: ShownVersion) -> str:
 def brief_facts(version: ShownVersion) -> str:
     """What a version's materializer said, in a line."""
     known = [(name, one) for name, one in version.computed_metadata.items() if name not in _HIDDEN]
-    told = (f"{name}: {value_cell(one)}" for name, one in known[:_FACTS_MAX] if one not in ({}, []))
+    told = (f"{name}: {value_cell(one)}" for name, one in known[:_FACTS_MAX] if one != [] and not isinstance(one, dict))
     return shortened(", ".join(told), 200)
 
 

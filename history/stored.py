@@ -27,7 +27,7 @@ from .labels import Labelled, version_aliases
 from .lineage_parts import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
-from .showing import displayed, facts_of, written
+from .showing import displayed, facts_of, tables_of, written
 from .visualizations import Visualizations, drawn_visualizations, kept_visualizations
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class StoredVersion(Labelled):
         return written(self._exhibition().page(), str(self), path)
 
     def _exhibition(self) -> Exhibition:
-        return self.visualizations.exhibition(str(self), facts_of(self))
+        return self.visualizations.exhibition(str(self), facts_of(self), tables_of(self))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._exhibition().fragment()}

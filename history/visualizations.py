@@ -23,6 +23,7 @@ from ..materializers import (
     runs_ours_alone,
     visualize,
 )
+from ..materializers.markup import Markup
 from ..store import Store
 from .exhibits import Exhibit, Exhibition
 from .reader import Reader
@@ -93,9 +94,11 @@ class Visualizations(Sequence[VisualizationView]):
     def __iter__(self) -> Iterator[VisualizationView]:
         return iter(self._views)
 
-    def exhibition(self, title: str = "", facts: Iterable[tuple[str, str]] = ()) -> Exhibition:
-        """All of them for one page, under what is said of the value."""
-        return Exhibition([view.exhibit() for view in self], self.problems, title, facts)
+    def exhibition(
+        self, title: str = "", facts: Iterable[tuple[str, str]] = (), tables: Iterable[Markup] = ()
+    ) -> Exhibition:
+        """All of them for one page, under what is said of the value and its parts."""
+        return Exhibition([view.exhibit() for view in self], self.problems, title, facts, tables)
 
     def _repr_html_(self) -> str:
         return self.exhibition().fragment()

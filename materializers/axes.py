@@ -91,8 +91,9 @@ class Axis:
         return [(self.share(place), _number_text(value)) for place, value in told]
 
     def _finite(self, column: Sequence[Any]) -> np.ndarray[Any, Any]:
-        found = self.coordinates(column)
-        return found[np.isfinite(found)]
+        places = self.coordinates(column)
+        finite: np.ndarray[Any, Any] = places[np.isfinite(places)]
+        return finite
 
 
 def _kind_of(columns: Iterable[Sequence[Any]]) -> str:
@@ -134,7 +135,8 @@ def _seconds(values: Sequence[Any]) -> np.ndarray[Any, Any]:
     """Times as seconds since the epoch, in UTC where they don't say."""
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
         found = values.astype("datetime64[us]")
-        return np.where(np.isnat(found), math.nan, found.astype(np.int64) / 1e6)
+        seconds: np.ndarray[Any, Any] = np.where(np.isnat(found), math.nan, found.astype(np.int64) / 1e6)
+        return seconds
     moments = (_moment(value) for value in values)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return np.array([math.nan if one is None else (one - epoch).total_seconds() for one in moments], np.float64)

@@ -11,7 +11,7 @@ _RULES = """
 .lineal{font:14px/1.45 system-ui,sans-serif}
 .lineal .w{overflow-x:auto}
 .lineal .w table{border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums}
-.lineal .w table caption{text-align:left;font-weight:600;padding:.3em 0}
+.lineal .w table caption{text-align:left;white-space:nowrap;font-weight:600;padding:.3em 0}
 .lineal .w table th,.lineal .w table td{padding:.2em .7em;text-align:left;vertical-align:top;max-width:32em;
 overflow-wrap:break-word;border:0;border-bottom:1px solid rgba(128,128,128,.25);background:none;color:inherit}
 .lineal .w table thead th{border-bottom-width:2px;white-space:nowrap}
@@ -74,10 +74,13 @@ def table(
     """
     raw = [title in markup for title in header]
     lines = [[_cell(one, is_raw) for one, is_raw in zip(row, raw, strict=True)] for row in rows]
+    are_numbers = [
+        all(map(_is_of_number, column)) and any(map(_is_filled, column)) for column in zip(*lines, strict=True)
+    ]
     made = element(
         "table",
         None if caption is None else element("caption", escaped(caption)),
-        _head(header) if any(title.strip() for title in header) else None,
+        _head(header, are_numbers or [False] * len(header)) if any(title.strip() for title in header) else None,
         element("tbody", *(element("tr", *line) for line in lines)),
     )
     return element("div", made, class_="w")
@@ -98,13 +101,29 @@ def figures(*shown: Markup) -> Markup:
     return element("div", *shown, style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start")
 
 
-def _head(header: Sequence[str]) -> Markup:
-    return element("thead", element("tr", *(element("th", escaped(title), scope="col") for title in header)))
+def _head(header: Sequence[str], are_numbers: Sequence[bool]) -> Markup:
+    titles = (
+        element("th", escaped(title), scope="col", class_="n" if is_right else None)
+        for title, is_right in zip(header, are_numbers, strict=True)
+    )
+    return element("thead", element("tr", *titles))
+
+
+_EMPTY = element("td")
+
+
+def _is_of_number(cell: Markup) -> bool:
+    """Whether a cell is aligned to the right, or may be."""
+    return cell == _EMPTY or cell.startswith(('<td class="n">', '<td><div class="n">'))
+
+
+def _is_filled(cell: Markup) -> bool:
+    return cell != _EMPTY
 
 
 def _cell(value: Cell, is_markup: bool) -> Markup:
     if value is None:
-        return element("td")
+        return _EMPTY
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return element("td", escaped(number(value)), class_="n")
     return element("td", Markup(str(value)) if is_markup else escaped(value))

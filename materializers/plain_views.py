@@ -143,5 +143,5 @@ def _named(value: object) -> str:
     if kind.__module__ in ("builtins", "datetime", "decimal", "fractions", "uuid", "pathlib"):
         return _leaf(value) if not isinstance(value, dict | list | tuple | set | frozenset) else "…"
     shape = getattr(value, "shape", None)
-    size = f" {shape}" if type(shape) is tuple else ""
+    size = f" {tuple(shape)}" if isinstance(shape, tuple) else ""
     return _cut(f"<{type_name(kind)}{size}>")

@@ -238,6 +238,10 @@ class Registry:
             self._offered_by_type.update(dict.fromkeys(names, instance))
         self._asked.add(package)
 
+    def registered(self) -> list[type[Materializer[Any]]]:
+        """The classes of all materializers that were registered for types."""
+        return list(dict.fromkeys(type(one) for one in self._by_type.values()))
+
     def registered_for(self, kind: type) -> type[Materializer[Any]] | None:
         """The class of the registered materializer that saves values of this type; None if it is a built-in one."""
         found = self.for_type(kind)

@@ -5,6 +5,7 @@ A table is met as columns of Arrow, of which little is taken: its ends, and even
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ _CELL_MAX_CHARACTERS = 60
 _UNBROKEN = 32
 _FREQUENT = 3
 _BINS = 24
+_ZEROS = re.compile(r"\.0+(?!\d)")
+"""Parts of a second of which there are none."""
 
 
 class Column(NamedTuple):
@@ -176,7 +179,8 @@ def _of_times(values: pa.Array) -> list[Cell]:
     if pa.types.is_duration(kind):
         values, unit = integers, f" {kind.unit}"
     ends = pc.min_max(values)
-    low, high = (f"{shortened(ends[end].cast(pa.string()).as_py(), 30)}{unit}" for end in ("min", "max"))
+    texts = (_ZEROS.sub("", ends[end].cast(pa.string()).as_py()) for end in ("min", "max"))
+    low, high = (f"{shortened(text, 30)}{unit}" for text in texts)
     return [low, None, high, _spread(integers.to_numpy(zero_copy_only=False).astype(np.float64))]
 
 
@@ -199,7 +203,8 @@ def _frequent(values: pa.Array) -> Markup:
         text = f"{len(counts):,} different"
         return element("span", escaped(text), class_="m")
     texts = (f"{shortened(_text_of(counted.field(0)[place].as_py()), 24)} × {counts[place]:,}" for place in most)
-    return escaped(f"{len(counts):,} different: {', '.join(texts)}{', …' if len(counts) > _FREQUENT else ''}")
+    text = f"{len(counts):,} different: {', '.join(texts)}{', …' if len(counts) > _FREQUENT else ''}"
+    return element("div", escaped(text), style="min-width:20em")
 
 
 def _missing(values: pa.Array) -> int:

@@ -91,7 +91,7 @@ def _indent(name: str) -> str:
 
 
 def _row(name: str, tensor: Any) -> list[Cell]:
-    shape = " × ".join(f"{length:,}" for length in tensor.shape) or "scalar"
+    shape = "\u00a0×\u00a0".join(f"{length:,}" for length in tensor.shape) or "scalar"
     known: list[Cell] = [name, shape, str(tensor.dtype).removeprefix("torch."), tensor.numel()]
     values = _sample(tensor)
     if values is None or not values.size:

@@ -75,6 +75,8 @@ def type_name(kind: type) -> str:
     if module.startswith("PIL.") and module.endswith("ImagePlugin") and kind.__name__.endswith("ImageFile"):
         return "PIL.Image.Image"  # Whatever file it was opened from.
     module = _MODULES.get(module, module)
+    if module == "__mp_main__":
+        module = "__main__"  # What multiprocessing calls the main program in the processes that it starts.
     if module.startswith("altair.vegalite."):
         module = "altair"
     name = f"{module}.{kind.__qualname__}"

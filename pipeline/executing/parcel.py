@@ -35,6 +35,7 @@ from .context import Reports
 from .giving import Giver
 from .reports import GatheredReports
 from .task import Task, execute
+from .taught import Taught
 
 _SOURCES = ("def:", "class:", "module:")
 """Symbols whose digest is that of source text; the values of globals may differ between processes, as ever."""
@@ -58,13 +59,14 @@ class CodeParcel:
     key: Digest
     """Digest of ``data``."""
     data: bytes | None
-    """The function, its outputs, and the code manifest of its fingerprint; None where that is in a file."""
+    """The function, its outputs, the code manifest of its fingerprint, and what is registered; None where that is in a
+    file."""
     path: str | None
 
     @classmethod
     def of(cls, step: TracedStep, code: CodeManifest, scratch: Callable[[], Scratch]) -> Self:
         """Pack a step's function; one that is large, as with data that it refers to, goes to a scratch file."""
-        data = _packed((step.function, step.outputs, code.encoded))
+        data = _packed((Taught.of_this_process(), step.function, step.outputs, code.encoded))
         if len(data) <= _SENT_MAX_BYTES:
             return cls(digest_of(data), data, None)
         file = scratch()
@@ -82,7 +84,8 @@ class CodeParcel:
         if found is None:
             data = Path(self.path).read_bytes() if self.data is None and self.path is not None else self.data
             assert data is not None
-            function, outputs, encoded = pickle.loads(data)
+            taught, function, outputs, encoded = pickle.loads(data)
+            taught.teach()
             _check_code(function, encoded, step)
             if len(_unpacked) >= _UNPACKED_MAX:
                 _unpacked.clear()

@@ -73,7 +73,7 @@ def test_a_state_dict_is_a_table_of_tensors_of_any_kind() -> None:
     page = shown(state)["tensors"]
     assert "10 tensors" in page
     assert "no finite values" in page
-    assert "1,000 × 300" in page
+    assert "1,000\u00a0×\u00a0300" in page
     assert "20,000 values evenly spread" in page
 
 
