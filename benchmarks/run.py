@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bench_array
 import bench_blobs
+import bench_containers
 import bench_events
 import bench_fanout
 import bench_fingerprint
@@ -30,6 +31,7 @@ BENCHMARKS = (
     bench_events,
     bench_growth,
     bench_values,
+    bench_containers,
     bench_array,
     bench_fanout,
     bench_frame,
