@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .projector import ProjectionWriter
+from .projection_writer import ProjectionWriter
 
 _ENTRIES_MAX = 100_000
 

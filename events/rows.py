@@ -7,7 +7,7 @@ that only grows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,16 +20,27 @@ from .standing import database_of
 if TYPE_CHECKING:
     import lmdb
 
-    from .log import Changes, Database
+    from .log import Database, Gathering
 
 STAMP_BYTES = 12
 _LAST_STAMP = b"\xff" * STAMP_BYTES
 _TEXT_MAX_BYTES = 200
+_FRAMED_MAX = 4096
+"""How many texts are remembered as parts of keys: names of steps and artifacts come again and again."""
 _LENGTHS = [bytes([length]) for length in range(_TEXT_MAX_BYTES + 1)]
 _FIRST_ROWS, _SCAN_ROWS = 16, 1000
 """How many rows a list is read by, at first and at most: many a caller takes only a few."""
-_ORDINALS = [ordinal.to_bytes(4, "big") for ordinal in range(256)]
 _TRUE: bytes = msgpack.packb(True)
+
+
+class _Ordinals(dict[int, bytes]):
+    """Numbers as a stamp has them, those that nearly every event does with at hand."""
+
+    def __missing__(self, ordinal: int) -> bytes:
+        return ordinal.to_bytes(4, "big")
+
+
+_ORDINALS = _Ordinals((ordinal, ordinal.to_bytes(4, "big")) for ordinal in range(256))
 
 Row = Any
 """A row's columns, a list of what msgpack knows."""
@@ -64,6 +75,7 @@ def _letter(table: str) -> bytes:
     return table.encode("ascii")
 
 
+@lru_cache(_FRAMED_MAX)
 def framed(text: str) -> bytes:
     """A text as a part of a key."""
     raw = text.encode("utf-8", "surrogatepass")
@@ -75,7 +87,7 @@ class RowWriter:
 
     __slots__ = ("_changes", "_cursor", "_database", "_made", "_newest", "_pack", "_puts", "_seq")
 
-    def __init__(self, changes: Changes, database: str) -> None:
+    def __init__(self, changes: Gathering, database: str) -> None:
         """Write to the database of this projection."""
         self._database = database
         self._newest: dict[bytes, bytes | None] = {}
@@ -85,7 +97,7 @@ class RowWriter:
         self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
         self.go_on(changes)
 
-    def go_on(self, changes: Changes) -> None:
+    def go_on(self, changes: Gathering) -> None:
         """Write in this transaction, before which nobody but this writer has changed the rows."""
         self._changes = changes
         self._puts = changes.gathered(self._database)
@@ -96,24 +108,31 @@ class RowWriter:
         """How many keys' newest rows are held in memory."""
         return len(self._newest)
 
-    def at(self, seq: int) -> RowWriter:
-        """Turn to the next event; the rows that follow are its."""
-        self._seq = seq.to_bytes(8, "big")
+    def at(self, place: bytes) -> RowWriter:
+        """Turn to the event of this position, in 8 bytes; the rows that follow are its."""
+        self._seq = place
         self._made = 0
         return self
 
     def add(self, row_key: bytes, row: Row) -> None:
         """Add a row to the key's history."""
-        self._puts[row_key + self._stamp()] = self._newest[row_key] = self._pack(row)
+        made = self._made
+        self._made = made + 1
+        self._puts[row_key + self._seq + _ORDINALS[made]] = self._newest[row_key] = self._pack(row)
 
     def mark(self, row_key: bytes, row: Row = True) -> None:
         """Add a row that `latest` doesn't see at once; by default one that only says that an event has made it."""
-        self._puts[row_key + self._stamp()] = _TRUE if row is True else self._pack(row)
-
-    def _stamp(self) -> bytes:
         made = self._made
         self._made = made + 1
-        return self._seq + (_ORDINALS[made] if made < len(_ORDINALS) else made.to_bytes(4, "big"))
+        self._puts[row_key + self._seq + _ORDINALS[made]] = _TRUE if row is True else self._pack(row)
+
+    def mark_each(self, row_keys: Iterable[bytes]) -> None:
+        """As `mark` without a row, of many keys."""
+        puts, seq, made = self._puts, self._seq, self._made
+        for row_key in row_keys:
+            puts[row_key + seq + _ORDINALS[made]] = _TRUE
+            made += 1
+        self._made = made
 
     def latest(self, row_key: bytes) -> Row | None:
         """The key's newest row, this event's own included; None if it has none."""

@@ -39,6 +39,7 @@ class Cache(Projection):
 
     name = "cache"
     version = 3
+    looks_back = False
     events = (StepCompleted,)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:

@@ -25,6 +25,7 @@ class Lineage(Projection):
     name = "lineage"
     version = 4
     lag_max = 10_000
+    looks_back = False
     events = (StepCompleted, StepReused, StepFailed, ArtifactSaved, ArtifactNamed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
@@ -35,12 +36,12 @@ class Lineage(Projection):
             if by is not None:
                 rows.mark(b"o" + by[0] + framed(by[1]), fields.output[1:3])
             return
-        run, step = fields.run, fields.step
-        for name, content, artifact, *_ in fields.inputs:
-            rows.mark(b"c" + content, [run, step, name, artifact])
+        run, step, mark = fields.run, fields.step, rows.mark
+        for taken in fields.inputs:
+            mark(b"c" + taken[1], [run, step, taken[0], taken[2]])
         outputs: Any = () if recorded.type == StepFailed.TYPE else outputs_of(recorded)
         is_executed = recorded.type != StepReused.TYPE
         duration_us = fields.duration_us if recorded.type == StepCompleted.TYPE else None
-        rows.mark(b"f" + framed(fields.function), [run, step, duration_us, sum([output[5] for output in outputs])])
-        for name, _, content, *_ in outputs:
-            rows.mark(b"p" + content, [run, step, name, is_executed])
+        mark(b"f" + framed(fields.function), [run, step, duration_us, sum([output[5] for output in outputs])])
+        for given in outputs:
+            mark(b"p" + given[2], [run, step, given[0], is_executed])

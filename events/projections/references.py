@@ -15,9 +15,8 @@ class References(Projection):
 
     name = "references"
     lag_max = 10_000
+    looks_back = False
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        named = recorded.named
-        for ref in named if len(named) == 1 else dict.fromkeys(named):
-            rows.mark(b"r" + ref)
+        rows.mark_each([b"r" + ref for ref in dict.fromkeys(recorded.named)])

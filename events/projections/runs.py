@@ -25,7 +25,7 @@ from ..catalogue import (
 )
 from ..codec import Recorded
 from ..ids import RunId
-from ..rows import Row, RowWriter, key
+from ..rows import Row, RowWriter, framed
 from .base import Projection
 
 RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED = "running", "completed", "failed", "cancelled", "interrupted"
@@ -75,7 +75,7 @@ class Runs(Projection):
         if recorded.type == RunStarted.TYPE:
             self._start(rows, recorded, recorded.fields)
             return
-        state = rows.latest(key("r", recorded.fields.run))
+        state = rows.latest(b"r" + recorded.fields.run)
         if recorded.type == RunRenamed.TYPE:
             if state is not None:
                 self._rename(rows, recorded.fields, state)
@@ -89,13 +89,14 @@ class Runs(Projection):
 
     def _start(self, rows: RowWriter, recorded: Recorded, started: Any) -> None:
         run, pipeline = started.run, started.pipeline
-        earlier = rows.latest(key("p", pipeline))
+        of_pipeline = b"p" + framed(pipeline)
+        earlier = rows.latest(of_pipeline)
         number = 1 if earlier is None else earlier[1] + 1
         name = started.name or f"{pipeline}-{number}"
-        rows.add(key("p", pipeline), [run, number])
-        rows.mark(key("v", pipeline, started.structure), [run])
-        rows.mark(key("n", name), [run])
-        rows.mark(key("a"), [run])
+        rows.add(of_pipeline, [run, number])
+        rows.mark(b"v" + framed(pipeline) + started.structure, [run])
+        rows.mark(b"n" + framed(name), [run])
+        rows.mark(b"a", [run])
         state = RunRow(
             run,
             RUNNING,
@@ -110,21 +111,21 @@ class Runs(Projection):
             started.process,
             started.lease_until_us,
         )
-        rows.add(key("r", run), state)
-        rows.add(key("l"), [*(rows.latest(key("l")) or []), run])
+        rows.add(b"r" + run, state)
+        rows.add(b"l", [*(rows.latest(b"l") or []), run])
 
     def _rename(self, rows: RowWriter, renamed: Any, state: Row) -> None:
         before = RunRow._make(state)
-        rows.add(key("r", before.run), before._replace(name=renamed.name))
-        rows.mark(key("n", renamed.name), [before.run])
+        rows.add(b"r" + before.run, before._replace(name=renamed.name))
+        rows.mark(b"n" + framed(renamed.name), [before.run])
 
     def _renew(self, rows: RowWriter, renewed: Any, state: Row) -> None:
         before = RunRow._make(state)
         lease = renewed.lease_until_us
         row = before._replace(status=RUNNING, ended_us=None, ended_seq=None, message=None, lease_until_us=lease)
-        rows.add(key("r", before.run), row)
+        rows.add(b"r" + before.run, row)
         if before.status != RUNNING:
-            rows.add(key("l"), [*(rows.latest(key("l")) or []), before.run])
+            rows.add(b"l", [*(rows.latest(b"l") or []), before.run])
 
     def _end(self, rows: RowWriter, recorded: Recorded, ended: Any, state: Row) -> None:
         before = RunRow._make(state)
@@ -134,7 +135,7 @@ class Runs(Projection):
             given_up = f"it had been given up: {before.message}"
             message = given_up if message is None else f"{message}; {given_up}"
         ended = {"status": status, "ended_us": recorded.time_us, "ended_seq": recorded.seq, "message": message}
-        rows.add(key("r", run), before._replace(**ended))
-        rows.mark(key("e", status), [run])
-        rows.mark(key("q", before.pipeline, status), [run])
-        rows.add(key("l"), [one for one in rows.latest(key("l")) or [] if one != run])
+        rows.add(b"r" + run, before._replace(**ended))
+        rows.mark(b"e" + framed(status), [run])
+        rows.mark(b"q" + framed(before.pipeline) + framed(status), [run])
+        rows.add(b"l", [one for one in rows.latest(b"l") or [] if one != run])

@@ -28,14 +28,16 @@ class Steps(Projection):
 
     name = "steps"
     version = 3
+    looks_back = False
     events = (StepStarted, StepCompleted, StepReused, StepFailed, StepSkipped, StepRetried, DivergenceSeen)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        run, step = recorded.fields.run, recorded.fields.step
+        fields = recorded.fields
+        run, step = fields.run, fields.step
         status = STATUS.get(recorded.type)
         if status is not None:
             rows.mark(b"s" + run + framed(step), [step, status])
         elif recorded.type == DivergenceSeen.TYPE:
             rows.mark(key("d", run, step))
         else:
-            rows.add(key("t", run, step), recorded.fields.attempt)
+            rows.add(key("t", run, step), fields.attempt)

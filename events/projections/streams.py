@@ -15,13 +15,12 @@ class Streams(Projection):
 
     name = "streams"
     lag_max = 10_000
+    looks_back = False
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        rows.mark(id_key(recorded.raw_id))
-        stream = recorded.stream
-        if stream:
-            rows.mark(stream_key(stream))
+        place, stream = id_key(recorded.raw_id), recorded.stream
+        rows.mark_each((place, stream_key(stream)) if stream else (place,))
 
 
 def id_key(raw_id: bytes) -> bytes:

@@ -35,7 +35,7 @@ def test_a_key_as_of_any_position_is_what_a_list_says(
         for seq, (name, count) in enumerate(writes, start=1):
             with ledger.environment.begin(write=True) as txn:
                 changes = ledger.changes(txn)
-                rows = RowWriter(changes, "runs").at(seq)
+                rows = RowWriter(changes, "runs").at(seq.to_bytes(8, "big"))
                 earlier = [[at, number] for at, known, number in model if known == name]
                 assert rows.latest(key("t", name)) == (earlier[-1] if earlier else None)
                 for number in range(count):
@@ -61,7 +61,7 @@ def test_long_histories_are_read_whole_and_in_order(ledger: Any, newest_first: b
     with ledger.environment.begin(write=True) as txn:
         changes = ledger.changes(txn)
         for seq in range(1, 2502):
-            RowWriter(changes, "runs").at(seq).add(b"t", [seq])
+            RowWriter(changes, "runs").at(seq.to_bytes(8, "big")).add(b"t", [seq])
         changes.flush()
     found = [row[0] for _, row in RowReader(ledger.environment, "runs", 2400).history(b"t", newest_first=newest_first)]
     assert found == sorted(range(1, 2401), reverse=newest_first)

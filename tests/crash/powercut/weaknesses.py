@@ -20,8 +20,9 @@ from lineal.cas.pack import PackWriter
 from lineal.cas.place import Volume
 from lineal.cas.progress import Stage
 from lineal.events.committer import Committer
-from lineal.events.projections import Projection
-from lineal.events.projector import ProjectionWriter, Projector, _Placed
+from lineal.events.projection_writer import Placed, ProjectionWriter
+from lineal.events.projections import PROJECTIONS, Projection
+from lineal.events.projector import Projector
 from lineal.events.standing import META, decode_standing, encode_standing, standing_key
 
 
@@ -210,6 +211,8 @@ def replayed_in_place() -> None:
         return projection.name if standing is None else standing.database
 
     Projector._shadow = in_force  # type: ignore[method-assign]
+    for projection in PROJECTIONS:  # Rows in their order are appended only where none are.
+        type(projection).looks_back = True
 
 
 def caught_up_before_the_rows() -> None:
@@ -228,7 +231,7 @@ def caught_up_before_the_rows() -> None:
         with self._env.begin(write=True) as txn:
             txn.put(key, before, db=meta)
             changes = self._gather(txn)
-            writer = ProjectionWriter(changes, [_Placed(self._behind[name], standing.database)])
+            writer = ProjectionWriter(changes, [Placed(self._behind[name], standing.database)])
             for recorded in self._log.scan(standing.upto or 0):
                 writer.apply(recorded)
                 upto = recorded.seq

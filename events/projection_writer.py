@@ -1,0 +1,70 @@
+"""Applies events to projections, inside one write transaction at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from .codec import Recorded
+from .projections import Projection
+from .rows import RowWriter
+from .upcasts import UPCASTS
+
+if TYPE_CHECKING:
+    from .log import Gathering
+
+
+class Placed(NamedTuple):
+    """A projection, and the database that its rows go to."""
+
+    projection: Projection
+    database: str
+
+
+_Apply = Callable[[RowWriter, Recorded], None]
+
+
+class ProjectionWriter:
+    """Adds the rows of events."""
+
+    def __init__(self, changes: Gathering, placed: Iterable[Placed], sorter: Gathering | None = None) -> None:
+        """Write to these databases; what doesn't look back goes to a sorter instead, if there is one."""
+        self._rows: dict[str, RowWriter] = {}
+        self._of_all: list[tuple[_Apply, RowWriter]] = []
+        self._by_type: dict[str, list[tuple[_Apply, RowWriter]]] = {}
+        for projection, database in placed:
+            is_sorted = sorter is not None and not projection.looks_back
+            rows = self._rows[projection.name] = RowWriter(sorter if sorter and is_sorted else changes, database)
+            applied = projection.apply, rows
+            if projection.events is None:
+                self._of_all.append(applied)
+            else:
+                for event in projection.events:
+                    self._by_type.setdefault(event.TYPE, []).append(applied)
+
+    def go_on(self, changes: Gathering) -> None:
+        """Turn to the next transaction, the first to change anything since the last one."""
+        for rows in self._rows.values():
+            rows.go_on(changes)
+
+    @property
+    def known_rows(self) -> int:
+        """How many rows are held in memory for the transactions to come."""
+        return sum(rows.known for rows in self._rows.values())
+
+    def rows(self, name: str) -> RowWriter:
+        """The rows of a projection, as the transaction sees them."""
+        return self._rows[name]
+
+    @property
+    def stored_types(self) -> Container[bytes | None] | None:
+        """What `type_of` says of the events that may make rows; None for all."""
+        return None if self._of_all else {None, *(name.encode() for name in (*self._by_type, *UPCASTS))}
+
+    def apply(self, recorded: Recorded) -> None:
+        """Add the rows of one event."""
+        place = recorded.seq.to_bytes(8, "big")
+        for apply, rows in self._by_type.get(recorded.type, ()):
+            apply(rows.at(place), recorded)
+        for apply, rows in self._of_all:
+            apply(rows.at(place), recorded)
