@@ -206,6 +206,8 @@ class Projector:
                     ) from error
             if upto % _GATHERED_EVENTS == 0:
                 changes.flush()
+                if sorter is not None:
+                    sorter.limit()
         return upto, upto - after < piece_events
 
     def catch_up(self, *names: str) -> None:
