@@ -1,5 +1,6 @@
 # Everything happens in .venv, which each target sets up first; make help lists the targets.
 # Another interpreter: make PYTHON=python3.13 test. More for pytest: make test PYTEST_ARGS="-k digest".
+# Tests run on all cores: make test PYTEST_ARGS="-n 0" runs them in one process.
 PYTHON ?= python3
 PYTEST_ARGS ?=
 export PYTHON
@@ -19,7 +20,7 @@ setup: ## make .venv hold what the other targets need
 	@sh .ci/setup
 
 test: lint ## check everything: style, types, tests
-	@$(run) -m pytest tests $(PYTEST_ARGS)
+	@$(run) -m pytest tests -n auto --dist worksteal $(PYTEST_ARGS)
 
 frameworks: setup ## check what needs torch, xgboost, lightgbm, datasets, plotly, altair or Jupyter; installs them
 	@$(run) -m pip install --quiet --requirement tests/frameworks.txt
@@ -34,8 +35,9 @@ bench: setup ## measure against the budgets, and beside others
 	@$(run) -m uv pip install --quiet --requirement benchmarks/peers.txt
 	@.venv/bin/python benchmarks/run.py
 
-torture: setup ## the long runs: crashes, kills, full disks
-	@$(run) -m pytest tests -m torture -o faulthandler_timeout=0 $(PYTEST_ARGS)
+torture: setup ## the long runs: crashes, kills, full disks, and properties with twenty times the examples
+	@$(run) -m pytest tests -m "torture or (hypothesis and not frameworks)" --hypothesis-profile=deep \
+		-o faulthandler_timeout=0 $(PYTEST_ARGS)
 
 lint: setup ## check style and types only
 	@$(run) -m ruff check --quiet .

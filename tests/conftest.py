@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import importlib
 import os
 import py_compile
@@ -32,6 +33,8 @@ os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("lineal", deadline=None)
+# For make torture; what says how many examples it takes says it as a share of the profile's.
+hypothesis.settings.register_profile("deep", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("lineal")
 
 
@@ -50,8 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let tests themselves be kept compiled, but nothing that they write."""
+    """Let tests themselves be kept compiled, but nothing that they write; and leave alone what all of them share.
+
+    A collection of garbage in a forked child would write to, and so copy, all that was ever imported.
+    """
     sys.dont_write_bytecode = True
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import IN_MEMORY
@@ -89,7 +90,7 @@ def _seen(history: History) -> dict[str, list[int]]:
     return {name: found.get(name, []) for name in ("a", "b")}
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(operations, max_size=14))
 def test_whatever_is_deleted_released_collected_and_undone_is_there_as_expected_now_and_at_every_moment(
     done: list[tuple[str, str, int]],

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -231,7 +232,7 @@ pieces = st.tuples(st.sampled_from(["old", "fresh", "zeros"]), st.integers(0, 1 
     st.sampled_from([2, 5, 256]),
     st.integers(0, 2**32),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_every_match_is_byte_equal_whatever_was_edited(
     made_of: list[tuple[str, int, int]], changed: list[int], element: str, values: int, seed: int
 ) -> None:
@@ -247,7 +248,7 @@ def test_every_match_is_byte_equal_whatever_was_edited(
 
 
 @given(st.binary(max_size=200), st.integers(1, 7), st.integers(0, 7))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 def test_bytes_that_are_no_whole_elements_are_matched_too(extra: bytes, dropped: int, skipped: int) -> None:
     base = np.random.default_rng(3).integers(0, 256, 400_000, dtype=np.uint8)
     old = base[skipped:]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -313,7 +314,7 @@ def built(blobs: MemoryBlobs, items: list[Any], choose: random.Random) -> Manife
     return directory(letters, *parts)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(entries, max_size=6, unique_by=itemgetter(1)), st.randoms(use_true_random=False))
 def test_whatever_a_manifest_says_it_is_restored_whole_below_the_target_or_not_at_all(
     yard: Path, items: list[Any], choose: random.Random

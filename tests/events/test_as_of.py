@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory import IN_MEMORY
@@ -136,7 +137,7 @@ clocks = st.lists(st.integers(-5, 20), min_size=60, max_size=60)
 """How far the clock goes on before each event, or back."""
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(data=st.data(), moves=clocks)
 def test_nothing_is_overwritten_the_past_is_what_a_store_says_whose_log_ends_there(
     history_of_events: Any, data: st.DataObject, moves: list[int]

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -303,7 +304,7 @@ def in_order(rows: list[Row], names: list[str]) -> list[str]:
     return sorted(repr([row[name] for name in names]) for row in rows)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.data())
 def test_a_table_as_of_an_event_is_what_its_rows_and_events_say_one_by_one(
     new_ledger: Callable[[], Any], history_of_events: st.SearchStrategy[list[Event]], data: st.DataObject

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,7 +53,7 @@ clocks = st.lists(st.integers(-20, 60), min_size=1, max_size=60)
 """Ahead and back at random."""
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(times=clocks, more=clocks, asked=st.lists(st.integers(-30, 70), min_size=1, max_size=6), data=st.data())
 def test_as_of_a_time_the_log_ends_before_its_first_later_event(
     new_ledger: Any, times: list[int], more: list[int], asked: list[int], data: st.DataObject

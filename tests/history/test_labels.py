@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import IN_MEMORY
@@ -123,7 +124,7 @@ def operate(client: Client, verb: str, of: str, word: str, value: int = 0) -> No
         assert type(refusal).__name__ == "LabelNotFound"  # noqa: PT017
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 @given(st.lists(operations, max_size=20))
 def test_labels_are_what_was_done_now_and_as_of_every_event(done: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory(dir=IN_MEMORY) as directory, lineal.open(Path(directory, "store")) as client:

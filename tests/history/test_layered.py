@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,13 +73,13 @@ def test_a_route_begins_and_ends_at_the_borders_of_what_it_joins(graph: tuple[di
 
 
 @given(graphs())
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_the_same_graph_is_laid_out_alike(graph: tuple[dict[str, Size], Edges]) -> None:
     assert layout(*graph, _GAPS) == layout(*graph, _GAPS)
 
 
 @given(st.integers(2, 60), st.randoms(use_true_random=False))
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_a_tree_has_no_crossings(count: int, random: object) -> None:
     parents = [random.randrange(place) for place in range(1, count)]  # type: ignore[attr-defined]
     edges = [(str(parent), str(child)) for child, parent in enumerate(parents, start=1)]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory import IN_MEMORY
@@ -207,7 +208,7 @@ def check(lineage: Lineage, naive: Naive, root: VersionKey, depth: int | None) -
 
 
 @given(histories(), st.integers(0, 3))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_lineage_is_what_the_log_says_now_and_as_of_any_moment(events: list[Event], depth: int) -> None:
     with store_of(events) as store:
         for upto in {1 + len(events), 1 + len(events) // 2, len(events)}:
@@ -220,7 +221,7 @@ def test_lineage_is_what_the_log_says_now_and_as_of_any_moment(events: list[Even
 
 
 @given(histories(), st.sampled_from(VERSIONS), st.sampled_from(VERSIONS))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_path_is_a_shortest_one_where_there_is_any(events: list[Event], one: VersionKey, other: VersionKey) -> None:
     naive = Naive(events)
     if one not in naive.first or other not in naive.first:
@@ -236,7 +237,7 @@ def test_a_path_is_a_shortest_one_where_there_is_any(events: list[Event], one: V
 
 
 @given(histories(), st.integers(1, 6))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_lineage_is_no_larger_than_it_may_be_and_says_whether_it_is_whole(events: list[Event], most: int) -> None:
     with store_of(events) as store:
         history = History(store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ def drawn(graph: Graph, **how: object) -> ElementTree.Element:
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=4), st.sampled_from(["right", "down"]))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_whatever_names_say_the_picture_is_well_formed(names: list[str], direction: str) -> None:
     vertices = {str(place): Vertex(name, details=(name,), tooltip=name) for place, name in enumerate(names)}
     edges = tuple(Edge("0", str(place), name) for place, name in enumerate(names))

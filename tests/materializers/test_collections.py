@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from depth import examples
 from golden_values import Colour, Item, Point
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,7 +97,7 @@ def containers(inner: Any) -> Any:
     )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.recursive(LEAVES | KEYS, containers, max_leaves=15))
 def test_any_nest_of_containers_and_records_comes_back(round_trip: RoundTrip, value: Any) -> None:
     loaded, manifest = round_trip(value)

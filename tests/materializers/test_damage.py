@@ -20,6 +20,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,13 +104,13 @@ def outcome(data: bytes) -> str:
     return "value"
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=examples(1500))
 @given(st.sampled_from(ENCODED), st.randoms(use_true_random=False))
 def test_a_manifest_with_damaged_bytes_is_an_error_of_ours_or_another_value(data: bytes, dice: random.Random) -> None:
     assert outcome(damaged_bytes(data, dice)) in OUTCOMES
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=examples(1500))
 @given(st.sampled_from(ENCODED), st.randoms(use_true_random=False))
 def test_a_manifest_with_damaged_structure_is_an_error_of_ours_or_another_value(
     data: bytes, dice: random.Random

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -71,7 +72,7 @@ def test_an_array_comes_back_with_its_dtype_shape_and_order_and_can_be_written(
     assert loaded.flags.f_contiguous if is_fortran else loaded.flags.c_contiguous
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(npst.arrays(npst.scalar_dtypes() | UNTITLED, npst.array_shapes(min_side=0, max_side=4)))
 def test_any_array_of_plain_values_comes_back(round_trip: RoundTrip, array: Any) -> None:
     loaded, manifest = round_trip(array)
@@ -260,7 +261,7 @@ def test_a_head_that_does_not_fit_the_bytes_is_found_before_they_are_used(change
         load(damaged, blobs)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(st.lists(st.integers(0, 255), min_size=1), st.sampled_from(["C", "F"]))
 def test_equal_arrays_are_equal_content_however_they_lie_in_memory(numbers: list[int], order: Any) -> None:
     array = np.array([numbers, numbers])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import pandas as pdst
@@ -143,7 +144,7 @@ def test_a_frame_of_odd_shape_or_labels_comes_back(round_trip: RoundTrip, frame:
     pd.testing.assert_frame_equal(loaded, frame, check_column_type=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     pdst.data_frames(
         [

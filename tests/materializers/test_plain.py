@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,7 +75,7 @@ class Text(str):
     __slots__ = ()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(VALUES)
 def test_a_plain_value_comes_back_in_type_order_and_bits(round_trip: RoundTrip, same: Same, value: Any) -> None:
     loaded, manifest = round_trip(value)

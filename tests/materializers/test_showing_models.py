@@ -12,6 +12,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -267,7 +268,7 @@ def test_a_page_keeps_its_look_without_what_is_fetched() -> None:
     assert '<b class="c">t &lt;</b>' in kept
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.text(alphabet="<>/=\"' abscriptyleonx&;!-{}()\\:@"))
 def test_whatever_a_page_is_made_of_it_is_harmless_after(markup: str) -> None:
     assert_harmless(sanitized(markup))

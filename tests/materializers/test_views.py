@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 import xarray as xr
+from depth import examples
 from hypothesis import given, settings
 from hypothesis.extra import numpy as npst
 from PIL import Image
@@ -215,7 +216,7 @@ def test_statistics_are_of_what_is_finite_and_of_a_sample_where_there_is_much() 
     assert abs(metadata(sides[::3])["mean"] - 50) < 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(npst.arrays(npst.scalar_dtypes(), npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=20)))
 def test_any_array_shows_and_describes_itself_without_a_warning(array: Any) -> None:
     shown(array)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -224,7 +225,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(ACTIONS, min_size=3, max_size=8))
 def test_a_plan_says_what_the_run_then_does(
     history: list[tuple[Any, ...]], project: Project, tmp_path_factory: pytest.TempPathFactory

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -334,7 +335,7 @@ def test_a_call_that_comes_after_a_failure_is_known_is_skipped_for_it(client: Cl
 
 
 @given(data=st.data())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_maps_and_products_give_what_plain_loops_give_and_share_their_results(
     client: Client, data: st.DataObject
 ) -> None:

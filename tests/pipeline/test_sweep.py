@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import IN_MEMORY
@@ -190,7 +191,7 @@ def test_parameters_that_fit_no_run_are_refused(client: Client, sets: object, ax
     assert list(client.runs()) == []
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(st.sampled_from([0.0, -0.0, 0.5, 1.0]), st.integers(0, 2)), max_size=6))
 def test_a_sweep_gives_what_its_runs_give_one_by_one(pairs: list[tuple[float, int]]) -> None:
     def outputs(is_swept: bool) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import hypothesis.strategies as st
+from depth import examples
 from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from memory import IN_MEMORY
@@ -191,6 +192,6 @@ class BlobMachine(RuleBasedStateMachine):
 
 
 BlobMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, phases=[Phase.generate]
+    max_examples=examples(15), stateful_step_count=20, deadline=None, phases=[Phase.generate]
 )
 test_the_blob_store_behaves_as_a_dict = BlobMachine.TestCase

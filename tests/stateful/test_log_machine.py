@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+from depth import examples
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from memory import IN_MEMORY
@@ -274,5 +275,5 @@ def die_in_flush(number: int, has_rows: bool | None) -> None:
     Changes.flush = flush  # type: ignore[method-assign]
 
 
-LogMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+LogMachine.TestCase.settings = settings(max_examples=examples(15), stateful_step_count=15, deadline=None)
 test_the_log_behaves_as_a_list_of_events = LogMachine.TestCase

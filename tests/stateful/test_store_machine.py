@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+from depth import examples
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from memory import IN_MEMORY
@@ -116,5 +117,5 @@ class StoreMachine(RuleBasedStateMachine):
             assert history.artifact(name).version == len(values_)
 
 
-StoreMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+StoreMachine.TestCase.settings = settings(max_examples=examples(12), stateful_step_count=20, deadline=None)
 test_the_store_behaves_as_a_list_of_saves = StoreMachine.TestCase
