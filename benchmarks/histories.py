@@ -1,7 +1,7 @@
 """Big histories, as busy stores have them: the same for the same seed, any number of events, in bounded memory.
 
 Pipelines of several steps run again and again, some from scratch, some partly out of the cache, a few failing; their
-artifacts feed each other, so that lineage goes far back; people save, pin, tag and release in between.
+artifacts feed each other, so that lineage goes far back; people save, name, pin, tag, release and delete in between.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
-from lineal.cas import Blob, BlobKind, Digest, Inline, Manifest, digest_of
+from lineal.cas import Blob, BlobKind, Digest, Inline, Manifest, MemoryBlobs, digest_of
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
 from lineal.events.ids import Fingerprint, RunId, StepRunId
+from lineal.materializers import save
 from lineal.store import Store
 
 PIPELINES, NAMES_BY_HAND = 24, 40
 _SUPERSEDED_MAX = 500
-_LITERALS = 50
+_RATES = 50
+_KINDS = ("tree", "forest", "linear", "net")
+_SENT_MAX = 100_000
 _BEGAN_US = 1_700_000_000_000_000
 _PROCESS = facts.Process("elsewhere", "boot", 1, 1)
 
@@ -37,15 +40,29 @@ def small_blob(data: bytes, kind: BlobKind = BlobKind.BYTES) -> Blob:
     return Blob(digest_of(data), len(data), kind, Inline(data))
 
 
+def plain_value(value: Any) -> Blob:
+    """The receipt of a plain value that is saved as a literal is."""
+    return small_blob(save(value, MemoryBlobs()).manifest.encoded, BlobKind.MANIFEST)
+
+
 def grow(store: Store, moments: Iterable[Moment], moments_each: int = 1) -> int:
-    """Append moments, so many in one submission; all are durable on return. Give the number of events."""
+    """Append moments, so many in one submission; all are durable on return. Give the number of events.
+
+    A receipt goes in once; of very many, now and then again.
+    """
     appended = 0
     events: list[Event] = []
     blobs: dict[bytes, Blob] = {}
+    sent: set[bytes] = set()
     gathered = 0
     for moment in moments:
         events += moment.events
-        blobs.update((blob.digest, blob) for blob in moment.blobs)
+        for blob in moment.blobs:
+            if blob.digest not in sent:
+                sent.add(blob.digest)
+                blobs[blob.digest] = blob
+        if len(sent) > _SENT_MAX:
+            sent.clear()
         appended += len(moment.events)
         gathered += 1
         if gathered == moments_each:
@@ -87,10 +104,13 @@ class History:
         self._events = 1
         self._number = 0
         self._environment = small_blob(b'{"python": "3.11", "packages": ["numpy 2.0", "pandas 2.2"]}' * 8)
-        self._literals = [self._value(f"literal {number}") for number in range(_LITERALS)]
+        rates = [round(10 ** (-4 + 4 * number / _RATES), 6) for number in range(_RATES)]
+        self._rates = [(plain_value(rate), repr(rate)) for rate in rates]
+        self._kinds = [(plain_value(kind), repr(kind)) for kind in _KINDS]
         self._newest: dict[str, Digest] = {}
         """By artifact, its newest content."""
         self._superseded: deque[Digest] = deque(maxlen=_SUPERSEDED_MAX)
+        self._deleted: deque[facts.Subject] = deque(maxlen=_SUPERSEDED_MAX)
         self._runs: deque[RunId] = deque(maxlen=100)
         self._pipelines: list[_Pipeline] = []
         for number in range(PIPELINES):
@@ -134,12 +154,14 @@ class History:
         chance = self._chance
         run = RunId(self._bytes(16))
         self._runs.append(run)
-        literal = chance.choice(self._literals)
-        parameter = facts.Input("seed", literal.digest, None, "3", None)
+        rate, kind = chance.choice(self._rates), chance.choice(self._kinds)
+        literals = (rate[0], kind[0])
+        parameter = facts.Input("lr", rate[0].digest, None, rate[1], None)
+        parameters = (parameter, facts.Input("kind", kind[0].digest, None, kind[1], None))
         started = facts.RunStarted(
-            run, pipeline.name, pipeline.structure.digest, (parameter,), None, _PROCESS, self._environment.digest
+            run, pipeline.name, pipeline.structure.digest, parameters, None, _PROCESS, self._environment.digest
         )
-        yield Moment((started,), (pipeline.structure, self._environment, literal))
+        yield Moment((started,), (pipeline.structure, self._environment, *literals))
         reused = chance.randrange(len(pipeline.steps) + 1) if chance.random() < 0.5 else 0
         fails = chance.randrange(len(pipeline.steps)) if chance.random() < 0.04 else None
         for place, step in enumerate(pipeline.steps):
@@ -151,12 +173,30 @@ class History:
             inputs = (*self._inputs(pipeline, step), parameter)
             fingerprint = Fingerprint(self._bytes(32))
             began = facts.StepStarted(run, step.name, step.function, fingerprint, inputs, step.code.digest)
-            yield Moment((began,), (step.code, literal))
+            yield Moment((began,), (step.code, *literals))
             if place == fails:
                 yield from self._failed(run, pipeline, place, began)
                 return
             yield self._completed(step, began)
-        yield Moment((facts.RunCompleted(run),))
+            if chance.random() < 0.01:
+                yield self._saved_within(step)
+        yield Moment((*self._scored(run), facts.RunCompleted(run)))
+
+    def _scored(self, run: RunId) -> Iterator[Event]:
+        """What most runs log at their end."""
+        if self._chance.random() < 0.6:
+            at_us, accuracy = self._times()[0], self._chance.random()
+            point = facts.MetricPoint("accuracy", 1, 0, at_us, accuracy)
+            column = facts.MetricColumn("accuracy", (0,), (at_us,), (accuracy,))
+            yield facts.MetricsLogged(facts.Subject("run", "", run), (point,), (column,))
+
+    def _saved_within(self, step: _Step) -> Moment:
+        """What a step saves by hand while it runs."""
+        name, value = self._some_name(), self._new_value()
+        self._supersede(name, value.digest)
+        saved = facts.Output(name, name, value.digest, "history/1", "builtins.dict", value.size_bytes, {})
+        by = None if step.done is None else StepRunId(step.done.run, step.done.step)
+        return Moment((facts.ArtifactSaved(saved, by),), (value,))
 
     def _inputs(self, pipeline: _Pipeline, step: _Step) -> Iterator[facts.Input]:
         if not step.takes and pipeline.borrows in self._newest:
@@ -238,15 +278,13 @@ class History:
 
     def _by_hand(self) -> Iterator[Moment]:
         acts = (
-            self._save,
-            self._save,
-            self._save,
-            self._pin,
-            self._unpin,
-            self._release,
-            self._label,
-            self._alias,
-            self._log,
+            *[self._save] * 6,
+            *[self._pin, self._unpin, self._release, self._label, self._alias, self._log] * 2,
+            self._call,
+            self._rename,
+            self._unlabel,
+            self._delete,
+            self._restore,
         )
         return iter(self._chance.choice(acts)())
 
@@ -300,3 +338,45 @@ class History:
         column = facts.MetricColumn("loss", tuple(range(20)), times_us, values)
         latest = facts.MetricPoint("loss", len(values), column.steps[-1], times_us[-1], values[-1])
         return [Moment((facts.MetricsLogged(subject, (latest,), (column,)),))]
+
+    def _call(self) -> Sequence[Moment]:
+        """Give a content another name."""
+        about = self._about()
+        if about is None:
+            return []
+        name = self._some_name()
+        named = facts.Output(name, name, about[1], "history/1", "builtins.dict", 5000, {})
+        if name != about[0]:
+            self._supersede(name, about[1])
+        return [Moment((facts.ArtifactNamed(named, about[0]),))]
+
+    def _rename(self) -> Sequence[Moment]:
+        if not self._runs:
+            return []
+        return [Moment((facts.RunRenamed(self._chance.choice(self._runs), f"best-of-{self._events // 20_000}"),))]
+
+    def _unlabel(self) -> Sequence[Moment]:
+        about = self._about()
+        if about is None:
+            return []
+        subject = facts.Subject("version", about[0], about[1])
+        return [
+            Moment((facts.Untagged(subject, ("candidate",)), facts.AnnotationsRemoved(subject, ("by",)))),
+            Moment((facts.AliasRemoved(about[0], "production"),)),
+        ]
+
+    def _delete(self) -> Sequence[Moment]:
+        """Delete a run or a version."""
+        about = self._about()
+        if about is None or not self._runs:
+            return []
+        subject = facts.Subject("version", *about)
+        if self._chance.random() < 0.7:
+            subject = facts.Subject("run", "", self._chance.choice(self._runs))
+        self._deleted.append(subject)
+        return [Moment((facts.Deleted((subject,), self._events, "not needed"),))]
+
+    def _restore(self) -> Sequence[Moment]:
+        if not self._deleted or self._chance.random() < 0.7:
+            return []
+        return [Moment((facts.Restored((self._deleted.pop(),), ()),))]
