@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgpack
 
@@ -243,14 +244,15 @@ class RowReader:
     def _page(self, row_key: bytes, start: bytes, newest_first: bool, page_rows: int) -> list[tuple[bytes, Stamped]]:
         page: list[tuple[bytes, Stamped]] = []
         with self._env.begin() as txn, self._cursor(txn) as cursor:
-            found = _seek_back(cursor, row_key + start) if newest_first else cursor.set_range(row_key + start)
-            while found and len(page) < page_rows:
-                place = bytes(cursor.key())
+            if newest_first:
+                rows = cursor.iterprev() if _seek_back(cursor, row_key + start) else ()
+            else:
+                rows = cursor.iternext() if cursor.set_range(row_key + start) else ()
+            for place, value in cast("Iterator[tuple[bytes, bytes]]", islice(rows, page_rows)):
                 stamp = place[-STAMP_BYTES:]
                 if place[:-STAMP_BYTES] != row_key or stamp > self._last:
                     break
-                page.append((stamp, stamped(place, bytes(cursor.value()))))
-                found = cursor.prev() if newest_first else cursor.next()
+                page.append((stamp, stamped(place, value)))
         return page
 
     def keys(self, prefix: bytes, limit: int | None = None) -> list[bytes]:

@@ -3,51 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
-from ..cas.digest import Digest
 from ..events.catalogue import Subject
-from ..events.projections import Metadata, Metrics
+from ..events.ids import RunId
+from ..events.projections import Metadata, Metrics, Names
 from ..events.projections.metadata import note_key
 from ..events.projections.metrics import metric_key
+from ..events.projections.names import tags_key
 from ..events.projections.runs import CANCELLED, COMPLETED, FAILED, INTERRUPTED, RUNNING
 from ..events.projections.steps import CACHED
-from .literals import literal_values
-from .reader import Reader
-from .views import ArtifactVersionView, RunView
+from ..events.rows import framed
+from .asked_runs import AskedRun, Column
+from .reader import Reader, moment
+from .views import ArtifactVersionView
 from .where import Fields
 
 STATUSES = (RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED)
 """What a run can be."""
 
-_REMEMBERED_MAX = 10_000
 
-
-def run_fields(reader: Reader) -> Fields[RunView]:
-    """What can be asked of runs. Cost: a lookup or two for each that is asked for."""
-    parameter = _parameters(reader)
+def run_fields(reader: Reader) -> Fields[AskedRun]:
+    """What can be asked of runs. Cost: a lookup for each that is asked for, a page of runs at a time."""
+    tags = _run_column(Names.name, tags_key)
     return Fields(
         single={
-            "name": lambda run: run.name,
+            "name": lambda run: run.state.name,
             "id": lambda run: str(run.id),
-            "status": lambda run: run.status,
-            "pipeline": lambda run: run.pipeline.name,
-            "version": lambda run: run.pipeline_version.version,
-            "started": lambda run: run.started,
-            "ended": lambda run: run.ended,
-            "duration_s": lambda run: run.duration_s,
-            "message": lambda run: run.message,
-            "tags": lambda run: run.tags,
-            "steps": lambda run: len(run.steps),
-            "cached_steps": lambda run: sum(step.status == CACHED for step in run.steps.values()),
+            "status": _status,
+            "pipeline": lambda run: run.state.pipeline,
+            "version": lambda run: run.view.pipeline_version.version,
+            "started": lambda run: moment(run.state.started_us),
+            "ended": lambda run: None if (ended_us := run.state.ended_us) is None else moment(ended_us),
+            "duration_s": _duration_s,
+            "message": lambda run: run.state.message,
+            "tags": lambda run: tuple(run.latest(tags) or ()),
+            "steps": lambda run: len(run.view.steps),
+            "cached_steps": lambda run: sum(step.status == CACHED for step in run.view.steps.values()),
         },
         keyed={
-            "params": parameter,
-            "metrics": lambda run, key: _metric(reader, run.subject, key),
-            "metadata": lambda run, key: _note(reader, run.subject, key),
+            "params": AskedRun.parameter,
+            "metrics": _last_metric,
+            "metadata": _last_note,
         },
         choices={"status": STATUSES},
     )
+
+
+def _run_column(projection: str, place: Callable[[Subject], bytes], after: bytes = b"") -> Column:
+    """The column of what rows have of runs, by how the key of a subject is made."""
+    nobody = RunId(bytes(16))
+    return Column(projection, place(Subject("run", "", nobody)).removesuffix(nobody), after)
+
+
+@lru_cache
+def _metric_column(name: str) -> Column:
+    return _run_column(Metrics.name, metric_key, framed(name))
+
+
+@lru_cache
+def _note_column(name: str) -> Column:
+    return _run_column(Metadata.name, note_key, framed(name))
+
+
+def _last_metric(run: AskedRun, name: str) -> Any:
+    row = run.latest(_metric_column(name))
+    return None if row is None else row[4]
+
+
+def _last_note(run: AskedRun, name: str) -> Any:
+    row = run.latest(_note_column(name))
+    return None if row is None or len(row) < 2 else row[1]
+
+
+def _status(run: AskedRun) -> str:
+    status = run.state.status
+    return run.view.status if status == RUNNING else status  # Its process may have died unnoticed.
+
+
+def _duration_s(run: AskedRun) -> float | None:
+    state = run.state
+    return None if state.ended_us is None else (state.ended_us - state.started_us) / 1_000_000
 
 
 def version_fields(reader: Reader) -> Fields[ArtifactVersionView]:
@@ -72,23 +109,6 @@ def version_fields(reader: Reader) -> Fields[ArtifactVersionView]:
         },
         keyed={"metadata": metadata, "metrics": lambda version, key: _metric(reader, version.subject, key)},
     )
-
-
-def _parameters(reader: Reader) -> Callable[[RunView, str], Any]:
-    """Looks up parameters of runs; the values of literals, of which there are few, are remembered."""
-    values: dict[Digest, Any] = {}
-
-    def parameter(run: RunView, key: str) -> Any:
-        for taken in run.beginning.parameters:
-            if taken.name == key and taken.artifact is None:
-                if taken.content not in values:
-                    if len(values) >= _REMEMBERED_MAX:
-                        values.clear()
-                    values[taken.content] = literal_values(reader, (taken,), only_plain=True)[key]
-                return values[taken.content]
-        return None
-
-    return parameter
 
 
 def _metric(reader: Reader, subject: Subject, name: str) -> Any:

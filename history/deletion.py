@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain, islice
 from typing import NamedTuple, Protocol, TypeVar
 
 from ..events.catalogue import Deleted, Subject
 from ..events.projections import Deletions, Lineage
 from ..events.projections.deletions import deleted_key
-from ..events.rows import key
+from ..events.rows import framed, key
 from .reader import Reader, moment
+
+_LOOKED_UP = 64
+"""How many of a list are looked up one by one, before all that was deleted is."""
+_SUSPECTS_MAX = 10_000
 
 
 class Deletion(NamedTuple):
@@ -63,10 +68,30 @@ def has_deletions(reader: Reader) -> bool:
 
 
 def present(reader: Reader, views: Iterable[T]) -> Iterator[T]:
-    """Those of runs, steps or artifact versions that are not deleted, lazily."""
-    if not has_deletions(reader):
-        return iter(views)
-    return (view for view in views if not is_deleted(reader, view.subject))
+    """Those of runs, or of artifact versions, that are not deleted, lazily.
+
+    Of many, those are looked up that were deleted when it had come so far.
+    """
+    rest = iter(views)
+    return _present(reader, rest) if has_deletions(reader) else rest
+
+
+def _present(reader: Reader, views: Iterator[T]) -> Iterator[T]:
+    yield from (view for view in islice(views, _LOOKED_UP) if not is_deleted(reader, view.subject))
+    for first in views:
+        suspects = _suspects(reader, first.subject.kind)
+        for view in chain([first], views):
+            if (suspects is not None and view.subject not in suspects) or not is_deleted(reader, view.subject):
+                yield view
+
+
+def _suspects(reader: Reader, kind: str) -> set[Subject] | None:
+    """The subjects of a kind that ever were deleted; None where they are too many to be held."""
+    places = reader.rows(Deletions.name).keys(key("d") + framed(kind), _SUSPECTS_MAX + 1)
+    if len(places) > _SUSPECTS_MAX:
+        return None
+    found = reader.rows(Deletions.name).latest_of(places)
+    return {Subject(*one.row[2]) for one in found if one is not None}
 
 
 def _is_made_after(reader: Reader, name: str, content: bytes, upto: int) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 
 from ..errors import InvalidReference, RunNotFound
 from ..events.ids import RunId
 from ..events.projections import Runs
 from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.rows import Stamped, key
+from .asked_runs import AskedRun, Begun, asked
 from .asking import STATUSES, run_fields
 from .deletion import present
 from .labels import tagged
@@ -52,25 +54,26 @@ def runs_found(reader: Reader, query: RunQuery) -> Iterator[RunView]:
     if query.status is not None and query.status not in STATUSES:
         raise InvalidReference(f"no run is ever {query.status!r}", hint=near(query.status, STATUSES))
     fields = run_fields(reader)
-    found = present(reader, _candidates(reader, query))
+    found = asked(reader, _candidates(reader, query))
     if query.where is not None:
         found = filter(condition(query.where, fields), found)
-    if query.order not in (NEWEST, OLDEST):
-        found = ordered(found, query.order, fields)
-    return found
+    view_of: Callable[[AskedRun], RunView] = attrgetter("view")
+    if query.order in (NEWEST, OLDEST):
+        return present(reader, map(view_of, found))
+    return present(reader, ordered(found, query.order, fields, view_of))
 
 
-def _candidates(reader: Reader, query: RunQuery) -> Iterator[RunView]:
+def _candidates(reader: Reader, query: RunQuery) -> Iterator[Begun]:
     is_oldest_first = query.order == OLDEST
     if query.tag is not None:
         runs = (RunView(reader, RunId(subject.id)) for subject in tagged(reader, query.tag, "run"))
         some = sorted(filter(_is_known, runs), key=lambda run: run.seq, reverse=not is_oldest_first)
-        return (run for run in some if _fits(run, query))
+        return ((run.id, run.seq) for run in some if _fits(run, query))
     if query.status is not None:
         found = (run for run in _in_status(reader, query.status, query.pipeline) if _began_within(run, query))
-        return iter(sorted(found, key=lambda run: run.seq)) if is_oldest_first else found
+        return ((run.id, None) for run in (sorted(found, key=lambda run: run.seq) if is_oldest_first else found))
     table = key("a") if query.pipeline is None else key("p", query.pipeline)
-    return (RunView(reader, RunId(one.row[0])) for one in _within(reader, table, query, is_oldest_first))
+    return ((row[0], seq) for seq, row in _within(reader, table, query, is_oldest_first))
 
 
 def _within(reader: Reader, table: bytes, query: RunQuery, is_oldest_first: bool) -> Iterator[Stamped]:

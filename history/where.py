@@ -20,6 +20,7 @@ from ..errors import InvalidCondition
 from .references import near
 
 T = TypeVar("T")
+V = TypeVar("V")
 Value = Callable[[T], Any]
 
 _CHARACTERS_MAX = 4000
@@ -70,8 +71,8 @@ def condition(text: str, fields: Fields[T]) -> Callable[[T], bool]:
     return lambda thing: value(thing) is True
 
 
-def ordered(things: Iterable[T], by: str, fields: Fields[T]) -> Iterator[T]:
-    """Sort by a value, as ``metrics.accuracy``, the least first, or with a minus before it the greatest.
+def ordered(things: Iterable[T], by: str, fields: Fields[T], view_of: Callable[[T], V]) -> Iterator[V]:
+    """Sort by a value, as ``metrics.accuracy``, the least first, or with a minus before it the greatest; give views.
 
     What has no such value comes last, and so what has one of a kind that can't be compared with most.
 
@@ -80,17 +81,17 @@ def ordered(things: Iterable[T], by: str, fields: Fields[T]) -> Iterator[T]:
     """
     is_descending = by.lstrip().startswith("-")
     value = _read(by.lstrip().removeprefix("-"), fields)
-    kinds: dict[str, list[tuple[Any, T]]] = defaultdict(list)
-    missing: list[T] = []
+    kinds: dict[str, list[tuple[Any, V]]] = defaultdict(list)
+    missing: list[V] = []
     for thing in things:
         found = value(thing)
         if found is None or found != found or isinstance(found, list | tuple | dict):
-            missing.append(thing)
+            missing.append(view_of(thing))
         else:
             kind = "number" if isinstance(found, bool | int | float) else type(found).__name__
-            kinds[kind].append((found, thing))
+            kinds[kind].append((found, view_of(thing)))
     for pairs in sorted(kinds.values(), key=len, reverse=True):
-        yield from (thing for _, thing in sorted(pairs, key=lambda pair: pair[0], reverse=is_descending))
+        yield from (view for _, view in sorted(pairs, key=lambda pair: pair[0], reverse=is_descending))
     yield from missing
 
 
@@ -281,8 +282,8 @@ def _both(compute: Callable[[Any, Any], Any], one: Value[T], other: Value[T]) ->
     """What is computed of two values; unknown where one is, or they don't go together."""
 
     def both(thing: T) -> Any:
-        left, right = one(thing), other(thing)
-        if left is None or right is None:
+        left = one(thing)
+        if left is None or (right := other(thing)) is None:
             return None
         if isinstance(left, datetime) or isinstance(right, datetime):
             left, right = _moment(left), _moment(right)

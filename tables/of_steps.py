@@ -1,8 +1,8 @@
-"""Tables of step runs: what each came to, what they took, and what they gave."""
+"""Tables of step runs: what each came to, what they and their runs took, and what they gave."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..events.catalogue import (
     Input,
     Output,
     Resources,
+    RunStarted,
     StepCompleted,
     StepFailed,
     StepReused,
@@ -103,7 +104,18 @@ def _uses(source: Source) -> Iterator[Batch]:
         if found is not None:
             rows, inputs = found.fields["inputs"]
             taken = fields_of(inputs.entered(), Input._fields, _TAKEN)
-            yield {"input": taken.pop("name"), **taken, **_of_steps(found, rows)}
+            yield {"input": taken.pop("name"), **taken, **_in_rows(found, rows)}
+
+
+def _parameters(source: Source) -> Iterator[Batch]:
+    wanted: dict[str, Read] = {"run": Cells.hexes, "parameters": Cells.trailing_elements}
+    for page in log_pages(source.database, source.upto, types=(RunStarted.TYPE,)):
+        found = columns_of(page, (RunStarted.TYPE,), wanted)
+        if found is not None:
+            rows, parameters = found.fields["parameters"]
+            taken = fields_of(parameters.entered(), Input._fields, _TAKEN)
+            del taken["source"]
+            yield {"parameter": taken.pop("name"), **taken, **_in_rows(found, rows, ("run",))}
 
 
 MAKERS = (StepCompleted.TYPE, StepReused.TYPE)
@@ -125,7 +137,7 @@ def _productions(source: Source) -> Iterator[Batch]:
         if found is not None:
             rows, outputs = found.fields["outputs"]
             is_executed = pa.array(found.are(StepCompleted.TYPE)[rows])
-            yield _given(outputs.entered()) | _of_steps(found, rows) | {"executed": is_executed}
+            yield _given(outputs.entered()) | _in_rows(found, rows) | {"executed": is_executed}
         found = columns_of(page, BY_HAND, {"output": Cells.record})
         if found is not None:
             yield _given(found.fields["output"]) | {"seq": seqs(found.seq), "time": times(found.time_us)}
@@ -136,9 +148,9 @@ def _given(outputs: Cells) -> Batch:
     return {"output": given.pop("name"), **given, "size_bytes": given["size_bytes"].arrow()}
 
 
-def _of_steps(found: EventColumns, rows: Positions) -> Batch:
-    """The step runs of rows, of which one may have several."""
-    batch = {"time": times(found.time_us), "run": found.fields["run"], "step": found.fields["step"]}
+def _in_rows(found: EventColumns, rows: Positions, names: Sequence[str] = ("run", "step")) -> Batch:
+    """What events have said of their rows, of which one may have several: by default their step runs."""
+    batch = {"time": times(found.time_us), **{name: found.fields[name] for name in names}}
     if not np.array_equal(rows, np.arange(len(found.seq))):
         place = pa.array(rows)
         batch = {name: column.take(place) for name, column in batch.items()}
@@ -181,6 +193,19 @@ USES = Definition(
         seq="int64",
     ),
     _uses,
+)
+PARAMETERS = Definition(
+    "parameters",
+    columns(
+        run="string",
+        parameter="string",
+        artifact="string",
+        content="string",
+        literal="string",
+        time=TIME,
+        seq="int64",
+    ),
+    _parameters,
 )
 PRODUCTIONS = Definition(
     "productions",

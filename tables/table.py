@@ -13,7 +13,7 @@ from .of_causes import CLAIMS, CODE_MET, ENVIRONMENTS, EQUIVALENCES
 from .of_labels import ALIASES, DELETIONS, METADATA, METRICS, TAGS
 from .of_log import EVENTS, PAYLOADS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS, VISUALIZATIONS
-from .of_steps import PRODUCTIONS, STEPS, USES
+from .of_steps import PARAMETERS, PRODUCTIONS, STEPS, USES
 from .of_values import COMPUTED
 
 DEFINITIONS: dict[str, Definition] = {
@@ -23,6 +23,7 @@ DEFINITIONS: dict[str, Definition] = {
         PAYLOADS,
         REFERENCES,
         RUNS,
+        PARAMETERS,
         PIPELINES,
         STEPS,
         USES,

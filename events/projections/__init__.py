@@ -12,6 +12,7 @@ from .lineage import Lineage
 from .metadata import Metadata
 from .metrics import Metrics
 from .names import Names
+from .parameters import Parameters
 from .pins import Pins
 from .pipelines import Pipelines
 from .references import References
@@ -39,7 +40,7 @@ KEPT: tuple[Projection, ...] = (
 )
 """Those whose rows are written in the transaction that appends the events."""
 
-BEHIND: tuple[Projection, ...] = (Lineage(), Streams(), References())
+BEHIND: tuple[Projection, ...] = (Lineage(), Streams(), References(), Parameters())
 """Those that are caught up when they are asked: a step pays nothing for them."""
 
 PROJECTIONS: tuple[Projection, ...] = (*KEPT, *BEHIND)
@@ -58,6 +59,7 @@ __all__ = [
     "Metadata",
     "Metrics",
     "Names",
+    "Parameters",
     "Pins",
     "Pipelines",
     "Projection",

@@ -62,6 +62,7 @@ EXPORTED = {
     "deletions": "deletions",
     "streams": "events",
     "references": "references",
+    "parameters": "parameters",
 }
 """By projection, the tables that show it."""
 
@@ -133,6 +134,14 @@ def uses_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
             for name, content, artifact, literal, source, *_ in one.event.inputs:
                 taken = {"artifact": artifact, "content": str(content), "literal": literal, "source": source}
                 yield {"seq": one.seq, "run": str(one.event.run), "step": one.event.step, "input": name, **taken}
+
+
+def parameters_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for one in ledger.log.scan(0, upto):
+        if one.type == "run.started/1":
+            for name, content, artifact, literal, *_ in one.event.parameters:
+                taken = {"artifact": artifact, "content": str(content), "literal": literal}
+                yield {"seq": one.seq, "run": str(one.event.run), "parameter": name, **taken}
 
 
 def productions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
@@ -275,6 +284,7 @@ ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "runs": runs_one_by_one,
     "steps": steps_one_by_one,
     "uses": uses_one_by_one,
+    "parameters": parameters_one_by_one,
     "productions": productions_one_by_one,
     "versions": versions_one_by_one,
     "cache": cache_one_by_one,

@@ -40,6 +40,7 @@ class Answers:
         self.running: list[bytes] = []
         self.runs: list[bytes] = []
         self.runs_of: dict[str, list[list[Any]]] = defaultdict(list)
+        self.called_with: dict[str, list[list[Any]]] = defaultdict(list)
         self.run_named: dict[str, bytes] = {}
         self.structures: dict[str, list[bytes]] = defaultdict(list)
         self.steps: dict[tuple[bytes, str], str] = {}
@@ -92,6 +93,9 @@ class Answers:
             earlier.append([event.run, len(earlier) + 1])
             self.run_named[event.name or f"{event.pipeline}-{len(earlier)}"] = event.run
             self.runs.append(event.run)
+            for name, content, artifact, text, *_ in event.parameters:
+                if artifact is None:
+                    self.called_with[name].append([event.run, content, text])
             self.running.append(event.run)
             self.status[event.run] = "running"
             if event.structure not in self.structures[event.pipeline]:
@@ -164,6 +168,7 @@ def asked_of_events(events: Sequence[Event]) -> Said:
     said: Said = {"runs": plain.runs, "running": plain.running}
     said |= {f"run {run.hex()}": status for run, status in plain.status.items()}
     said |= {f"runs of {pipeline}": found for pipeline, found in plain.runs_of.items()}
+    said |= {f"runs called with {name}": found for name, found in plain.called_with.items()}
     said |= {f"run named {name}": run for name, run in plain.run_named.items()}
     for pipeline, structures in plain.structures.items():
         said[f"structures of {pipeline}"] = [[number, one] for number, one in enumerate(structures, start=1)]
@@ -243,6 +248,8 @@ def _ask_runs(of: Callable[[str], _Asked], said: Said) -> None:
         said[f"run {state.run.hex()}"] = state.status
     for place in runs.keys("p"):
         said[f"runs of {_text(place)}"] = runs.history(place)
+    for place in of("parameters").keys("p"):
+        said[f"runs called with {_text(place)}"] = of("parameters").history(place)
     for place in runs.keys("n"):
         said[f"run named {_text(place)}"] = runs.latest(place)[0]
     for place in pipelines.keys("v"):
