@@ -194,23 +194,8 @@ class RowReader:
 
     def under(self, prefixes: Sequence[bytes], count: int) -> list[list[Stamped]]:
         """The rows of the keys that begin with each of these, at most so many each; in one transaction, so a page."""
-        found: list[list[Stamped]] = []
-        last = self._last
         with self._env.begin() as txn, self._cursor(txn) as cursor:
-            for prefix in prefixes:
-                rows: list[Stamped] = []
-                has_more = cursor.set_range(prefix)
-                while has_more and len(rows) < count:
-                    place, value = map(bytes, cursor.item())
-                    if not place.startswith(prefix):
-                        break
-                    if place[-STAMP_BYTES:] > last:
-                        has_more = cursor.set_range(place[:-STAMP_BYTES] + _LAST_STAMP)
-                        continue
-                    rows.append(stamped(place, value))
-                    has_more = cursor.next()
-                found.append(rows)
-        return found
+            return [_under(cursor, prefix, self._last, count) for prefix in prefixes]
 
     def latest_seq(self, row_key: bytes) -> int | None:
         """The position of the event that made that row; cheaper than `latest`."""
@@ -248,7 +233,7 @@ class RowReader:
                 rows = cursor.iterprev() if _seek_back(cursor, row_key + start) else ()
             else:
                 rows = cursor.iternext() if cursor.set_range(row_key + start) else ()
-            for place, value in cast("Iterator[tuple[bytes, bytes]]", islice(rows, page_rows)):
+            for place, value in _items(islice(rows, page_rows)):
                 stamp = place[-STAMP_BYTES:]
                 if place[:-STAMP_BYTES] != row_key or stamp > self._last:
                     break
@@ -269,6 +254,26 @@ class RowReader:
                     keys.append(row_key)
                 found = cursor.set_range(row_key + _LAST_STAMP)
         return keys
+
+
+def _under(cursor: lmdb.Cursor, prefix: bytes, last: bytes, count: int) -> list[Stamped]:
+    rows: list[Stamped] = []
+    has_more = cursor.set_range(prefix)
+    while has_more:
+        has_more = False
+        for place, value in _items(cursor.iternext()):
+            if len(rows) == count or not place.startswith(prefix):
+                break
+            if place[-STAMP_BYTES:] > last:
+                has_more = cursor.set_range(place[:-STAMP_BYTES] + _LAST_STAMP)
+                break
+            rows.append(stamped(place, value))
+    return rows
+
+
+def _items(rows: Iterable[Any]) -> Iterator[tuple[bytes, bytes]]:
+    """Places and values, copied out: transactions here give no buffers."""
+    return cast("Iterator[tuple[bytes, bytes]]", rows)
 
 
 def last_stamp(upto: int) -> bytes:

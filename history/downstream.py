@@ -15,7 +15,7 @@ from ..events.rows import Stamped, framed
 from .lineage import Lineage
 from .lineage_parts import Link, Node, Production, VersionKey, digest_at, taken_by
 from .reader import Reader
-from .tracing import NODES_MAX, Tracer, origin_of, own_of, pages, type_in
+from .tracing import NODES_MAX, Tracer, origin_of, own_of, pages, type_in, undisturbed
 
 _USES_FEW = 64
 _NAMES_MAX = 10_000
@@ -59,11 +59,15 @@ class Downstream:
         for page in pages(ended):
             if self._is_full():
                 break
-            self._take(self._tracer.log.get_all(page), None)
+            self._take(self._ended(self._tracer.log.get_all(page)).values(), None)
         self._save()
 
     def follow(self, depth: int | None = None, until: VersionKey | None = None) -> None:
         """Go on until nothing follows, or as many levels, or a version is reached."""
+        with undisturbed():
+            self._follow(depth, until)
+
+    def _follow(self, depth: int | None, until: VersionKey | None) -> None:
         while self._level and self.is_complete:
             level, self._level = list(self._level.values()), {}
             for page in pages(level):
@@ -91,10 +95,12 @@ class Downstream:
         events = self._tracer.events(
             seq for one, uses in zip(page, first, strict=True) for seq in _seqs(uses, one.key.name)
         )
+        ended = self._ended(events.values())
         for one, rows, uses in zip(page, names, first, strict=True):
-            self._name(one, [row for row in rows if row.row[0] != one.key.name])
+            if len(rows) > 1:
+                self._name(one, [row for row in rows if row.row[0] != one.key.name])
             if len(uses) < _USES_FEW:
-                self._take([events[seq] for seq in _seqs(uses, one.key.name)], one.key)
+                self._take((ended[seq] for seq in _seqs(uses, one.key.name) if seq in ended), one.key)
             else:
                 self._take_all(one.key)
             if self._is_full():
@@ -106,7 +112,7 @@ class Downstream:
         for page in pages(_seqs(self._uses.history(b"c" + key.content), key.name)):
             if self._is_full():
                 return
-            self._take(self._tracer.log.get_all(page), key)
+            self._take(self._ended(self._tracer.log.get_all(page)).values(), key)
 
     def _is_full(self) -> bool:
         if len(self.nodes) + len(self.steps) >= self._nodes_max:
@@ -122,12 +128,15 @@ class Downstream:
                 self.named[one.key, other] = None
                 self._reach(other, one.type, one.production, one.key)
 
-    def _take(self, events: Sequence[Recorded], taken: VersionKey | None) -> None:
-        """Follow step runs that took a version, or that are followed for themselves."""
+    def _ended(self, events: Iterable[Recorded]) -> dict[int, tuple[Recorded, Production]]:
+        """The events that end step runs, by position, with the executions behind them."""
         wanted = [(origin_of(one) or own_of(one), one) for one in events if one.type in _ENDED]
         found = self._tracer.productions(wanted)
-        for origin, recorded in wanted:
-            production = found[origin] or self._tracer.stand_in(recorded)
+        return {one.seq: (one, found[origin] or self._tracer.stand_in(one)) for origin, one in wanted}
+
+    def _take(self, ended: Iterable[tuple[Recorded, Production]], taken: VersionKey | None) -> None:
+        """Follow step runs that took a version, or that are followed for themselves."""
+        for recorded, production in ended:
             if production.step not in self.steps:
                 self.steps[production.step] = production
                 self._new.append((production, taken))

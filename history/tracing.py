@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -33,9 +35,22 @@ def upstream(reader: Reader, root: VersionKey, *, depth: int | None = None, node
 
     Cost: about 15 µs for each artifact version with its step run.
     """
-    tracer = Tracer(reader)
     nodes: dict[VersionKey, Node] = {}
     steps: dict[StepRunId, Production] = {}
+    with undisturbed():
+        is_complete = _follow(Tracer(reader), root, nodes, steps, depth, nodes_max)
+    return Lineage("upstream", [root], nodes, steps, is_complete=is_complete)
+
+
+def _follow(
+    tracer: Tracer,
+    root: VersionKey,
+    nodes: dict[VersionKey, Node],
+    steps: dict[StepRunId, Production],
+    depth: int | None,
+    nodes_max: int,
+) -> bool:
+    """Gather what is upstream of a version; tell whether that is all."""
     level, is_complete, left = [root], True, depth
     while level and is_complete:
         following: dict[VersionKey, None] = {}
@@ -55,7 +70,7 @@ def upstream(reader: Reader, root: VersionKey, *, depth: int | None = None, node
                 following.update(dict.fromkeys(made.taken if taken is None else taken))
         level = [key for key in following if key not in nodes]
         left = None if left is None else left - 1
-    return Lineage("upstream", [root], nodes, steps, is_complete=is_complete)
+    return is_complete
 
 
 class Origin(NamedTuple):
@@ -177,6 +192,22 @@ def pages(wanted: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(wanted)
     while page := list(islice(rest, _PAGE)):
         yield page
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let the collector of cycles rest while very many objects are made, of which none is part of one.
+
+    As they are all kept, it would go through them again and again: a third of the time of a large lineage.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def node_of(reader: Reader, name: str, content: Digest) -> Node:
