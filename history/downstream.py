@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import LineageCut
@@ -91,16 +91,14 @@ class Downstream:
             self.is_complete = self.is_complete and not any(used)
             return
         places = [b"c" + one.key.content for one in page]
-        first = self._uses.under(places, _USES_FEW)
-        events = self._tracer.events(
-            seq for one, uses in zip(page, first, strict=True) for seq in _seqs(uses, one.key.name)
-        )
-        ended = self._ended(events.values())
-        for one, rows, uses in zip(page, names, first, strict=True):
+        found = self._uses.under(places, _USES_FEW)
+        first = [list(_seqs(uses, one.key.name)) for one, uses in zip(page, found, strict=True)]
+        ended = self._ended(self._tracer.events(chain.from_iterable(first)).values())
+        for one, rows, uses, seqs in zip(page, names, found, first, strict=True):
             if len(rows) > 1:
                 self._name(one, [row for row in rows if row.row[0] != one.key.name])
             if len(uses) < _USES_FEW:
-                self._take((ended[seq] for seq in _seqs(uses, one.key.name) if seq in ended), one.key)
+                self._take([ended[seq] for seq in seqs if seq in ended], one.key)
             else:
                 self._take_all(one.key)
             if self._is_full():
@@ -204,7 +202,11 @@ class Downstream:
 
 def _seqs(uses: Iterable[Stamped], name: str) -> Iterator[int]:
     """The events that used a content under a name."""
-    return (seq for seq, _ in groupby(seq for seq, row in uses if row[3] == name))
+    last = 0
+    for seq, row in uses:
+        if seq != last and row[3] == name:
+            last = seq
+            yield seq
 
 
 def _saves_of(step: StepRunId) -> bytes:
