@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
+
+import msgpack
 
 from lineal.cas import Blob, BlobKind, Digest, Inline, Manifest, MemoryBlobs, digest_of
 from lineal.events import catalogue as facts
@@ -92,7 +94,17 @@ class _Pipeline:
     structure: Blob
     borrows: str | None
     """The artifact of another pipeline that its first step takes."""
-    steps: list[_Step] = field(default_factory=list)
+    steps: list[_Step]
+
+
+def _structure(steps: Sequence[_Step]) -> bytes:
+    """The graph as a run's pipeline version has it."""
+    entries = []
+    for step in steps:
+        inputs = {f"x{place}": [steps[place].name, "output"] for place in step.takes}
+        entries.append({"name": step.name, "function": step.function, "outputs": ["output"], "inputs": inputs})
+    packed: bytes = msgpack.packb({"steps": entries})
+    return packed
 
 
 class History:
@@ -103,7 +115,9 @@ class History:
         self._chance = Random(seed)
         self._events = 1
         self._number = 0
-        self._environment = small_blob(b'{"python": "3.11", "packages": ["numpy 2.0", "pandas 2.2"]}' * 8)
+        self._environment = small_blob(
+            msgpack.packb({"python": "3.11", "packages": {f"package-{number}": "2.0" for number in range(30)}})
+        )
         rates = [round(10 ** (-4 + 4 * number / _RATES), 6) for number in range(_RATES)]
         self._rates = [(plain_value(rate), repr(rate)) for rate in rates]
         self._kinds = [(plain_value(kind), repr(kind)) for kind in _KINDS]
@@ -141,14 +155,14 @@ class History:
         chance = self._chance
         earlier = self._pipelines[: max(0, number)]
         borrows = chance.choice(chance.choice(earlier).steps).artifact if earlier else None
-        pipeline = _Pipeline(f"pipeline-{number}", small_blob(f"graph {number}".encode() * 30), borrows)
+        steps: list[_Step] = []
         for place in range(chance.randint(3, 8)):
             takes = tuple(sorted(chance.sample(range(place), min(place, chance.randint(1, 2)))))
             name = f"step-{place}"
-            pipeline.steps.append(
+            steps.append(
                 _Step(name, f"module_{number}.{name}", takes, f"{name}-of-{number}", small_blob(self._bytes(120)))
             )
-        return pipeline
+        return _Pipeline(f"pipeline-{number}", small_blob(_structure(steps)), borrows, steps)
 
     def _run(self, pipeline: _Pipeline) -> Iterator[Moment]:
         chance = self._chance
