@@ -1,27 +1,22 @@
-"""Runs as conditions ask about them: what is asked of one is looked up for its whole page at once.
-
-A page is a snapshot: a condition that names a value twice sees it once. Pages are small at first, as many a list is
-read no further than to its beginning.
-"""
+"""Runs as conditions ask about them: what is asked of one is looked up for its whole page at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..events.catalogue import Input, RunStarted
 from ..events.ids import RunId
 from ..events.projections import Parameters, Runs
 from ..events.projections.parameters import parameter_key
 from ..events.projections.runs import RunRow
-from ..events.rows import Row, Stamped
+from ..events.rows import Row
+from .asked import Column, Page, in_pages
 from .lineage_parts import digest_at
 from .literals import literal_values
 from .reader import Reader
 from .views import RunView
 
-_FIRST_RUNS, _PAGE_RUNS = 16, 1000
 _SPARSE_EVENTS = 100
 """Where the runs of a page are further apart than this, their beginnings are read one by one."""
 _REMEMBERED_MAX = 10_000
@@ -29,16 +24,6 @@ _REMEMBERED_MAX = 10_000
 
 Begun = tuple[bytes, int | None]
 """A run's id, and the position of the event that began it, where that is at hand. A plain one: there are very many."""
-
-
-class Column(NamedTuple):
-    """A value that each run has in some rows: those under a key in which its id is."""
-
-    projection: str
-    before: bytes
-    """What comes before the id."""
-    after: bytes = b""
-    """What comes after it."""
 
 
 _STATES = Column(Runs.name, b"r")
@@ -71,32 +56,21 @@ class AskedRun:
 
     def latest(self, column: Column) -> Row | None:
         """Its newest row of a column."""
-        found = self._page.column(column)[self._place]
-        return None if found is None else found.row
+        return self._page.latest(column, self._place)
 
     def parameter(self, name: str) -> Any:
         """A literal that its pipeline was called with; None if it took none of this name."""
         return self._page.parameters(name)[self._place]
 
 
-class _Page:
-    """Some runs, with those columns that were asked for."""
+class _Page(Page):
+    """Some runs with those columns that were asked for, of which parameters are found by when the runs began."""
 
     def __init__(self, reader: Reader, values: _Values, begun: Sequence[Begun]) -> None:
-        self.reader = reader
-        self._values = values
+        super().__init__(reader, [run for run, _ in begun])
         self.begun = begun
-        self._columns: dict[Column, list[Stamped | None]] = {}
+        self._values = values
         self._parameters: dict[str, list[Any]] = {}
-
-    def column(self, column: Column) -> list[Stamped | None]:
-        """The newest rows of a column, in the order of the runs."""
-        found = self._columns.get(column)
-        if found is None:
-            _, before, after = column
-            rows = self.reader.rows(column.projection)
-            found = self._columns[column] = rows.latest_of([before + run + after for run, _ in self.begun])
-        return found
 
     def parameters(self, name: str) -> list[Any]:
         """The values of a parameter, in the order of the runs."""
@@ -153,12 +127,9 @@ class _Values:
         return known[content]
 
 
-def asked(reader: Reader, begun: Iterable[Begun]) -> Iterator[AskedRun]:
+def asked_runs(reader: Reader, begun: Iterable[Begun]) -> Iterator[AskedRun]:
     """Runs to ask about, page by page."""
-    values, rest = _Values(reader), iter(begun)
-    page_runs = _FIRST_RUNS
-    while some := list(islice(rest, page_runs)):
+    values = _Values(reader)
+    for some in in_pages(begun):
         page = _Page(reader, values, some)
-        for place in range(len(some)):
-            yield AskedRun(page, place)
-        page_runs = min(4 * page_runs, _PAGE_RUNS)
+        yield from (AskedRun(page, place) for place in range(len(some)))

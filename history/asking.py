@@ -14,17 +14,19 @@ from ..events.projections.metrics import metric_key
 from ..events.projections.names import tags_key
 from ..events.projections.runs import CANCELLED, COMPLETED, FAILED, INTERRUPTED, RUNNING
 from ..events.projections.steps import CACHED
+from ..events.projections.subjects import subject_key
 from ..events.rows import framed
-from .asked_runs import AskedRun, Column
-from .reader import Reader, moment
-from .views import ArtifactVersionView
+from .asked import Column
+from .asked_runs import AskedRun
+from .asked_versions import AskedVersion
+from .reader import moment
 from .where import Fields
 
 STATUSES = (RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED)
 """What a run can be."""
 
 
-def run_fields(reader: Reader) -> Fields[AskedRun]:
+def run_fields() -> Fields[AskedRun]:
     """What can be asked of runs. Cost: a lookup for each that is asked for, a page of runs at a time."""
     tags = _run_column(Names.name, tags_key)
     return Fields(
@@ -87,36 +89,47 @@ def _duration_s(run: AskedRun) -> float | None:
     return None if state.ended_us is None else (state.ended_us - state.started_us) / 1_000_000
 
 
-def version_fields(reader: Reader) -> Fields[ArtifactVersionView]:
-    """What can be asked of artifact versions."""
-
-    def metadata(version: ArtifactVersionView, key: str) -> Any:
-        noted = _note(reader, version.subject, key)
-        return version.computed_metadata.get(key) if noted is None else noted
-
+def version_fields() -> Fields[AskedVersion]:
+    """What can be asked of artifact versions. Cost: as for runs; that of the event that made each, about 10 µs."""
+    tags = _version_column(Names.name, tags_key)
     return Fields(
         single={
-            "name": lambda version: version.name,
-            "version": lambda version: version.version,
-            "content": lambda version: str(version.content),
-            "type": lambda version: version.type,
-            "format": lambda version: version.format,
-            "size_bytes": lambda version: version.size_bytes,
-            "created": lambda version: version.created,
-            "tags": lambda version: version.tags,
-            "aliases": lambda version: version.aliases,
-            "evicted": lambda version: version.is_evicted,
+            "name": lambda version: version.made.key.name,
+            "version": lambda version: version.made.number,
+            "content": lambda version: str(version.made.key.content),
+            "type": lambda version: version.output.type,
+            "format": lambda version: version.output.format,
+            "size_bytes": lambda version: version.output.size_bytes,
+            "created": lambda version: moment(version.recorded.time_us),
+            "tags": lambda version: tuple(version.latest(tags) or ()),
+            "aliases": lambda version: version.view.aliases,
+            "evicted": lambda version: version.view.is_evicted,
         },
-        keyed={"metadata": metadata, "metrics": lambda version, key: _metric(reader, version.subject, key)},
+        keyed={"metadata": _metadata, "metrics": _metric_of_version},
     )
 
 
-def _metric(reader: Reader, subject: Subject, name: str) -> Any:
-    """The value of a metric that was logged last."""
-    found = reader.rows(Metrics.name).latest(metric_key(subject, name))
-    return None if found is None else found.row[4]
+def _metadata(version: AskedVersion, name: str) -> Any:
+    noted = version.annotation(_version_note(name))
+    return version.output.metadata.get(name) if noted is None else noted
 
 
-def _note(reader: Reader, subject: Subject, name: str) -> Any:
-    found = reader.rows(Metadata.name).latest(note_key(subject, name))
-    return None if found is None or len(found.row) < 2 else found.row[1]
+def _metric_of_version(version: AskedVersion, name: str) -> Any:
+    row = version.latest(_version_metric(name))
+    return None if row is None else row[4]
+
+
+def _version_column(projection: str, place: Callable[[Subject], bytes], after: bytes = b"") -> Column:
+    """The column of what rows have of versions."""
+    nothing = Subject("version", "", b"")
+    return Column(projection, place(nothing).removesuffix(subject_key(nothing)), after)
+
+
+@lru_cache
+def _version_metric(name: str) -> Column:
+    return _version_column(Metrics.name, metric_key, framed(name))
+
+
+@lru_cache
+def _version_note(name: str) -> Column:
+    return _version_column(Metadata.name, note_key, framed(name))

@@ -12,7 +12,7 @@ from ..events.ids import RunId
 from ..events.projections import Runs
 from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.rows import Stamped, key
-from .asked_runs import AskedRun, Begun, asked
+from .asked_runs import AskedRun, Begun, asked_runs
 from .asking import STATUSES, run_fields
 from .deletion import present
 from .labels import tagged
@@ -53,8 +53,8 @@ def runs_found(reader: Reader, query: RunQuery) -> Iterator[RunView]:
     """
     if query.status is not None and query.status not in STATUSES:
         raise InvalidReference(f"no run is ever {query.status!r}", hint=near(query.status, STATUSES))
-    fields = run_fields(reader)
-    found = asked(reader, _candidates(reader, query))
+    fields = run_fields()
+    found = asked_runs(reader, _candidates(reader, query))
     if query.where is not None:
         found = filter(condition(query.where, fields), found)
     view_of: Callable[[AskedRun], RunView] = attrgetter("view")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from ..cas.digest import Digest
 from ..events.projections import Artifacts
+from ..events.projections.artifacts import version_in
 from ..events.rows import key
+from .asked_versions import Made, asked_versions
 from .asking import version_fields
 from .deletion import has_deletions, present
 from .labels import tagged
+from .lineage_parts import VersionKey, digest_at
 from .reader import Reader
 from .views import ArtifactVersionView, ArtifactView
 from .where import condition
@@ -24,7 +26,13 @@ def artifacts_found(reader: Reader, like: str | None, tag: str | None) -> list[A
     if tag is not None:
         names &= {subject.name for subject in tagged(reader, tag, "artifact")}
     artifacts = [ArtifactView(reader, name) for name in sorted(names)]
-    return [one for one in artifacts if one.versions] if has_deletions(reader) else artifacts
+    return [one for one in artifacts if _has_versions(one)] if has_deletions(reader) else artifacts
+
+
+def _has_versions(artifact: ArtifactView) -> bool:
+    """Whether some of its versions are not deleted."""
+    versions = versions_found(artifact._reader, artifact.name, after=0, upto=None, tag=None, where=None)
+    return next(versions, None) is not None
 
 
 def version_count(artifact: ArtifactView) -> int:
@@ -38,18 +46,32 @@ def versions_found(
     reader: Reader, artifact: str | None, *, after: int, upto: int | None, tag: str | None, where: str | None
 ) -> Iterator[ArtifactVersionView]:
     """The versions of an artifact, newest first, or of all, artifact by artifact; of these, those that are wanted."""
-    names = [artifact] if artifact is not None else [one.name for one in artifacts_found(reader, None, None)]
-    found = present(reader, (version for name in names for version in _of(reader, name, after, upto)))
     if tag is not None:
-        having = {(subject.name, subject.id) for subject in tagged(reader, tag, "version", artifact)}
-        found = (version for version in found if (version.name, version.content) in having)
-    return found if where is None else filter(condition(where, version_fields(reader)), found)
+        made = _tagged(reader, tag, artifact, after, upto)
+    else:
+        names = [artifact] if artifact is not None else [one.name for one in artifacts_found(reader, None, None)]
+        made = (version for name in names for version in _of(reader, name, after, upto))
+    if where is None:
+        return present(reader, (ArtifactVersionView(reader, *one.key) for one in made))
+    found = filter(condition(where, version_fields()), asked_versions(reader, made))
+    return present(reader, (one.view for one in found))
 
 
-def _of(reader: Reader, name: str, after: int, upto: int | None) -> Iterator[ArtifactVersionView]:
+def _of(reader: Reader, name: str, after: int, upto: int | None) -> Iterator[Made]:
     ends = [end for end in (reader.upto, upto) if end is not None]
     rows = reader.store.rows(Artifacts.name, min(ends, default=None)).history(key("v", name), newest_first=True)
-    for seq, row in rows:
+    for seq, (number, content) in rows:
         if seq <= after:
             return
-        yield ArtifactVersionView(reader, name, Digest(row[1]))
+        yield Made(VersionKey(name, digest_at(content)), number, seq)
+
+
+def _tagged(reader: Reader, tag: str, artifact: str | None, after: int, upto: int | None) -> Iterator[Made]:
+    """The versions that have a tag, in the same order."""
+    rows = reader.rows(Artifacts.name)
+    made: list[Made] = []
+    for _, name, content in tagged(reader, tag, "version", artifact):
+        found = version_in(rows, name, digest_at(content))
+        if found is not None and after < found.seq <= (found.seq if upto is None else upto):
+            made.append(Made(VersionKey(name, digest_at(content)), found.row[1], found.seq))
+    return iter(sorted(made, key=lambda one: (one.key.name, -one.number)))
