@@ -37,7 +37,7 @@ from .proving import prove_extension, tree_head
 from .reader import Reader
 from .references import near
 from .reuse import reusable
-from .run_list import NEWEST, RunQuery, run_meant, runs_found
+from .run_list import NEWEST, OLDEST, RunQuery, run_meant, runs_found
 from .selection import EventType, Selection, selected, selection
 from .subjects import view_of
 from .tracing import NODES_MAX
@@ -428,8 +428,8 @@ class History:
         from .comparing.bisection import bisect
 
         first, last = (None if one is None else self._run_of(one).seq for one in (since, until))
-        runs = [one for one in self.runs(pipeline) if (first or 0) <= one.seq <= (last or one.seq)]
-        return bisect(self._reader, reversed(runs), metric, predicate)
+        query = RunQuery(pipeline, after=(first or 1) - 1, upto=last, order=OLDEST)
+        return bisect(self._reader, runs_found(self._reader, query), metric, predicate)
 
     def made_from(self, which: str | Digest | Path, *, depth: int | None = None, nodes_max: int = NODES_MAX) -> Lineage:
         """Everything that some bytes went into: as a value or a part of one, as code, or as an environment.
