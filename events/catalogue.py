@@ -38,6 +38,7 @@ from .facts.records import (
     Input,
     MetricColumn,
     MetricPoint,
+    Numbered,
     Output,
     Process,
     Resources,
@@ -55,13 +56,15 @@ from .facts.steps import (
     StepSkipped,
     StepStarted,
 )
-from .facts.stores import StoreCreated, StoreImported
+from .facts.stores import ImportsTrusted, StoreCreated, StoreImported, TrustRevoked
 
 CATALOGUE: dict[str, type[Event]] = {
     event.TYPE: event
     for event in (
         StoreCreated,
         StoreImported,
+        ImportsTrusted,
+        TrustRevoked,
         RunStarted,
         RunRenewed,
         RunCompleted,
@@ -130,10 +133,12 @@ __all__ = [
     "Event",
     "Failure",
     "FingerprintClaimed",
+    "ImportsTrusted",
     "Input",
     "MetricColumn",
     "MetricPoint",
     "MetricsLogged",
+    "Numbered",
     "Output",
     "PinAdded",
     "PinRemoved",
@@ -158,6 +163,7 @@ __all__ = [
     "StoredVisualization",
     "Subject",
     "Tagged",
+    "TrustRevoked",
     "Unknown",
     "Untagged",
 ]

@@ -20,6 +20,7 @@ from .references import check_alias, check_name
 from .replay import Printed, Scene
 from .reuse import Meanings, executed_at, execution_at
 from .surroundings import Checkout
+from .trust import Imported, Trust, may_execute
 from .views import (
     ArtifactVersionView,
     ArtifactView,
@@ -69,6 +70,7 @@ __all__ = [
     "Hold",
     "Holding",
     "HoldingEvent",
+    "Imported",
     "Lineage",
     "LogLine",
     "Meanings",
@@ -91,6 +93,7 @@ __all__ = [
     "Series",
     "StepDiff",
     "StepRunView",
+    "Trust",
     "Verdict",
     "VersionDiff",
     "VersionKey",
@@ -107,6 +110,7 @@ __all__ = [
     "footprints",
     "is_visualized",
     "level_name",
+    "may_execute",
     "name_of",
     "newest_content",
     "openlineage_events",

@@ -15,6 +15,7 @@ from ..events.rows import RowReader, key
 from .eviction import eviction_of
 from .meaning import version_meant
 from .reader import Reader
+from .trust import Trust
 
 EXECUTIONS_MAX = 256
 """How many executions of one fingerprint, the newest, are looked through for one that loaded what is meant now."""
@@ -65,9 +66,14 @@ def newest_execution(reader: Reader, fingerprint: Fingerprint) -> StepCompleted 
 
 
 def current_executions(reader: Reader, fingerprint: Fingerprint) -> Iterator[StepCompleted]:
-    """The executions for a fingerprint that loaded what their references mean as of the view, the newest first."""
-    meanings = Meanings(reader)
+    """The executions for a fingerprint that loaded what their references mean as of the view, the newest first.
+
+    Without those of stores that are not trusted now.
+    """
+    meanings, trust = Meanings(reader), Trust(reader.store)
     for seq in executed_at(reader.rows(Cache.name), fingerprint):
+        if trust.doubted_source(seq) is not None:
+            continue
         executed = execution_at(reader.store.log, seq)
         if meanings.are_kept(executed.inputs):
             yield executed

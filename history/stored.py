@@ -28,6 +28,7 @@ from .lineage_parts import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
 from .showing import displayed, facts_of, tables_of, written
+from .trust import may_execute
 from .visualizations import Visualizations, drawn_visualizations, kept_visualizations
 
 if TYPE_CHECKING:
@@ -121,13 +122,17 @@ class StoredVersion(Labelled):
 
         Raises:
             Invalid: It has no such columns or rows.
+            LoadRefused: That would execute code, and the store was opened not to, or the value was imported from one
+                that is not trusted.
             ArtifactEvicted: It was collected; the hint says how to make it again.
             BlobMissing: Its bytes are gone all the same; the hint names the step run that can make them again.
             BlobCorrupt: Its bytes are not what was written.
         """
         reader = self._reader
         with self.explained():
-            return load(self.manifest, reader.store.blobs, allow_pickle=reader.allow_pickle, columns=columns, rows=rows)
+            manifest = self.manifest
+            allowed = may_execute(reader.store, manifest, allow_pickle=reader.allow_pickle)
+            return load(manifest, reader.store.blobs, allow_pickle=allowed, columns=columns, rows=rows)
 
     read = load
     """The classic name of `load`."""

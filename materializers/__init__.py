@@ -2,7 +2,7 @@
 
 from .base import Materializer, PartReader, PartWriter, Selection, code_in, name_of_code
 from .forms import ClassChangedWarning, Record
-from .loading import is_plain, load, runs_code, runs_ours_alone
+from .loading import is_plain, is_plain_alone, load, runs_code, runs_ours_alone
 from .previous import Previous
 from .registry import REGISTRY, Registry, register
 from .saving import Saved, save
@@ -26,6 +26,7 @@ __all__ = [
     "is_drawn_when_asked",
     "is_kept_drawn",
     "is_plain",
+    "is_plain_alone",
     "load",
     "may_show",
     "name_of_code",

@@ -149,6 +149,16 @@ def is_plain(manifest: Manifest, blobs: BlobReader) -> bool:
     return all(one.format == PLAIN_FORMAT and not _may_hold_records(one, blobs) for one in nested(manifest, blobs))
 
 
+def is_plain_alone(manifest: Manifest) -> bool:
+    """Whether it is so plain that this is told without reading a blob: what is small and of built-in types."""
+    return manifest.format == PLAIN_FORMAT and not manifest.parts and not _has_mark(manifest.head)
+
+
+def _has_mark(head: Any) -> bool:
+    tree = head[1] if isinstance(head, list) and len(head) == 2 else None
+    return not isinstance(tree, bytes) or _RECORD_MARK.search(tree) is not None
+
+
 def _may_hold_records(manifest: Manifest, blobs: BlobReader) -> bool:
     """Whether bytes that could be the mark of a record are in a plain value; those in a text may be taken for one."""
     head: Any = manifest.head
@@ -167,7 +177,7 @@ def _check_is_allowed(manifest: Manifest, blobs: BlobReader, registry: Registry)
             raise LoadRefused(
                 f"loading a {one.type} of the format {one.format} executes code, which was not allowed",
                 where=way_to(manifest, blobs, lambda inner: registry.runs_code(inner.format)),
-                hint="Allow pickle if you trust whoever wrote the store.",
+                hint="If you trust who made it: open with allow_pickle=True, or `lineal trust` where it was imported from.",
                 format=one.format,
                 type=one.type,
             )

@@ -10,6 +10,7 @@ import pyarrow as pa
 from ..store import Store
 from .base import Definition, Source, batch_of
 from .of_causes import CLAIMS, CODE_MET, ENVIRONMENTS, EQUIVALENCES
+from .of_imports import IMPORTS
 from .of_labels import ALIASES, DELETIONS, METADATA, METRICS, TAGS
 from .of_log import EVENTS, PAYLOADS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS, VISUALIZATIONS
@@ -44,6 +45,7 @@ DEFINITIONS: dict[str, Definition] = {
         ENVIRONMENTS,
         EQUIVALENCES,
         CLAIMS,
+        IMPORTS,
     )
 }
 """Every table, by name."""

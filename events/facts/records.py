@@ -99,6 +99,18 @@ class Subject(NamedTuple):
     """A version's content id, or a run's or step run's run; else empty."""
 
 
+class Numbered(NamedTuple):
+    """A number that another store gave to what comes from there; it is kept where it is not taken."""
+
+    kind: str
+    """``version``, ``run`` or ``pipeline``, which is a version of a pipeline."""
+    name: str
+    """The artifact's or the pipeline's."""
+    id: bytes
+    """A version's content id, a run's id, or the digest of a pipeline's structure."""
+    number: int
+
+
 class StoredVisualization(NamedTuple):
     """A picture, text or table that a value shows of itself, kept beside it."""
 

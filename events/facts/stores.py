@@ -7,6 +7,7 @@ from typing import ClassVar
 from ...cas.digest import Digest
 from ..ids import StoreId
 from .base import Event
+from .records import Numbered
 
 
 class StoreCreated(Event):
@@ -28,4 +29,23 @@ class StoreImported(Event):
     head_chain: Digest
     """Chain hash there."""
     events: int
-    """How many of its events were not here before."""
+    """How many of its events were not here before: they follow this one."""
+    bundle: Digest | None = None
+    """Which bundle they came in."""
+    numbers: tuple[Numbered, ...] = ()
+    """What was numbered there, of what they bring."""
+
+
+class ImportsTrusted(Event):
+    """What was imported from a store until now counts as what was made here: it may execute code, and be reused."""
+
+    TYPE: ClassVar[str] = "imports.trusted/1"
+    store: StoreId
+    """The store that it was imported from."""
+
+
+class TrustRevoked(Event):
+    """What was imported from a store is trusted no more."""
+
+    TYPE: ClassVar[str] = "trust.revoked/1"
+    store: StoreId

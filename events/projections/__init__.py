@@ -8,6 +8,7 @@ from .cache import Cache
 from .causes import Causes
 from .claims import Claims
 from .deletions import Deletions
+from .imports import Imports
 from .lineage import Lineage
 from .metadata import Metadata
 from .metrics import Metrics
@@ -37,6 +38,7 @@ KEPT: tuple[Projection, ...] = (
     Metrics(),
     Deletions(),
     Visualizations(),
+    Imports(),
 )
 """Those whose rows are written in the transaction that appends the events."""
 
@@ -55,6 +57,7 @@ __all__ = [
     "Causes",
     "Claims",
     "Deletions",
+    "Imports",
     "Lineage",
     "Metadata",
     "Metrics",

@@ -1,7 +1,7 @@
 """Artifacts and their versions: one version for each distinct content under a name, numbered from 1.
 
 Tables: ``a`` → names in order of first appearance; ``v name`` → versions ``[number, content]``, newest last;
-``n name number`` → content; ``c content name`` → number.
+``n name number`` → content; ``c content name`` → number; ``w`` as in `numbers`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...cas.digest import Digest
-from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepReused
+from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepReused, StoreImported
 from ..codec import Recorded
 from ..rows import RowReader, RowWriter, Stamped, framed, key
 from .base import Projection
+from .numbers import next_number, note_numbers
 
 BY_HAND = (ArtifactSaved.TYPE, ArtifactNamed.TYPE)
 """The types of event that give one output, outside of any run."""
@@ -23,10 +24,13 @@ class Artifacts(Projection):
     """The fold."""
 
     name = "artifacts"
-    version = 3
-    events = (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed)
+    version = 4
+    events = (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed, StoreImported)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
+        if recorded.type == StoreImported.TYPE:
+            note_numbers(rows, recorded, "version")
+            return
         for output in outputs_of(recorded):
             name, content = output[1], output[2]
             framed_name = framed(name)
@@ -37,7 +41,8 @@ class Artifacts(Projection):
             newest = rows.latest(versions)
             if newest is None:
                 rows.mark(b"a", [name])
-            number = max(_number_wanted(recorded), 1 if newest is None else newest[0] + 1)
+            number = next_number(rows, name, content, 0 if newest is None else newest[0])
+            number = max(number, _number_wanted(recorded))
             rows.add(versions, [number, content])
             rows.mark(b"n" + framed_name + number.to_bytes(4, "big"), content)
             rows.add(place, [name, number])

@@ -3,7 +3,8 @@
 Tables: ``r run`` → state; ``a`` → runs in order; ``p pipeline`` → its runs;
 ``v pipeline structure`` → runs of that structure; ``n name`` → runs that are or were called so;
 ``l`` → the runs that are running;
-``e status`` → runs that ended so, in the order of their ends; ``q pipeline status`` → those of one pipeline.
+``e status`` → runs that ended so, in the order of their ends; ``q pipeline status`` → those of one pipeline;
+``w`` as in `numbers`.
 
 A run ends once, by its own word. That it was interrupted is what others found: if it goes on all the same, as after a
 suspension that outlasted its lease, its own word counts.
@@ -22,11 +23,13 @@ from ..catalogue import (
     RunRenamed,
     RunRenewed,
     RunStarted,
+    StoreImported,
 )
 from ..codec import Recorded
 from ..ids import RunId
 from ..rows import Row, RowWriter, framed
 from .base import Projection
+from .numbers import next_number, note_numbers
 
 RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED = "running", "completed", "failed", "cancelled", "interrupted"
 _ENDS = {
@@ -45,7 +48,7 @@ class RunRow(NamedTuple):
     name: str
     pipeline: str
     number: int
-    """Position among the pipeline's runs, from 1."""
+    """Position among the pipeline's runs, from 1; with gaps where runs were imported that had larger ones."""
     started_seq: int
     started_us: int
     ended_us: int | None
@@ -68,12 +71,24 @@ class Runs(Projection):
     """The fold."""
 
     name = "runs"
-    version = 4
-    events = (RunStarted, RunRenewed, RunRenamed, RunCompleted, RunFailed, RunCancelled, RunInterrupted)
+    version = 5
+    events = (
+        RunStarted,
+        RunRenewed,
+        RunRenamed,
+        RunCompleted,
+        RunFailed,
+        RunCancelled,
+        RunInterrupted,
+        StoreImported,
+    )
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         if recorded.type == RunStarted.TYPE:
             self._start(rows, recorded, recorded.fields)
+            return
+        if recorded.type == StoreImported.TYPE:
+            note_numbers(rows, recorded, "run")
             return
         state = rows.latest(b"r" + recorded.fields.run)
         if recorded.type == RunRenamed.TYPE:
@@ -91,7 +106,7 @@ class Runs(Projection):
         run, pipeline = started.run, started.pipeline
         of_pipeline = b"p" + framed(pipeline)
         earlier = rows.latest(of_pipeline)
-        number = 1 if earlier is None else earlier[1] + 1
+        number = next_number(rows, pipeline, run, 0 if earlier is None else earlier[1])
         name = started.name or f"{pipeline}-{number}"
         rows.add(of_pipeline, [run, number])
         rows.mark(b"v" + framed(pipeline) + started.structure, [run])

@@ -13,6 +13,7 @@ from ...materializers.comparing import Leaf, Stored, leaves, schema_of
 from ..reader import Reader
 from ..reasons import change, time_text
 from ..stored import StoredVersion
+from ..trust import Trust
 from ..why import Difference
 from .changes import differences, row_of
 from .told import Part, Told
@@ -137,7 +138,8 @@ def _contents(
     if max(one.size_bytes for one in versions) > LOAD_MAX_BYTES:
         return None, f"not loaded: more than {LOAD_MAX_BYTES:,} bytes"
     try:
-        return content_diff(reader.store.blobs, versions[0].manifest, versions[1].manifest, allow_pickle), ""
+        allowed = allow_pickle and Trust(reader.store).allows(one.content for one in versions)
+        return content_diff(reader.store.blobs, versions[0].manifest, versions[1].manifest, allowed), ""
     except LoadRefused as error:
         return None, f"not loaded: {error.what}"
     except ImportError as error:

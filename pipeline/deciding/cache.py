@@ -11,7 +11,7 @@ from ...events.ids import Fingerprint, StepRunId
 from ...events.projections import Cache, Causes
 from ...events.projections.cache import Reusable
 from ...events.rows import key
-from ...history import Meanings, Reader, executed_at, execution_at
+from ...history import Meanings, Reader, Trust, executed_at, execution_at
 from ...store import Store
 from ..declaring.outputs import Outputs
 from ..graph.unkept import Unkept
@@ -25,8 +25,8 @@ _executions: WeakKeyDictionary[Store, dict[int, Reusable]] = WeakKeyDictionary()
 class StepCache:
     """Looks up fingerprints, in what is committed and in what this run has on its way.
 
-    Invariant: a hit is served only if all its bytes are there, and what the step loaded by reference is what it is now;
-    so a lost blob, or a moved label, costs an execution, never a wrong answer.
+    Invariant: a hit is served only if all its bytes are there, what the step loaded by reference is what it is now, and
+    who executed is trusted; so a lost blob, or a moved label, costs an execution, never a wrong answer.
     """
 
     def __init__(self, store: Store, blobs: Unkept | None = None) -> None:
@@ -38,6 +38,7 @@ class StepCache:
         self._store = store
         self._rows = store.committed_rows(Cache.name)
         self._causes = store.committed_rows(Causes.name)
+        self._trust = Trust(store)
         self._executions = _executions.setdefault(store, {})
         self._has_equivalences = bool(self._causes.keys(key("q"), 1))
         self._on_their_way: dict[Fingerprint, tuple[Reusable, Ticket]] = {}
@@ -104,7 +105,7 @@ class StepCache:
             return None
         if newest.loads:
             meanings = self._meanings()
-            earlier = map(self._executed, executed_at(self._rows, fingerprint))
+            earlier = map(self._executed, self._trusted(fingerprint))
             found = next((one for one in chain([newest], earlier) if meanings.are_kept(one.loads)), None)
             return found if found is not None and self._are_there(found) else None
         return newest if self._are_there(newest) else None
@@ -129,7 +130,13 @@ class StepCache:
 
     def _committed(self, fingerprint: Fingerprint) -> Reusable | None:
         seq = self._rows.latest_seq(b"f" + fingerprint)
+        if seq is not None and self._trust.is_needed:
+            seq = next(self._trusted(fingerprint), None)
         return None if seq is None else self._executed(seq)
+
+    def _trusted(self, fingerprint: Fingerprint) -> Iterator[int]:
+        """Where the executions for a fingerprint are, the newest first; not those of stores that are not trusted."""
+        return (seq for seq in executed_at(self._rows, fingerprint) if self._trust.doubted_source(seq) is None)
 
     def _executed(self, seq: int) -> Reusable:
         known = self._executions.get(seq)

@@ -11,7 +11,7 @@ from ...errors import InvalidPipeline
 from ...events.catalogue import Element, Input, Output
 from ...events.projections import Artifacts
 from ...events.projections.artifacts import version_in
-from ...history import ArtifactVersionView, Reader
+from ...history import ArtifactVersionView, Reader, may_execute
 from ...materializers import code_in, load
 from ...store import Store
 from .graph import Node
@@ -131,7 +131,9 @@ class Taking:
     def _loaded(self, content: Digest) -> Any:
         if self._whole is None or self._whole[0] != content:
             blobs = self._store.blobs
-            value: Any = load(read_manifest(blobs, content), blobs, allow_pickle=self._allow_pickle)
+            manifest = read_manifest(blobs, content)
+            allowed = may_execute(self._store, manifest, allow_pickle=self._allow_pickle)
+            value: Any = load(manifest, blobs, allow_pickle=allowed)
             # A stream is gone through once, rather than once an item.
             self._whole = content, value if hasattr(value, "__getitem__") else _listed(value)
         return self._whole[1]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ...cas.digest import Digest
 from ...errors import Conflict, InvalidPipeline, NothingToResume
 from ...events.catalogue import Again, RunStarted, StepCompleted, StepReused
 from ...events.ids import Fingerprint, RunId
@@ -15,7 +16,7 @@ from ...events.projections import Steps
 from ...events.projections.cache import Reusable
 from ...events.projections.runs import COMPLETED, RUNNING
 from ...events.rows import key
-from ...history import ArtifactVersionView, History, Reader, RunView
+from ...history import ArtifactVersionView, History, Reader, RunView, may_execute
 from ...materializers import load
 from ..graph.shapes import shapes
 from ..graph.templates import fill
@@ -52,12 +53,13 @@ def recorded_arguments(reader: Reader, started: RunStarted) -> dict[str, Any]:
     """What a pipeline was called with, loaded again; artifacts as the versions that they were then.
 
     Raises:
-        LoadRefused: Loading a value would execute code, and the store was opened not to allow that.
+        LoadRefused: Loading a value would execute code, and the store was opened not to allow that, or it was imported
+            from one that is not trusted.
         BlobMissing, Corrupt: Its bytes are gone, or damaged.
         InvalidPipeline: Artifacts were gathered in it in a way that is not recorded.
     """
     values = [
-        _of_here(load(reader.manifest(taken.content), reader.store.blobs, allow_pickle=reader.allow_pickle))
+        _of_here(_loaded(reader, taken.content))
         if taken.artifact is None
         else ArtifactVersionView(reader, taken.artifact, taken.content)
         for taken in started.parameters
@@ -70,6 +72,12 @@ def recorded_arguments(reader: Reader, started: RunStarted) -> dict[str, Any]:
             hint="Call its pipeline with the same values.",
         )
     return {name: fill(form, values) for name, form in forms.items()}
+
+
+def _loaded(reader: Reader, content: Digest) -> Any:
+    manifest = reader.manifest(content)
+    allowed = may_execute(reader.store, manifest, allow_pickle=reader.allow_pickle)
+    return load(manifest, reader.store.blobs, allow_pickle=allowed)
 
 
 def _of_here(value: Any) -> Any:

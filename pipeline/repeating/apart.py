@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...errors import CodeMissing, Conflict, LinealError, LoadRefused, UnsavableValue
-from ...history import Reader, RunView
+from ...history import Reader, RunView, Trust
 from ...in_force import InForce, entered
 from ...store import open_store
 from ..fingerprint.boundary import is_outside_project
@@ -54,7 +54,8 @@ def call_apart(in_force: InForce, run: RunView, function: Callable[..., Any], *a
 
     Raises:
         CodeMissing: Code was not recorded, or what was recorded can't be imported; nothing has run.
-        LoadRefused: The store was opened not to execute any code that it holds.
+        LoadRefused: The store was opened not to execute any code that it holds, or the run was imported from one that
+            is not trusted.
         UnsavableValue: An argument can't be pickled.
         Conflict: The process died.
         LinealError: Whatever the function raised.
@@ -65,6 +66,12 @@ def call_apart(in_force: InForce, run: RunView, function: Callable[..., Any], *a
             hint="Open it with allow_pickle=True.",
         )
     store = in_force.writable()
+    source = Trust(store).doubted_source(run.seq)
+    if source is not None:
+        raise LoadRefused(
+            f"the code that {run.name} ran was imported from store {source}, which is not trusted",
+            hint=f"If you trust whoever made it, run `lineal trust {source}`.",
+        )
     store.flush()
     try:
         packed = pickle.dumps(arguments)

@@ -14,7 +14,7 @@ from ...cas.files import Scratch
 from ...events.ids import RunId, StepRunId
 from ...events.projections import Artifacts
 from ...events.rows import key
-from ...history import is_visualized, newest_content
+from ...history import Trust, is_visualized, newest_content
 from ...history.live_logs import live_log_name
 from ...store import Store
 from ..capturing.broadcast import Broadcast
@@ -54,6 +54,7 @@ class Submitter:
         self._run = run
         self._executor = executor
         self._allow_pickle = allow_pickle
+        self._trust = Trust(store)
         self._within = within
         self._artifacts = store.committed_rows(Artifacts.name)
         self._orders: dict[tuple[TracedStep, Digest], bytes] = {}
@@ -92,7 +93,7 @@ class Submitter:
             node.arguments,
             ready.contents,
             node.step.outputs,
-            self._allow_pickle,
+            self._allow_pickle and self._trust.allows(ready.contents),
             self._run,
             Entropy(ready.fingerprint, ready.seed),
             attempt,

@@ -55,6 +55,12 @@ subjects = st.one_of(
     st.builds(facts.Subject, st.just("step"), steps, runs),
     st.builds(facts.Subject, st.just("run"), st.just(""), runs),
 )
+stores = st.integers(0, 1).map(lambda number: StoreId(bytes([number]) * 16))
+numbers = st.one_of(
+    st.builds(facts.Numbered, st.just("version"), names, contents, st.integers(1, 9)),
+    st.builds(facts.Numbered, st.just("pipeline"), st.sampled_from(["p", "q"]), contents, st.integers(1, 9)),
+    st.builds(facts.Numbered, st.just("run"), st.sampled_from(["p", "q"]), runs, st.integers(1, 9)),
+)
 some_subjects = st.lists(subjects, max_size=3).map(tuple)
 tags = st.lists(labels | names, max_size=3).map(tuple)
 point = st.builds(facts.MetricPoint, labels | names, st.integers(1, 3), times, times, st.sampled_from([1.5, -0.0]))
@@ -155,6 +161,17 @@ events = st.one_of(
     st.builds(facts.Restored, some_subjects, st.lists(contents, max_size=2).map(tuple)),
     st.builds(facts.RunRenamed, runs, st.sampled_from(["named", "best"])),
     st.builds(facts.ArtifactRenamed, names, names, st.integers(0, 3)),
+    st.builds(
+        facts.StoreImported,
+        stores,
+        st.integers(1, 9),
+        contents,
+        st.integers(0, 3),
+        st.none() | contents,
+        st.lists(numbers, max_size=3).map(tuple),
+    ),
+    st.builds(facts.ImportsTrusted, stores),
+    st.builds(facts.TrustRevoked, stores),
 )
 histories = st.lists(events, max_size=40)
 Rows = dict[str, list[tuple[bytes, bytes]]]

@@ -56,6 +56,7 @@ for record in (
     facts.Subject,
     facts.MetricColumn,
     facts.MetricPoint,
+    facts.Numbered,
     facts.StoredVisualization,
     facts.Difference,
     StepRunId,
@@ -66,6 +67,7 @@ values[facts.Again | None] = st.none() | values[facts.Again]
 values[facts.Resources | None] = st.none() | values[facts.Resources]
 values[tuple[facts.MetricColumn, ...]] = st.lists(values[facts.MetricColumn], max_size=2).map(tuple)
 values[tuple[facts.MetricPoint, ...]] = st.lists(values[facts.MetricPoint], max_size=2).map(tuple)
+values[tuple[facts.Numbered, ...]] = st.lists(values[facts.Numbered], max_size=2).map(tuple)
 values[tuple[facts.Difference, ...]] = st.lists(values[facts.Difference], max_size=2).map(tuple)
 values[tuple[facts.StoredVisualization, ...]] = st.lists(values[facts.StoredVisualization], max_size=2).map(tuple)
 values[tuple[facts.Input, ...]] = st.lists(values[facts.Input], max_size=3).map(tuple)

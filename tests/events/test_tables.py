@@ -26,12 +26,15 @@ from lineal.events.catalogue import (
     EquivalenceRevoked,
     Event,
     FingerprintClaimed,
+    ImportsTrusted,
     MetricsLogged,
     PinAdded,
     RunCompleted,
     StepCompleted,
     StepStarted,
+    StoreImported,
     Tagged,
+    TrustRevoked,
     Untagged,
 )
 from lineal.events.codec import decode
@@ -59,6 +62,7 @@ EXPORTED = {
     "visualizations": "visualizations",
     "causes": "code environments equivalences",
     "claims": "claims",
+    "imports": "imports",
     "deletions": "deletions",
     "streams": "events",
     "references": "references",
@@ -279,6 +283,19 @@ def claims_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
         yield {"fingerprint": str(fingerprint), "run": str(run), "step": step}
 
 
+def imports_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    found: list[Row] = []
+    for one in ledger.log.scan(0, upto):
+        event = one.event
+        if isinstance(event, StoreImported):
+            found.append({"store": str(event.store), "events": event.events, "is_trusted": False, "seq": one.seq})
+        elif isinstance(event, ImportsTrusted | TrustRevoked):
+            for row in found:
+                if row["store"] == str(event.store):
+                    row["is_trusted"] = isinstance(event, ImportsTrusted)
+    yield from found
+
+
 ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "events": events_one_by_one,
     "references": references_one_by_one,
@@ -300,6 +317,7 @@ ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "environments": environments_one_by_one,
     "equivalences": equivalences_one_by_one,
     "claims": claims_one_by_one,
+    "imports": imports_one_by_one,
 }
 
 

@@ -1,0 +1,109 @@
+"""Trust: whether what came from another store may execute code here, and whether results of there are reused.
+
+It follows the log: the events of an import are a stretch of it, and what is trusted of a store are the stretches that
+came from it before somebody said so. So a later import that only claims to be of that store is not trusted with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ..cas.digest import Digest
+from ..cas.manifest import Manifest
+from ..events.catalogue import (
+    ArtifactSaved,
+    ContentRecomputed,
+    RunStarted,
+    StepCompleted,
+    StepFailed,
+    StepStarted,
+)
+from ..events.ids import StoreId
+from ..events.projections import Imports, References
+from ..events.rows import key
+from ..materializers import is_plain_alone
+from ..store import Store
+
+_MADE_BY = frozenset(
+    one.TYPE for one in (ArtifactSaved, ContentRecomputed, RunStarted, StepCompleted, StepFailed, StepStarted)
+)
+"""The types of event whose contents this store has made itself, where they are its own."""
+_EVER = key("i")
+
+
+class Imported(NamedTuple):
+    """What came from another store, at once or in several imports."""
+
+    store: StoreId
+    events: int
+    imports: int
+    is_trusted: bool
+    """Whether all of it is."""
+
+
+class Trust:
+    """What is trusted now, whatever a view is as of."""
+
+    def __init__(self, store: Store) -> None:
+        """Look it up in this store at each question, since others may import, trust and revoke."""
+        self._store = store
+        self._rows = store.committed_rows(Imports.name)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything was ever imported: where nothing was, everything is trusted."""
+        return bool(self._rows.keys(_EVER, 1))
+
+    def doubted_source(self, seq: int) -> StoreId | None:
+        """The store that the event at a position came from, where that is not trusted; None for any other."""
+        for begin, (store, events) in self._rows.history(_EVER, newest_first=True):
+            if begin < seq:
+                return StoreId(store) if seq <= begin + events and not self._is_trusted(store, begin) else None
+        return None
+
+    def doubted_maker(self, content: Digest) -> StoreId | None:
+        """The store that a content came from, where that is not trusted and this store has not made it, too."""
+        if not self.is_needed:
+            return None
+        doubted = None
+        for seq, _ in self._store.rows(References.name).history(key("r", content)):
+            source = self.doubted_source(seq)
+            if source is None and (self._is_imported(seq) or self._store.log.get(seq).type in _MADE_BY):
+                return None
+            doubted = doubted or source
+        return doubted
+
+    def allows(self, contents: Iterable[Digest]) -> bool:
+        """Whether these contents may execute code where that takes it."""
+        return not self.is_needed or all(self.doubted_maker(content) is None for content in contents)
+
+    def imported(self) -> Iterator[Imported]:
+        """What was imported, by store, in the order of the first import from each."""
+        found: dict[StoreId, Imported] = {}
+        for begin, (raw, events) in self._rows.history(_EVER):
+            store = StoreId(raw)
+            known = found.get(store, Imported(store, 0, 0, True))
+            is_trusted = known.is_trusted and self._is_trusted(store, begin)
+            found[store] = Imported(store, known.events + events, known.imports + 1, is_trusted)
+        return iter(found.values())
+
+    def _is_trusted(self, store: bytes, begin: int) -> bool:
+        said = self._rows.latest(key("t", bytes(store)))
+        return said is not None and said.row and begin < said.seq
+
+    def _is_imported(self, seq: int) -> bool:
+        for begin, (_, events) in self._rows.history(_EVER, newest_first=True):
+            if begin < seq:
+                return seq <= begin + int(events)
+        return False
+
+
+def may_execute(store: Store, manifest: Manifest, *, allow_pickle: bool) -> bool:
+    """Whether a value may execute code to be loaded: where that is allowed at all, and its maker is trusted.
+
+    Nobody's trust is asked for where a small value is of built-in types alone.
+    """
+    if not allow_pickle or is_plain_alone(manifest):
+        return allow_pickle
+    return Trust(store).allows([manifest.digest])
