@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from itertools import count, repeat
@@ -17,7 +17,6 @@ from .cas import Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import disk_errors
 from .cas.format import FORMAT_FILE, read_format_file
 from .cas.locks import only_rebuilder, unless_migrated, unless_rebuilt
-from .cas.process import ProcessStamp
 from .directory import (
     KNOWN,
     LOG,
@@ -32,7 +31,7 @@ from .directory import (
     require_log,
 )
 from .errors import Conflict, FormatTooOld, Invalid, LinealError, LogCorrupt, StoreClosed
-from .events.catalogue import Event, Process, RunInterrupted, StoreCreated, Subject
+from .events.catalogue import Event, StoreCreated, Subject
 from .events.codec import Recorded
 from .events.committer import Committer, Ticket
 from .events.hash_tree import HashTree
@@ -42,18 +41,21 @@ from .events.log import Head, Log, LogWriter
 from .events.positions import LAG_MAX_EVENTS, Positions
 from .events.projections import Metrics
 from .events.projections.metrics import metric_key
-from .events.projections.runs import RunRow, Runs
+from .events.projections.runs import Runs
 from .events.projections.streams import Streams
 from .events.projector import Projector
-from .events.rows import Row, RowReader, key
+from .events.rows import Row, RowReader
 from .events.tail import TailedReader
 from .events.timeline import Timeline
+from .interrupted import interruptions
 from .metrics import MetricsBuffer
 
 if TYPE_CHECKING:
     import lmdb
 
 _CHECKED_AT_OPEN_EVENTS = 100
+Stretch = tuple[Sequence[Event], Sequence[Blob], Sequence[Recorded]]
+"""Events to be appended, the blobs that they and the copies name, and copies of events, with their bytes."""
 _LOOKED_EVERY_EVENTS = 1000
 """How often a process that commits without a pause looks at whether what is kept behind is too far behind."""
 
@@ -66,8 +68,15 @@ def now_us() -> int:
 class Store:
     """An open store. Threads may share it; a forked child may go on with it; get one from `open_store`."""
 
-    def __init__(self, path: Path, *, read_only: bool, clock: Callable[[], int] = now_us) -> None:
-        """Open a store that exists, and recover it unless read-only."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool,
+        clock: Callable[[], int] = now_us,
+        blobs: Callable[[Environment], BlobStore] | None = None,
+    ) -> None:
+        """Open a store that exists, and recover it unless read-only; ``blobs`` gives those that are kept elsewhere."""
         self.path = path
         self.read_only = read_only
         if not read_only:
@@ -77,7 +86,7 @@ class Store:
             require_log(path)
             self._env = open_environment(path, self.format.map_size_bytes, read_only)
         self._clock = clock
-        self.blobs = BlobStore(self._env, BlobFiles(path))
+        self.blobs = BlobStore(self._env, BlobFiles(path)) if blobs is None else blobs(self._env)
         self.log = Log(self._env)
         self.hash_tree = HashTree(self._env, self.log, keeps=not read_only)
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
@@ -218,6 +227,19 @@ class Store:
         """Append events that name no blobs in a transaction of `exclusively`, once in each."""
         _Append(self, events, ()).write(_Writer(self, changes))
 
+    def copy_within(self, changes: Changes, stretches: Iterable[Stretch]) -> None:
+        """Append events of this store, and copies of another's log as they are, in a transaction of `exclusively`.
+
+        Once in each. The blobs' rows are written unchecked. Memory holds one stretch.
+        """
+        writer = _Writer(self, changes)
+        for events, blobs, copies in stretches:
+            _Append(self, events, blobs).write(writer)
+            for copy in copies:
+                copy.seq, copy.chain = writer.log.append(copy.body)
+                writer.projections.apply(copy)
+            changes.flush()
+
     def old_logs(self) -> list[OldLog]:
         """The logs of older formats that migrations have kept: going back to one needs all the files that there were.
 
@@ -269,11 +291,11 @@ class Store:
             found = rows.latest(row_key)
             return None if found is None else found.row
 
-        if _interruptions(newest, self._clock):
+        if interruptions(newest, self._clock):
             with self._env.begin(write=True) as txn:
                 writer = self._open_writer(txn)
                 # Looked at anew under the write lock: another process may have been faster.
-                found = _interruptions(writer.projections.rows(Runs.name).latest, self._clock)
+                found = interruptions(writer.projections.rows(Runs.name).latest, self._clock)
                 _Append(self, found, ()).write(writer)
                 writer.flush()
 
@@ -416,21 +438,6 @@ class _ConditionalAppend(_Append):
         super().check(writer)
         after = writer.log.head.seq
         self.places = [seq or (after := after + 1) for seq in found]
-
-
-def _interruptions(newest: Callable[[bytes], Row | None], clock: Callable[[], int]) -> list[RunInterrupted]:
-    """What is to be said of the runs that read as running but whose process is dead, or is taken for it."""
-    running = [RunRow.of(newest(key("r", run))) for run in newest(key("l")) or []]
-    if not running:
-        return []
-    at_us = clock()
-    dead = [run for run in running if not ProcessStamp(*run.process).is_taken_for_alive(run.lease_until_us, at_us)]
-    return [RunInterrupted(run.run, _reason(run.process)) for run in dead]
-
-
-def _reason(process: Process) -> str:
-    what = "died" if ProcessStamp(*process).is_of_this_host else "has not renewed its lease"
-    return f"process {process.pid} on {process.host} {what}"
 
 
 def _migrate(path: Path) -> None:

@@ -177,7 +177,7 @@ def _check_is_allowed(manifest: Manifest, blobs: BlobReader, registry: Registry)
             raise LoadRefused(
                 f"loading a {one.type} of the format {one.format} executes code, which was not allowed",
                 where=way_to(manifest, blobs, lambda inner: registry.runs_code(inner.format)),
-                hint="If you trust who made it: open with allow_pickle=True, or `lineal trust` where it was imported from.",
+                hint="If you trust who made it, open with allow_pickle=True, or `lineal trust` its import.",
                 format=one.format,
                 type=one.type,
             )

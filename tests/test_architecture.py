@@ -43,8 +43,10 @@ ROOMS = {
     "directory": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "metrics": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "migration": Room("errors cas events directory", never="cloudpickle numpy pandas pickle pyarrow rich"),
+    "interrupted": Room("cas.process events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "store": Room(
-        "errors cas events directory metrics migration", never="cloudpickle numpy pandas pickle pyarrow rich"
+        "errors cas events directory metrics migration interrupted",
+        never="cloudpickle numpy pandas pickle pyarrow rich",
     ),
     "in_force": Room(
         "errors cas.blob cas.digest events.catalogue events.ids directory store",
