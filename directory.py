@@ -120,7 +120,8 @@ def create_store(path: Path, time_us: int) -> None:
         (path / ".gitignore").write_text("*\n", encoding="ascii")
         BlobFiles(path).create()
         format_ = Format(StoreId.new(), _MAP_SIZE_BYTES)
-        _create_log(path, format_, time_us)
+        created = StoreCreated(format_.store, FORMAT_VERSION)
+        _create_log(path, format_, encode(created, event_id=EventId.new(), time_us=time_us, origin=format_.store))
         for directory in (path / LOG, path, path.parent):
             sync_directory(directory)
         _write_format(path, format_)
@@ -161,11 +162,21 @@ def _clear_unfinished_log(log: Path) -> None:
     shutil.rmtree(log)
 
 
-def _create_log(path: Path, format_: Format, time_us: int) -> None:
+def create_replica(path: Path, store: StoreId, created: bytes) -> None:
+    """Make, in an empty directory, a log that begins with the first event of another store and is taken for its log.
+
+    It has no directories for files; what a crash leaves of it is worth nothing.
+    """
+    (path / LOG).mkdir()
+    format_ = Format(store, _MAP_SIZE_BYTES)
+    _create_log(path, format_, created)
+    _write_format(path, format_)
+
+
+def _create_log(path: Path, format_: Format, body: bytes) -> None:
+    """Make the log, with its first event."""
     environment = open_environment(path, format_.map_size_bytes, read_only=False)
     try:
-        created = StoreCreated(format_.store, FORMAT_VERSION)
-        body = encode(created, event_id=EventId.new(), time_us=time_us, origin=format_.store)
         with environment.begin(write=True, needed_bytes=len(body)) as txn:
             changes = Changes(environment, txn)
             LogWriter(changes).append(body)

@@ -170,6 +170,14 @@ class NotAStore(Invalid):
     """The directory holds something else than a store."""
 
 
+class NotABundle(Invalid):
+    """The file is something else than a bundle."""
+
+
+class BundleRefused(Invalid):
+    """A bundle says what no honest one would: of the store that is to take it, or of runs that it does not bring."""
+
+
 class StoreClosed(Invalid):
     """The store was closed, or was opened read-only and asked to write."""
 
@@ -196,6 +204,10 @@ class ManifestCorrupt(Corrupt):
 
 class LogCorrupt(Corrupt):
     """The event log, or the database that holds it, is damaged."""
+
+
+class BundleCorrupt(Corrupt):
+    """A bundle was cut short or changed, or does not hold what it has to."""
 
 
 class InvalidProof(Corrupt):

@@ -16,6 +16,8 @@ from .events.catalogue import Event
 from .events.ids import StepRunId
 from .store import Store, open_store
 
+_HOW_TO_WRITE = "Open it without read_only=True; if it is a bundle, import it into a store."
+
 
 class InForce(NamedTuple):
     """The store that pipelines and the functions of the package use, and how it was opened."""
@@ -29,9 +31,7 @@ class InForce(NamedTuple):
     def writable(self) -> Store:
         """The store, to write to. Raises `StoreClosed` if it was opened for reading only."""
         if self.read_only:
-            raise StoreClosed(
-                "the store was opened read-only", where=self.store.path, hint="Open it without read_only=True."
-            )
+            raise StoreClosed("the store was opened read-only", where=self.store.place, hint=_HOW_TO_WRITE)
         return self.store
 
 

@@ -77,7 +77,7 @@ class Store:
         blobs: Callable[[Environment], BlobStore] | None = None,
     ) -> None:
         """Open a store that exists, and recover it unless read-only; ``blobs`` gives those that are kept elsewhere."""
-        self.path = path
+        self.path = self.place = path
         self.read_only = read_only
         if not read_only:
             _migrate(path)

@@ -22,6 +22,7 @@ from ..history import (
 from ..in_force import Resolved, record, running_step, tell_resolved
 from ..materializers import Previous, is_kept_drawn, shower_of, visualize
 from ..materializers import save as save_value
+from .exchanging import Exchanging
 from .keeping import Keeping
 from .labelling import Labelling
 from .revising import Revising
@@ -31,7 +32,7 @@ _LIMIT_S = 60.0
 """How long a version may draw when it is asked to."""
 
 
-class Client(Labelling, Keeping, Revising, Upkeep):
+class Client(Labelling, Keeping, Revising, Exchanging, Upkeep):
     """An open store: everything `History` answers, and saving. Use it with ``with``, or close it.
 
     Inside the ``with`` block it is the store that pipelines and the functions of `lineal` use.

@@ -38,8 +38,8 @@ class Opened(History):
 
     @property
     def path(self) -> Path:
-        """The store's directory."""
-        return self._opened.store.path
+        """The store's directory, or the bundle that is opened in its place."""
+        return self._opened.store.place
 
     def flush(self) -> None:
         """Return when everything submitted is durable."""

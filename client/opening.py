@@ -22,17 +22,18 @@ def open(
     *,
     read_only: bool = False,
     create: bool = True,
-    allow_pickle: bool = True,
+    allow_pickle: bool | None = None,
     visualize: bool = True,
     check_structure: bool = False,
 ) -> Client:
-    """Open a store.
+    """Open a store, or a bundle as a store that is read only.
 
     Args:
-        path: Its directory; by default ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else a new one here.
-        read_only: Write nothing to the directory.
+        path: Its directory; by default ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else a new one here. Or
+            the file that `Client.export_bundle` wrote.
+        read_only: Write nothing to the directory; so it is with a bundle, whatever is said here.
         create: Make the store if there is none.
-        allow_pickle: Load values whose format executes code.
+        allow_pickle: Load values whose format executes code; by default those of a store, and none of a bundle.
         visualize: Keep what values show of themselves, where neither a step nor its pipeline says otherwise.
         check_structure: Look at every page of the database first, as is wise before a store that may be damaged is
             used: a page with a flipped bit can end the process that maps it. Cost: a second for 100 MB of log.
@@ -40,14 +41,20 @@ def open(
     Raises:
         StoreNotFound, NotAStore, FormatTooNew, FormatTooOld, LogCorrupt, StoreFull, Conflict: As
             `lineal.store.open_store` says.
+        BundleCorrupt, BundleRefused: The bundle is damaged, or was made to mislead.
     """
     found = find_store(path)
+    if found.is_file():
+        from ..bundles import is_bundle, open_bundle  # Imported on use: hardly any opening has to.
+
+        if is_bundle(found):
+            return Client(InForce(open_bundle(found), True, bool(allow_pickle), visualize))
     if check_structure:
         from ..verification import require_structure
 
         require_structure(found / LOG / DATA_FILE)
     store = open_store(found, read_only=read_only, create=create)
-    return Client(InForce(store, read_only, allow_pickle, visualize))
+    return Client(InForce(store, read_only, allow_pickle is not False, visualize))
 
 
 def foreseen_migration(path: str | os.PathLike[str] | None = None) -> Foreseen:

@@ -69,7 +69,7 @@ class Trust:
         doubted = None
         for seq, _ in self._store.rows(References.name).history(key("r", content)):
             source = self.doubted_source(seq)
-            if source is None and (self._is_imported(seq) or self._store.log.get(seq).type in _MADE_BY):
+            if source is None and (self.source(seq) is not None or self._store.log.get(seq).type in _MADE_BY):
                 return None
             doubted = doubted or source
         return doubted
@@ -88,15 +88,16 @@ class Trust:
             found[store] = Imported(store, known.events + events, known.imports + 1, is_trusted)
         return iter(found.values())
 
+    def source(self, seq: int) -> StoreId | None:
+        """The store that the event at a position came from; None if it is of this one."""
+        for begin, (store, events) in self._rows.history(_EVER, newest_first=True):
+            if begin < seq:
+                return StoreId(store) if seq <= begin + events else None
+        return None
+
     def _is_trusted(self, store: bytes, begin: int) -> bool:
         said = self._rows.latest(key("t", bytes(store)))
         return said is not None and said.row and begin < said.seq
-
-    def _is_imported(self, seq: int) -> bool:
-        for begin, (_, events) in self._rows.history(_EVER, newest_first=True):
-            if begin < seq:
-                return seq <= begin + int(events)
-        return False
 
 
 def may_execute(store: Store, manifest: Manifest, *, allow_pickle: bool) -> bool:

@@ -61,12 +61,13 @@ ROOMS = {
     "changing": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
     "verification": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
     "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
+    "bundles": Room("errors cas events directory store history", never="argparse cloudpickle numpy pickle rich"),
     "pipeline": Room(
         "errors cas events metrics store in_force materializers history labels", never="argparse curses http rich"
     ),
     "client": Room(
         "errors cas events directory migration store in_force materializers history collection labels "
-        "changing verification repair pipeline",
+        "bundles changing verification repair pipeline",
         never="argparse html http rich",
     ),
     "post_execution": Room("errors history client", never="argparse html http rich"),

@@ -1,0 +1,162 @@
+"""Checking a bundle before anything of it is taken: that it holds together, and says nothing about others.
+
+Who gets a bundle knows nothing of who made it. So its events must be well-formed, speak of runs that it brings, and
+be none of the store that takes it; its manifests must name nothing that is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from ..cas import BlobKind, Manifest
+from ..cas.manifest import INLINE_MAX_BYTES, ManifestPart
+from ..cas.progress import Stage
+from ..errors import BundleCorrupt, BundleRefused, FormatTooNew, LinealError, ManifestCorrupt
+from ..events.catalogue import RunStarted, StoreCreated, Unknown
+from ..events.codec import Recorded
+from ..events.ids import StoreId
+from .layout import too_new
+from .reading import Bundle
+from .selection import EXPORTED, LABELS, OF_RUNS, OF_STEPS
+from .strict import is_strict, is_time
+
+_ENDS = frozenset({"run.completed/1", "run.failed/1", "run.cancelled/1", "run.interrupted/2"})
+
+
+class Taker(Protocol):
+    """What a check asks of the store that is to take a bundle."""
+
+    def body_of(self, event_id: bytes) -> bytes | None:
+        """The bytes that its log has under an event's id."""
+
+    def has_run(self, run: bytes) -> bool:
+        """Whether it knows a run."""
+
+
+class _Run(NamedTuple):
+    origin: StoreId
+    is_known: bool
+
+
+def check_bundle(bundle: Bundle, own: StoreId | None, taker: Taker | None) -> None:
+    """Read all events, manifests and small blobs. Cost: about 30 µs an event.
+
+    Args:
+        bundle: What to check.
+        own: The store that is to take it.
+        taker: What that one knows.
+
+    Raises:
+        BundleCorrupt: It is damaged, or does not hold together.
+        BundleRefused: It says what it has no business to say.
+        FormatTooNew: A newer version wrote events into it.
+    """
+    _Check(bundle, own, taker).check()
+
+
+class _Check:
+    def __init__(self, bundle: Bundle, own: StoreId | None, taker: Taker | None) -> None:
+        self._bundle = bundle
+        self._own = own
+        self._taker = taker
+        self._ids: set[bytes] = set()
+        self._runs: dict[bytes, _Run] = {}
+        self._ended: set[bytes] = set()
+        table = bundle.table
+        self._known = {held.digest: held.kind for held in table.blobs}
+        self._lacking = set(table.lacking)
+
+    def check(self) -> None:
+        bundle = self._bundle
+        for seq, body in enumerate(bundle.bodies(), start=1):
+            try:
+                self._check_event(Recorded.read(seq, b"", body), body)
+            except (BundleCorrupt, BundleRefused, FormatTooNew):
+                raise
+            except (LinealError, TypeError, ValueError, LookupError, AttributeError) as error:
+                raise self._corrupt(f"its event {seq} can't be read") from error
+        if not self._ids:
+            raise self._corrupt("it has no events")
+        for run, found in self._runs.items():
+            if run not in self._ended and not found.is_known:
+                raise self._refused(f"run {run.hex()} has no end in it")
+        self._check_blobs()
+
+    def _check_event(self, recorded: Recorded, body: bytes) -> None:
+        event: Any = recorded.event
+        what = f"event {recorded.seq}, {recorded.type},"
+        if isinstance(event, Unknown):
+            raise too_new(f"{what} of the bundle was written by a newer version", self._bundle.path)
+        if recorded.type not in EXPORTED:
+            raise self._refused(f"{what} is of no kind that a bundle brings")
+        if not is_strict(event) or not is_time(recorded.time_us) or recorded.stream != event.stream:
+            raise self._corrupt(f"{what} is not as its type says")
+        if recorded.id in self._ids:
+            raise self._corrupt(f"{what} is in it twice")
+        self._ids.add(recorded.raw_id)
+        if (recorded.seq == 1) != isinstance(event, StoreCreated):
+            raise self._corrupt("its first event is not that of a store")
+        if isinstance(event, StoreCreated) and not event.store == recorded.origin == self._bundle.table.store:
+            raise self._refused("it is of another store than its events say")
+        for ref in {*recorded.refs, *event.refs}:
+            if ref not in self._known and ref not in self._lacking:
+                raise self._corrupt(f"{what} names blob {str(ref)[:12]}…, which is not in it")
+        for output in event.made:
+            if self._known.get(output.content, BlobKind.MANIFEST) is not BlobKind.MANIFEST:
+                raise self._corrupt(f"{what} gives what is no value")
+        self._check_origin(recorded, event, body, what)
+
+    def _check_origin(self, recorded: Recorded, event: Any, body: bytes, what: str) -> None:
+        known = None if self._taker is None else self._taker.body_of(recorded.raw_id)
+        if known is not None and known != body:
+            raise self._refused(f"{what} is not what the store has under its id")
+        if known is None and recorded.origin == self._own and not isinstance(event, StoreCreated):
+            raise self._refused(f"{what} claims to be of the store itself, which does not have it")
+        if isinstance(event, RunStarted):
+            is_there = self._taker is not None and self._taker.has_run(event.run)
+            if event.run in self._runs or (is_there and known is None):
+                raise self._refused(f"{what} begins a run that has begun")
+            self._runs[event.run] = _Run(recorded.origin, is_there)
+            return
+        by = getattr(event, "by", None)
+        run = event.run if recorded.type in (OF_RUNS | OF_STEPS) else None if by is None else by.run
+        if run is not None:
+            self._require_run(run, recorded.origin, what)
+        elif recorded.type in LABELS and event.subject.kind in ("run", "step"):
+            self._require_run(event.subject.id, None, what)
+        if recorded.type in _ENDS:
+            self._ended.add(event.run)
+
+    def _require_run(self, run: bytes, origin: StoreId | None, what: str) -> None:
+        found = self._runs.get(run)
+        if found is None or (origin is not None and found.origin != origin):
+            raise self._refused(f"{what} is about a run that is none of its own")
+
+    def _check_blobs(self) -> None:
+        """Small blobs and manifests are read, and what manifests name must be there; others are read when taken."""
+        bundle = self._bundle
+        small = (one for one in bundle.table.blobs if one.size_bytes <= INLINE_MAX_BYTES)
+        bundle.verify_blobs(Stage("checking"), small)
+        sizes = {held.digest: held.size_bytes for held in bundle.table.blobs}
+        for held in bundle.table.blobs:
+            if held.kind is not BlobKind.MANIFEST:
+                continue
+            try:
+                manifest = Manifest.decode(bundle.read(held.digest))
+            except ManifestCorrupt as error:
+                raise self._corrupt(f"manifest {str(held.digest)[:12]}… can't be read") from error
+            for part in manifest.named():
+                is_manifest = isinstance(part, ManifestPart)
+                kind = self._known.get(part.digest)
+                if kind is None or (is_manifest and kind is not BlobKind.MANIFEST):
+                    raise self._corrupt(f"blob {str(part.digest)[:12]}… is not in it, and a value needs it")
+                if not is_manifest and sizes[part.digest] != part.size_bytes:
+                    raise self._corrupt(f"blob {str(part.digest)[:12]}… has another size than a value says")
+
+    def _corrupt(self, what: str) -> BundleCorrupt:
+        return BundleCorrupt(f"the bundle is damaged: {what}", where=self._bundle.path, hint="Have it sent again.")
+
+    def _refused(self, what: str) -> BundleRefused:
+        return BundleRefused(
+            f"the bundle is refused: {what}", where=self._bundle.path, hint="Ask who made it; nothing was imported."
+        )

@@ -1,0 +1,244 @@
+"""Importing a bundle: its blobs are made durable, then all of its events that are new become facts in one transaction.
+
+Invariant: a crash leaves nothing or all of it, beside blobs that nothing names; so importing again does what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..cas import Blob, BlobKind, Changes, Digest, Inline
+from ..cas.durable import disk_errors
+from ..cas.files import MAP_FROM_BYTES
+from ..cas.manifest import INLINE_MAX_BYTES
+from ..cas.store import CATALOG
+from ..events.catalogue import (
+    AliasRemoved,
+    AliasSet,
+    ContentsEvicted,
+    ContentsReleased,
+    Deleted,
+    Event,
+    Numbered,
+    Restored,
+    RunStarted,
+    StoreCreated,
+    StoreImported,
+    Subject,
+)
+from ..events.codec import Recorded
+from ..events.ids import EventId, StoreId
+from ..events.log import LogWriter
+from ..events.positions import Positions
+from ..events.projections import Artifacts, Names, Runs, Streams
+from ..events.projections.artifacts import version_in
+from ..events.projections.streams import id_key
+from ..events.rows import key
+from ..history import Trust
+from ..store import Store, Stretch
+from .checking import check_bundle
+from .layout import Held
+from .reading import Bundle
+
+_STRETCH_EVENTS, _STRETCH_NUMBERS = 1000, 2000
+_SMALL_PAGE = 500
+_CONTENTS_MAX = 1000
+_SUBJECTS_MAX = 200
+
+
+class Arrived(NamedTuple):
+    """What an import brought."""
+
+    store: StoreId
+    """The store that the bundle was written from."""
+    bundle: Digest
+    events: int
+    """How many were not here before."""
+    known: int
+    """How many were."""
+    blobs: int
+    """How many were not here before."""
+    lacking: int
+    """How many contents are in neither: only what is known of them was imported."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the import changed anything."""
+        return bool(self.events or self.blobs)
+
+
+def import_bundle(store: Store, path: Path) -> Arrived:
+    """Take what a bundle brings that is not here; durable on return.
+
+    Raises:
+        NotABundle, BundleCorrupt, BundleRefused, FormatTooNew: Nothing was imported, and the error says why.
+        StoreFull, StoreBroken: Nothing was imported.
+    """
+    store.flush()
+    with Bundle(path) as bundle, disk_errors(store.path, bundle.size_bytes):
+        known = _Known(store)
+        check_bundle(bundle, store.id, known)
+        wanted = _Wanted(bundle, store)
+        if not wanted.has_any:
+            return wanted.arrived(0, 0)
+        with store.blobs.batch() as batch:
+            for held in wanted.large:
+                _put(bundle, held, batch)
+            receipts = batch.publish()
+            with store.exclusively() as changes:
+                store.blobs.check(changes, receipts, ())
+                intake = Intake(store, bundle, changes)
+                store.copy_within(changes, intake.stretches(receipts))
+            store.blobs.release(receipts)
+        return wanted.arrived(intake.events, len(intake.fresh))
+
+
+def _put(bundle: Bundle, held: Held, batch: Any) -> None:
+    if held.size_bytes >= MAP_FROM_BYTES and held.kind is BlobKind.BYTES:
+        found = batch.put_source(bundle.source(held)).digest
+    else:
+        found = batch.put(bundle.read(held.digest), held.kind)
+    if found != held.digest:
+        raise bundle.blob_damaged(held.digest)
+
+
+class _Known:
+    """What the store's log has, as `checking.Taker`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ids = store.rows(Streams.name)
+        self._runs = store.rows(Runs.name)
+
+    def body_of(self, event_id: bytes) -> bytes | None:
+        found = self._ids.latest_seq(id_key(event_id))
+        return None if found is None else self._store.log.body(found)
+
+    def has_run(self, run: bytes) -> bool:
+        return self._runs.latest_seq(key("r", run)) is not None
+
+
+class _Wanted:
+    """What of a bundle a store may lack, looked at before the write lock is held."""
+
+    def __init__(self, bundle: Bundle, store: Store) -> None:
+        self._bundle = bundle
+        ids = store.rows(Streams.name)
+        lacks = [held for held in bundle.table.blobs if store.blobs.row(held.digest) is None]
+        self.large = [held for held in bundle.table.blobs if held.size_bytes > INLINE_MAX_BYTES]
+        has_new = any(
+            ids.latest_seq(id_key(recorded.raw_id)) is None and _is_taken(store, recorded)
+            for recorded in map(read_event, bundle.bodies())
+        )
+        self.has_any = has_new or bool(lacks)
+        self._lacking = sum(store.blobs.row(one) is None for one in bundle.table.lacking)
+
+    def arrived(self, events: int, blobs: int) -> Arrived:
+        bundle = self._bundle
+        return Arrived(bundle.table.store, bundle.id, events, bundle.events - events, blobs, self._lacking)
+
+
+def read_event(body: bytes) -> Recorded:
+    """A checked event of a bundle, with its bytes."""
+    recorded = Recorded.read(0, b"", body)
+    recorded.body = body
+    return recorded
+
+
+def _is_taken(store: Store, recorded: Recorded) -> bool:
+    """Whether a new event is to be taken: the first of a store is not, nor what would move an alias set here."""
+    event: Any = recorded.event if recorded.type in (AliasSet.TYPE, AliasRemoved.TYPE) else None
+    if event is None:
+        return recorded.type != StoreCreated.TYPE
+    found = store.committed_rows(Names.name).latest(key("a", event.artifact, event.alias))
+    return found is None or found.row[1] is None or Trust(store).source(found.seq) is not None
+
+
+class Intake:
+    """What one transaction takes of a bundle, in stretches, each after an event that says what is imported."""
+
+    def __init__(self, store: Store, bundle: Bundle, changes: Changes) -> None:
+        """Look at what the transaction sees."""
+        self._store = store
+        self._bundle = bundle
+        self._changes = changes
+        self._positions = Positions(changes)
+        self._seq = LogWriter(changes).head.seq
+        self._numbers = {(one.kind, one.name, one.id): one for one in bundle.table.numbers}
+        self._named: set[Digest] = set()
+        table = bundle.table
+        self.fresh = {held.digest for held in table.blobs if changes.get(CATALOG, held.digest) is None}
+        """The blobs that were not there."""
+        self._lacking = [one for one in table.lacking if changes.get(CATALOG, one) is None]
+        self._deleted = [one for one in table.deleted if not self._has(one)]
+        self.events = 0
+        """How many events were copied."""
+
+    def _has(self, subject: Subject) -> bool:
+        rows = self._store.committed_rows
+        if subject.kind == "run":
+            return rows(Runs.name).latest_seq(key("r", subject.id)) is not None
+        return version_in(rows(Artifacts.name), subject.name, Digest(subject.id)) is not None
+
+    def stretches(self, large: Sequence[Blob]) -> Iterator[Stretch]:
+        """All that is to be appended, with the rows of blobs first; ``large`` are those that are durable by now."""
+        yield [], large, ()
+        yield from self._small()
+        copies: list[Recorded] = []
+        numbers: dict[Numbered, None] = {}
+        for recorded in self._new():
+            copies.append(recorded)
+            numbers |= dict.fromkeys(self._numbers_of(recorded.event))
+            if len(copies) >= _STRETCH_EVENTS or len(numbers) >= _STRETCH_NUMBERS:
+                yield self._imported(copies, numbers)
+                copies, numbers = [], {}
+        if copies:
+            yield self._imported(copies, numbers)
+        yield self._closing(), (), ()
+
+    def _small(self) -> Iterator[Stretch]:
+        small = (one for one in self._bundle.table.blobs if one.size_bytes <= INLINE_MAX_BYTES)
+        while page := list(islice(small, _SMALL_PAGE)):
+            blobs = [Blob(one.digest, one.size_bytes, one.kind, Inline(self._bundle.read(one.digest))) for one in page]
+            yield [], blobs, ()
+
+    def _new(self) -> Iterator[Recorded]:
+        for recorded in map(read_event, self._bundle.bodies()):
+            if self._positions.of(EventId(recorded.raw_id)) is None and _is_taken(self._store, recorded):
+                self._named.update(recorded.refs)
+                yield recorded
+
+    def _numbers_of(self, event: Event) -> Iterator[Numbered]:
+        places: list[tuple[str, str, bytes]] = [("version", one.artifact, one.content) for one in event.made]
+        if isinstance(event, RunStarted):
+            places += [("run", event.pipeline, event.run), ("pipeline", event.pipeline, event.structure)]
+        return (self._numbers[place] for place in places if place in self._numbers)
+
+    def _imported(self, copies: list[Recorded], numbers: dict[Numbered, None]) -> Stretch:
+        self.events += len(copies)
+        self._seq += 1 + len(copies)
+        table = self._bundle.table
+        said = StoreImported(
+            table.store, table.head_seq, table.head_chain, len(copies), self._bundle.id, tuple(numbers)
+        )
+        return [said], (), copies
+
+    def _closing(self) -> list[Event]:
+        """What the store says of it itself: what is not there, what was deleted there, and what is there again."""
+        events: list[Event] = []
+        for contents in _pages(self._lacking, _CONTENTS_MAX):
+            events.append(ContentsReleased(contents, "it had been collected where it was imported from", self._seq))
+            events.append(ContentsEvicted(contents))
+        for subjects in _pages(self._deleted, _SUBJECTS_MAX):
+            events.append(Deleted(subjects, self._seq, "it had been deleted where it was imported from"))
+        roots = {ref for recorded in map(read_event, self._bundle.bodies()) for ref in recorded.refs}
+        again = sorted((roots & self.fresh) - self._named)
+        events += (Restored((), contents) for contents in _pages(again, _CONTENTS_MAX))
+        return events
+
+
+def _pages(items: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    return (tuple(items[start : start + size]) for start in range(0, len(items), size))
