@@ -58,7 +58,7 @@ class Arrived(NamedTuple):
     events: int
     """How many were not here before."""
     known: int
-    """How many were."""
+    """How many were, or are not taken."""
     blobs: int
     """How many were not here before."""
     lacking: int
@@ -138,7 +138,8 @@ class _Wanted:
 
     def arrived(self, events: int, blobs: int) -> Arrived:
         bundle = self._bundle
-        return Arrived(bundle.table.store, bundle.id, events, bundle.events - events, blobs, self._lacking)
+        known = bundle.events - 1 - events  # The first is that of the other store.
+        return Arrived(bundle.table.store, bundle.id, events, known, blobs, self._lacking)
 
 
 def read_event(body: bytes) -> Recorded:

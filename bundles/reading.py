@@ -16,6 +16,7 @@ from ..cas.durable import disk_errors
 from ..cas.progress import Stage
 from ..errors import BundleCorrupt, NotABundle
 from ..events.codec import EVENT_MAX_BYTES
+from ..events.ids import StoreId
 from .layout import HEADER_BYTES, MAGIC, Held, Placed, cut_short, placed, read_header, read_table
 
 _READ_BYTES = 1024 * 1024
@@ -185,3 +186,9 @@ def _opened(path: Path) -> int:
 
 
 _GIVE = "Give the path of a file that `lineal export` wrote."
+
+
+def source_of(path: Path) -> StoreId:
+    """The store that a bundle says it was written from. Raises as `Bundle` does."""
+    with Bundle(path) as bundle:
+        return bundle.table.store

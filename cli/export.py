@@ -13,33 +13,48 @@ from ..history import History, PipelineView, StepRunView, openlineage_events, pr
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
-from .past import add_as_of, opened_history
-from .transfer_kinds import Exported
+from .past import add_as_of, opened, opened_history
+from .progress import shown_progress
+from .transfer_kinds import Bundle, Exported
+from .units import size_text
 
-EXAMPLE = "lineal export --prov training.json training-1"
+EXAMPLE = "lineal export training.bundle training-1"
 STDOUT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
     parser.description = (
-        "Write what some runs did, or all that went into some artifacts, in a standard form: as a W3C PROV-JSON "
-        "document, or as OpenLineage run events, one JSON object a line."
+        "Write runs or artifact versions with all that explains them, values included, as a bundle: one file that "
+        "any verb reads as --store, and that `lineal import` takes into another store. Or write what was done, without "
+        "values, in a standard form: as a W3C PROV-JSON document, or as OpenLineage run events, one JSON object a line."
     )
-    forms = parser.add_mutually_exclusive_group(required=True)
+    parser.set_defaults(form="bundle")
+    forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--prov", dest="form", action="store_const", const="prov", help="as a W3C PROV-JSON document")
     forms.add_argument(
         "--openlineage", dest="form", action="store_const", const="openlineage", help="as OpenLineage run events"
     )
-    parser.add_argument("file", metavar="FILE", help="where nothing is; - for stdout")
-    parser.add_argument("references", metavar="REF", nargs="+", help="runs, steps as run/step, or artifact versions")
+    parser.add_argument("--all", action="store_true", help="everything that is in the store")
+    parser.add_argument("file", metavar="FILE", help="where nothing is; - for stdout, but not for a bundle")
+    parser.add_argument(
+        "references",
+        metavar="REF",
+        nargs="*",
+        help="runs, steps as run/step, or artifact versions; of a bundle also content ids, and pipelines for all runs",
+    )
     add_as_of(parser)
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
-    """Write the document or the events."""
+    """Write the bundle, the document or the events."""
+    if options.all == bool(options.references):
+        raise Invalid("it is not clear what is to be exported", hint="Name runs or artifact versions, or say --all.")
+    if options.form == "bundle":
+        _export_bundle(options, output)
+        return ExitCode.OK
     with opened_history(options) as history:
-        steps = _step_runs(history, options.references)
+        steps = step_runs_behind(history.runs()) if options.all else _step_runs(history, options.references)
         lines = _prov(steps) if options.form == "prov" else _openlineage(steps)
         if options.file == STDOUT:
             sys.stdout.writelines(lines)
@@ -48,6 +63,37 @@ def execute(options: argparse.Namespace, output: Output) -> int:
     record: Exported = {"kind": "exported", "v": 1, "path": options.file, "form": options.form, "step_runs": len(steps)}
     output.document(record, _sections)
     return ExitCode.OK
+
+
+def _export_bundle(options: argparse.Namespace, output: Output) -> None:
+    if options.as_of is not None or options.file == STDOUT:
+        raise Invalid("a bundle is a file, of what the store is now", hint="Leave --as-of out, and give a path.")
+    with opened(options) as client, shown_progress():
+        written = client.export_bundle(options.file, *options.references)
+    record: Bundle = {
+        "kind": "bundle",
+        "v": 1,
+        "path": options.file,
+        "id": str(written.id),
+        "store": str(written.store),
+        "head_seq": written.head_seq,
+        "events": written.events,
+        "blobs": written.blobs,
+        "size_bytes": written.size_bytes,
+        "lacking": written.lacking,
+    }
+    output.document(record, _bundle_sections)
+
+
+def _bundle_sections(record: Bundle) -> list[Section]:
+    pairs = [
+        ("bundle", record["path"]),
+        ("size", f"{size_text(record['size_bytes'])}, {record['events']:,} events, {record['blobs']:,} blobs"),
+        ("from", f"store {record['store']} at event {record['head_seq']:,}"),
+    ]
+    if record["lacking"]:
+        pairs.append(("lacking", f"{record['lacking']:,} contents that had been collected"))
+    return [Fields("", pairs)]
 
 
 def _step_runs(history: History, references: Iterable[str]) -> list[StepRunView]:

@@ -27,3 +27,53 @@ class Exported(TypedDict):
     form: str
     """prov or openlineage."""
     step_runs: int
+
+
+class Bundle(TypedDict):
+    """A bundle that was written."""
+
+    kind: Literal["bundle"]
+    v: Literal[1]
+    path: str
+    id: str
+    store: str
+    """Id of the store that it was written from."""
+    head_seq: int
+    events: int
+    blobs: int
+    size_bytes: int
+    lacking: int
+    """How many contents had been collected, so that they are not in it."""
+
+
+class Arrival(TypedDict):
+    """What an import brought."""
+
+    kind: Literal["arrival"]
+    v: Literal[1]
+    path: str
+    bundle: str
+    """Its id."""
+    store: str
+    """Id of the store that it was written from."""
+    events: int
+    """How many were not here before."""
+    known: int
+    """How many were, or are not taken."""
+    blobs: int
+    """How many were not here before."""
+    lacking: int
+    """How many contents are neither here nor in it."""
+    is_trusted: bool
+    """Whether all that was ever imported from that store is trusted."""
+
+
+class ImportSource(TypedDict):
+    """A store that something was imported from."""
+
+    kind: Literal["import-source"]
+    v: Literal[1]
+    store: str
+    imports: int
+    events: int
+    is_trusted: bool

@@ -83,14 +83,14 @@ class Exchanging(Opened):
         """What was imported, by the store that it came from, and whether that is trusted."""
         return list(Trust(self._reader.store).imported())
 
-    def trust(self, store: str | StoreId) -> Imported:
+    def trust(self, store: str | os.PathLike[str] | StoreId) -> Imported:
         """Trust what was imported from a store until now; durable on return.
 
         From then on its values may execute code to be loaded, and its results are reused. What is imported later,
         and only says that it is of that store, is not trusted by this.
 
         Args:
-            store: Its id, or the beginning of that.
+            store: Its id, or the beginning of that, or the path of a bundle that was written from it.
 
         Raises:
             NotFound: Nothing was imported from there.
@@ -100,7 +100,7 @@ class Exchanging(Opened):
         self.store.append([ImportsTrusted(found)]).wait()
         return self._imported_from(found)
 
-    def distrust(self, store: str | StoreId) -> Imported:
+    def distrust(self, store: str | os.PathLike[str] | StoreId) -> Imported:
         """Trust what was imported from a store no more; durable on return. What was reused by then stays."""
         found = self._source(store)
         self.store.append([TrustRevoked(found)]).wait()
@@ -110,8 +110,8 @@ class Exchanging(Opened):
         (found,) = (one for one in self.imported() if one.store == store)
         return found
 
-    def _source(self, store: str | StoreId) -> StoreId:
-        begin = str(store).lower()
+    def _source(self, store: str | os.PathLike[str] | StoreId) -> StoreId:
+        begin = _source_of_bundle(store) or str(store).lower()
         known = [one.store for one in self.imported()]
         found = [one for one in known if begin and str(one).startswith(begin)]
         if len(found) > 1:
@@ -120,3 +120,13 @@ class Exchanging(Opened):
             there = f"There is {', '.join(map(str, known))}." if known else "Nothing was imported yet."
             raise NotFound(f"nothing was imported from store {begin!r}", hint=there)
         return found[0]
+
+
+def _source_of_bundle(store: str | os.PathLike[str] | StoreId) -> str | None:
+    """The id of the store that a bundle was written from; None where none is named."""
+    if isinstance(store, StoreId):
+        return None
+    from ..bundles import is_bundle, source_of
+
+    path = Path(store)
+    return str(source_of(path)) if is_bundle(path) else None

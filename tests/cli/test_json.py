@@ -75,6 +75,7 @@ DOCUMENTS = [
     (["doctor"], "diagnosis"),
     (["get", "digits-model@1"], "got"),
     (["export", "--prov", "out.json", "training-1"], "exported"),
+    (["export", "out.bundle", "training-1"], "bundle"),
     (["verify"], "verification"),
     (["head"], "head"),
     (["prove", "digits-model@1"], "inclusion-proof"),
@@ -168,6 +169,20 @@ def test_what_writes_has_the_documented_fields(command: Command, copied: Any) ->
     assert faults(undone, KINDS["undoing"], "undoing") == []
 
 
+def test_what_is_imported_has_the_documented_fields(command: Command, trained: Any, store_path: Any) -> None:
+    command("export", "out.bundle", "training-1", "--store", str(trained))
+    with lineal.open(store_path):
+        pass
+    for argv, kind in (
+        (["import", "out.bundle"], "arrival"),
+        (["imports"], "import-source"),
+        (["trust", "out.bundle"], "import-source"),
+        (["distrust", "out.bundle"], "import-source"),
+    ):
+        record = json.loads(command(*argv, "--store", str(store_path), "--json").out)
+        assert faults(record, KINDS[kind], kind) == []
+
+
 def test_heads_and_proofs_have_the_documented_fields(command: Command) -> None:
     head = command("head").out.strip()
     proofs = {
@@ -225,6 +240,8 @@ def test_every_kind_is_tested() -> None:
         "repacking",
         "visualizations",
         "labels",
+        "arrival",
+        "import-source",
     }
     assert {kind for _, kind, *_ in LISTS + DOCUMENTS} | others == set(KINDS)
 
