@@ -17,9 +17,9 @@ EXAMPLE = "lineal import training.bundle"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
     parser.description = (
-        "Take what a bundle brings and the store lacks. Runs and versions keep their ids, and their numbers where those "
-        "are not taken. Values that execute code to be loaded, and results for the cache, are not used until `lineal "
-        "trust`. A damaged bundle is refused whole."
+        "Take what a bundle brings and the store lacks. Runs and versions keep their ids, and their numbers where "
+        "those are not taken. Values that execute code to be loaded, and results for the cache, are not used until "
+        "`lineal trust`. A damaged bundle is refused whole."
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="what `lineal export` wrote")
 

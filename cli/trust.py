@@ -16,8 +16,8 @@ EXAMPLE = "lineal trust training.bundle"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
     parser.description = (
-        "Trust what was imported from a store until now: its values may execute code to be loaded, and the cache reuses "
-        "its results. What is imported later is not trusted by this. `lineal distrust` takes it back."
+        "Trust what was imported from a store until now: its values may execute code to be loaded, and the cache "
+        "reuses its results. What is imported later is not trusted by this. `lineal distrust` takes it back."
     )
     parser.add_argument(
         "source", metavar="STORE", help="a store's id or the beginning of it, see `lineal imports`; or a bundle of it"

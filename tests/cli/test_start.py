@@ -134,7 +134,7 @@ def test_the_example_in_the_help_of_a_verb_runs(command: Command, copied: Path, 
         with lineal.open(copied) as store:
             store.tag("digits-model@1", "candidate")
             store.alias("digits-model@1", "champion")
-    if verb in ("import", "trust", "distrust"):
+    if verb in ("import", "imports", "trust", "distrust"):
         with lineal.open("other") as store:
             store.save(1, "one")
             store.export_bundle("training.bundle")
