@@ -239,10 +239,9 @@ def test_the_cache_serves_what_was_imported_only_if_that_is_trusted(
 def test_code_that_was_imported_is_not_run_again_untrusted(source: Client, target: Client, tmp_path: Path) -> None:
     source.export_bundle(tmp_path / "all.bundle")
     target.import_bundle(tmp_path / "all.bundle")
-    from lineal.pipeline.rerun import rerun
 
     with lineal.open(target.path), pytest.raises(LoadRefused, match="not trusted"):
-        rerun("training-1")
+        lineal.rerun("training-1")
 
 
 def test_what_was_collected_is_known_to_lack_and_comes_back_with_a_bundle_that_has_it(
