@@ -70,6 +70,9 @@ EXPORTED = {
 }
 """By projection, the tables that show it."""
 
+OF_PAYLOADS = {"payloads", "computed_metadata"}
+"""Tables of what is in events alone."""
+
 Row = dict[str, Any]
 
 
