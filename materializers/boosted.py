@@ -25,8 +25,12 @@ class Estimators(Materializer[Any]):
     kinds: ClassVar[dict[str, type]]
     """The classes, by name."""
 
+    def state_of(self, value: Any) -> dict[str, Any]:
+        """Its attributes, as they are saved."""
+        return dict(vars(value))
+
     def save(self, value: Any, parts: PartWriter) -> Plain:
-        state = dict(vars(value))
+        state = self.state_of(value)
         booster = state.pop(_BOOSTER, None)
         parts.value("state", state)
         if booster is not None:

@@ -17,6 +17,8 @@ from .visualization import Visualization
 
 _ESTIMATORS = ("LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor")
 _ALL_ITERATIONS = -1
+_ENCODER = "_le"
+"""What a classifier keeps its encoder of labels as."""
 
 
 class Booster(Materializer[Any]):
@@ -51,12 +53,38 @@ class Booster(Materializer[Any]):
         yield parameters("parameters", value.params, {})
 
 
-class Estimator(Estimators):
-    """Estimators, with their parameters."""
+class Estimator1(Estimators):
+    """Estimators whose classifiers' encoder of labels is pickled."""
 
     format: ClassVar[str] = "lightgbm.estimator/1"
     kinds: ClassVar[dict[str, type]] = {name: getattr(lightgbm, name) for name in _ESTIMATORS}
 
+
+class Estimator(Estimator1):
+    """Estimators, with their parameters."""
+
+    format: ClassVar[str] = "lightgbm.estimator/2"
+
+    def state_of(self, value: Any) -> dict[str, Any]:
+        state = super().state_of(value)
+        if (encoder := state.get(_ENCODER)) is not None and type(encoder) is _encoders():
+            state[_ENCODER] = dict(vars(encoder))
+        return state
+
+    def load(self, head: Any, parts: PartReader) -> Any:
+        made = super().load(head, parts)
+        if type(state := vars(made).get(_ENCODER)) is dict:
+            encoder = vars(made)[_ENCODER] = _encoders()()
+            vars(encoder).update(state)
+        return made
+
     def metadata(self, value: Any) -> dict[str, Plain]:
         parameters = {shown(name): shown(one) for name, one in value.get_params().items() if one is not None}
         return {"parameters": parameters, **fitted_on(value)}
+
+
+def _encoders() -> Any:
+    """The class of encoders of labels; boosters do without scikit-learn, which has it."""
+    from sklearn.preprocessing import LabelEncoder
+
+    return LabelEncoder

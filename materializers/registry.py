@@ -103,8 +103,9 @@ _BUILT_IN = {
         """,
     ),
     "lightgbm:Booster": ("lightgbm.Booster/1", "lightgbm.Booster"),
+    "lightgbm:Estimator1": ("lightgbm.estimator/1", ""),
     "lightgbm:Estimator": (
-        "lightgbm.estimator/1",
+        "lightgbm.estimator/2",
         "lightgbm.LGBMClassifier lightgbm.LGBMModel lightgbm.LGBMRanker lightgbm.LGBMRegressor",
     ),
     "huggingface:Dataset": ("datasets.Dataset/1", "datasets.Dataset"),

@@ -12,7 +12,7 @@ import pytest
 
 from lineal.cas import Manifest, MemoryBlobs
 from lineal.errors import ManifestCorrupt
-from lineal.materializers import load, runs_code, save
+from lineal.materializers import REGISTRY, load, runs_code, save
 
 pytestmark = pytest.mark.frameworks
 RoundTrip = Callable[[Any], tuple[Any, Manifest]]
@@ -59,10 +59,21 @@ def test_models_of_lightgbm_are_kept_in_their_own_form(round_trip: RoundTrip) ->
     loaded, manifest = round_trip(model)
     np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
     assert not runs_code(manifest, MemoryBlobs())
-    classifier = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(frame, Y)
+    for labels in (Y, np.where(Y > 0, "yes", "no")):
+        classifier = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(frame, labels)
+        loaded, manifest = round_trip(classifier)
+        np.testing.assert_array_equal(loaded.predict(frame), classifier.predict(frame))
+        np.testing.assert_array_equal(loaded._le.classes_, classifier._le.classes_)
+        assert not runs_code(manifest, MemoryBlobs())
+
+
+def test_a_classifier_of_lightgbm_whose_encoder_was_pickled_loads_for_ever() -> None:
+    lightgbm = installed("lightgbm")
+    classifier = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, Y)
     blobs = MemoryBlobs()
-    again: Any = load(save(classifier, blobs).manifest, blobs)
-    np.testing.assert_array_equal(again.predict(frame), classifier.predict(frame))
+    then = REGISTRY.for_format("lightgbm.estimator/1")
+    again: Any = load(save(classifier, blobs, materializer=then).manifest, blobs)
+    np.testing.assert_array_equal(again.predict(X), classifier.predict(X))
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200])

@@ -228,6 +228,69 @@ NOT_LOCKED: list[Callable[[], Any]] = [tensors]
 """Those of libraries that are no part of what is locked."""
 
 
+def _rows() -> tuple[Any, Any]:
+    import numpy as np
+
+    x = np.arange(60.0).reshape(30, 2) % 7
+    return x, np.where(x[:, 0] > x[:, 1], "more", "less")
+
+
+def xgboost_models() -> Any:
+    """A booster and an estimator of XGBoost, and what the first five rows are to them."""
+    import xgboost
+
+    x, y = _rows()
+    model = xgboost.XGBClassifier(n_estimators=2, max_depth=2, n_jobs=1).fit(x, y == "more")
+    booster = model.get_booster()
+    scores = booster.inplace_predict(x[:5])
+    return {"booster": booster, "model": model, "x": x[:5], "scores": scores, "predicted": model.predict(x[:5])}
+
+
+def lightgbm_models() -> Any:
+    """A booster and an estimator of LightGBM, and what the first five rows are to them."""
+    import lightgbm
+
+    x, y = _rows()
+    model = lightgbm.LGBMClassifier(n_estimators=2, learning_rate=1, min_child_samples=2, n_jobs=1, verbose=-1).fit(
+        x, y
+    )
+    booster = model.booster_
+    scores = booster.predict(x[:5])
+    return {"booster": booster, "model": model, "x": x[:5], "scores": scores, "predicted": model.predict(x[:5])}
+
+
+def plotly_figure() -> Any:
+    """A figure of Plotly, and its description."""
+    import numpy as np
+    import plotly.graph_objects as go
+
+    figure = go.Figure([go.Bar(x=["a", "b"], y=np.array([1.0, 2.0])), go.Scatter(y=[3, 4])], {"template": None})
+    return {"figure": figure, "kinds": ["bar", "scatter"], "y": [1.0, 2.0]}
+
+
+def altair_chart() -> Any:
+    """A chart of Altair, and its data."""
+    import altair
+    import pandas as pd
+
+    frame = pd.DataFrame({"x": [1, 2], "y": ["a", "b"]})
+    return {"chart": altair.Chart(frame).mark_bar().encode(x="x", y="y"), "data": frame.to_dict("records")}
+
+
+def huggingface_datasets() -> Any:
+    """Datasets of Hugging Face, and their rows."""
+    import datasets
+
+    rows = [{"text": "one", "label": 0}, {"text": "two", "label": 1}]
+    features = datasets.Features(text=datasets.Value("string"), label=datasets.ClassLabel(names=["a", "b"]))
+    dataset = datasets.Dataset.from_list(rows, features, split="train")
+    return {"dataset": dataset, "splits": datasets.DatasetDict(train=dataset), "rows": rows}
+
+
+FOREIGN: list[Callable[[], Any]] = [xgboost_models, lightgbm_models, plotly_figure, altair_chart, huggingface_datasets]
+"""Those whose bytes are up to libraries that are no part of what is locked."""
+
+
 def name_of(made: Callable[[], Any]) -> str:
     """The name of a value's file."""
     assert isinstance(made, types.FunctionType)
@@ -249,7 +312,7 @@ def main() -> None:
     # The names of classes are part of the bytes: not those that they have in a script.
     import golden_values
 
-    for name in ("REPRODUCED", "LOADED", "NOT_LOCKED"):
+    for name in ("REPRODUCED", "LOADED", "NOT_LOCKED", "FOREIGN"):
         for made in getattr(golden_values, name):
             file = HERE / name_of(made)
             if not file.exists():
