@@ -298,8 +298,11 @@ def _offsets_of(lengths: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     offsets[0] = 0
     if len(lengths) == 0:
         return offsets
-    # In floats, since a damaged sum may have no room in integers; one of a real array is exact in either.
-    if lengths.min() < 0 or lengths.sum(dtype=np.float64) > np.iinfo(lengths.dtype).max:
+    room = np.iinfo(lengths.dtype).max
+    # Added up only where it may be too much, and in floats, since a damaged sum may have no room in integers; one of a
+    # real array is exact in either.
+    may_overflow = int(lengths.max()) > room // len(lengths)
+    if lengths.min() < 0 or (may_overflow and lengths.sum(dtype=np.float64) > room):
         raise BlobCorrupt("the lengths in an Arrow array can't be")
     np.cumsum(lengths, out=offsets[1:], dtype=lengths.dtype)
     return offsets

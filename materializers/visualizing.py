@@ -93,6 +93,8 @@ def may_show(value: object, materializer: Materializer[Any]) -> bool:
 def is_drawn_when_asked(manifest: Manifest) -> bool:
     """Whether a value is drawn when it is looked at, instead of kept drawn: one that is small, and of formats that
     load at once and run no code, is smaller than its pictures, and drawn in less time than they are kept in."""
+    if not manifest.parts:
+        return len(manifest.encoded) <= _ASKED_MAX_BYTES and manifest.format.startswith(_LIGHT)
     return manifest.size_bytes <= _ASKED_MAX_BYTES and _is_light(manifest)
 
 

@@ -147,6 +147,7 @@ def test_values_show_themselves_as_the_page_says(tmp_path: Path) -> None:
         "3 {'rain_mm': 1} {'rain_mm': 2.0}",
         "['table', 'columns']",
         "weather.html",
+        "['matrix@1', 'weather@1']",
         "[] ['histogram', 'in order']",
         "['histogram', 'in order']",
         "['summary', 'table', 'columns']",
