@@ -7,6 +7,8 @@ that it came from is no part of the value.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +25,7 @@ from .visualization import Visualization
 _NONE, _PLAIN, _LEVELS = "none", "plain", "levels"
 """How a coordinate is indexed: not, by its values, or as a level of an index of several."""
 _SHOWN_MAX_VARIABLES = 100
+_DRAWN_MAX_VARIABLES = 8
 
 
 class Dataset(Materializer[Any]):
@@ -51,6 +54,10 @@ class Dataset(Materializer[Any]):
 
     def visualize(self, value: Any) -> Iterator[Visualization]:
         yield Visualization("structure", "text/html", value._repr_html_())
+        for name, one in islice(value.data_vars.items(), _DRAWN_MAX_VARIABLES):
+            if isinstance(one.variable._data, np.ndarray):
+                for view in views_of(one.variable._data):
+                    yield replace(view, name=f"{view.name} of {shown(name)}"[:100])
 
 
 class DataArray(Materializer[Any]):

@@ -174,7 +174,10 @@ ARRAYS = {
     "masked": (np.ma.masked_greater(np.arange(9.0), 5), ["histogram"]),
     "sparse": (scipy.sparse.random(300, 20, 0.1, random_state=0, format="csr"), ["where values are", "histogram"]),
     "xarray": (xr.DataArray(RANDOM.normal(size=(20, 30))), ["heat map", "histogram", "structure"]),
-    "dataset": (xr.Dataset({"a": ("x", [1, 2])}), ["structure"]),
+    "dataset": (
+        xr.Dataset({"a": ("x", [1, 2]), "b": 1}),
+        ["structure", "histogram of a", "values of a", "values of b"],
+    ),
 }
 
 
