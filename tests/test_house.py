@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import pickle
 import re
 from collections.abc import Iterator
@@ -41,24 +42,25 @@ def is_in_package(path: str) -> bool:
 def violations(path: str, text: str) -> list[str]:
     """What the file breaks of the rules that hold for one file alone."""
     tree = ast.parse(text)
-    found: list[str] = [*sizes(text, tree), *names(path, tree), *loose_ends(text, tree)]
+    nodes = list(ast.walk(tree))
+    found: list[str] = [*sizes(text, nodes), *names(path, nodes), *loose_ends(text, nodes)]
     if is_in_package(path):
         found += missing_docstrings(tree)
     if Path(path).name.startswith("test_"):
-        found += unfailing_tests(tree)
+        found += unfailing_tests(nodes)
     return [f"{path}: {violation}" for violation in found]
 
 
-def sizes(text: str, tree: ast.Module) -> Iterator[str]:
+def sizes(text: str, nodes: list[ast.AST]) -> Iterator[str]:
     if (lines := text.count("\n")) > MAX_FILE_LINES:
         yield f"has {lines} lines"
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, Function) and (lines := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION_LINES:
             yield f"{node.name} has {lines} lines"
 
 
-def names(path: str, tree: ast.Module) -> Iterator[str]:
-    for name in [*Path(path).with_suffix("").parts, *(name for node in ast.walk(tree) for name in given_names(node))]:
+def names(path: str, nodes: list[ast.AST]) -> Iterator[str]:
+    for name in [*Path(path).with_suffix("").parts, *(name for node in nodes for name in given_names(node))]:
         # ``visit_ExceptHandler`` is named for what the standard library calls that node.
         words = [] if hasattr(ast, name.removeprefix("visit_")) else re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
         if SAYS_NOTHING & {word.lower().removesuffix("s") for word in words}:
@@ -82,10 +84,10 @@ def given_names(node: ast.AST) -> Iterator[str]:
             yield node.name
 
 
-def loose_ends(text: str, tree: ast.Module) -> Iterator[str]:
+def loose_ends(text: str, nodes: list[ast.AST]) -> Iterator[str]:
     for match in LOOSE_ENDS.finditer(text):
         yield f"leaves a loose end: {match.group()}"
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Raise) and "NotImplementedError" in ast.unparse(node):
             yield f"line {node.lineno} raises NotImplementedError"
         if isinstance(node, ast.ExceptHandler) and is_blind(node.type) and all(map(does_nothing, node.body)):
@@ -95,7 +97,11 @@ def loose_ends(text: str, tree: ast.Module) -> Iterator[str]:
 
 
 def called_name(call: ast.Call) -> str:
-    return ast.unparse(call.func).split(".")[-1]
+    """The last word of what is called, if it has a name."""
+    match call.func:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name
+    return ""
 
 
 def is_blind(kind: ast.expr | None) -> bool:
@@ -132,30 +138,29 @@ def base_names(node: ast.ClassDef) -> list[str]:
     return [ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases]
 
 
-def promised_by(name: str) -> set[str]:
+@functools.cache
+def promised_by(name: str) -> frozenset[str]:
     """The methods that a class of this name or its bases document, so that one which overrides them need not.
 
     Under the empty name: those of protocols, which are implemented without being named.
     """
     promised: set[str] = set()
-    for node in CLASSES:
+    for node in every_class():
         if node.name == name or (not name and "Protocol" in base_names(node)):
             promised.update(method.name for method in public_definitions(node) if ast.get_docstring(method))
             promised.update(*(promised_by(base) for base in base_names(node) if base not in {"", name}))
-    return promised
+    return frozenset(promised)
 
 
-CLASSES = [
-    node
-    for path, text in FILES.items()
-    if is_in_package(path)
-    for node in ast.walk(ast.parse(text))
-    if isinstance(node, ast.ClassDef)
-]
+@functools.cache
+def every_class() -> list[ast.ClassDef]:
+    """Of the package."""
+    trees = [ast.parse(text) for path, text in FILES.items() if is_in_package(path)]
+    return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
-def unfailing_tests(tree: ast.Module) -> Iterator[str]:
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, Function)}
+def unfailing_tests(nodes: list[ast.AST]) -> Iterator[str]:
+    functions = {node.name: node for node in nodes if isinstance(node, Function)}
     for name, node in functions.items():
         if name.startswith("test_") and not can_fail(node, functions, seen=set()):
             yield f"{name} asserts nothing"
