@@ -446,10 +446,10 @@ def test_opening_is_quick_to_find_a_dead_run_even_after_many_others(store_path: 
     dead = RunId(b"d" * 16)
     store.append([facts.RunStarted(dead, "p", digest, (), None, stale, digest)]).wait()
     store.close()
-    begun = time.perf_counter()
+    begun = time.process_time()
     store = open_store(store_path)
     assert status(store, dead) == "interrupted"
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
     store.close()
 
 

@@ -20,6 +20,7 @@ from lineal import Client, pipeline, step
 from lineal.errors import Conflict
 from lineal.events.ids import RunId
 from lineal.pipeline.running.interrupts import Interrupts
+from lineal.pipeline.workers.nursery import GRACE_S
 
 PROGRAM = r"""
     import os, sys, time
@@ -113,15 +114,22 @@ def test_after_ctrl_c_the_run_and_its_steps_read_cancelled(tmp_path: Path, execu
     assert all(map(ends, started.pids))
 
 
-def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path) -> None:
-    started = Started(tmp_path, "processes", IGNORES, 2)
+def took_s_to_end_twice_interrupted(folder: Path) -> float:
+    """How long a program lives on whose workers would not stop before they are killed."""
+    folder.mkdir()
+    started = Started(folder, "processes", IGNORES, 2)
     begun = time.monotonic()
     started.interrupt()
     time.sleep(0.2)
     started.interrupt()
-    started.ended(30)
-    assert time.monotonic() - begun < 2
-    assert recorded(tmp_path) == ("cancelled", {"cancelled"})
+    started.ended(60)
+    assert recorded(folder) == ("cancelled", {"cancelled"})
+    return time.monotonic() - begun
+
+
+def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path) -> None:
+    # A busy machine may take its time now and then; who waits, for two seconds at least, does so each time.
+    assert any(took_s_to_end_twice_interrupted(tmp_path / str(number)) < GRACE_S for number in range(4))
 
 
 def test_what_was_done_before_ctrl_c_is_reused_after_it(tmp_path: Path) -> None:
