@@ -26,6 +26,7 @@ from .events.rows import key
 from .history.closure import Closure
 from .history.reader import Reader
 from .history.retention import Plan, Retention, Verdict, plan, running_runs
+from .in_force import recorded
 from .store import Store, now_us
 
 _CONTENTS_MAX = 1000
@@ -103,7 +104,7 @@ def _refuse_beside_old_logs(store: Store) -> None:
 def release(store: Store, releases: Sequence[Event]) -> None:
     """Record releases; durable on return. What they name is freed by the next collection."""
     if releases:
-        store.append(releases).wait()
+        recorded(store, releases)
 
 
 def release_contents(store: Store, contents: Sequence[Digest], reason: str) -> None:
@@ -113,7 +114,7 @@ def release_contents(store: Store, contents: Sequence[Digest], reason: str) -> N
 
 def pin(store: Store, label: str, content: Digest, expires_us: int | None) -> None:
     """Pin a content; durable on return. A label that is in use is moved. Raises `BlobMissing` if it is gone."""
-    store.append([PinAdded(label, content, expires_us)]).wait()
+    recorded(store, [PinAdded(label, content, expires_us)])
 
 
 def unpin(store: Store, label: str) -> None:
@@ -121,7 +122,7 @@ def unpin(store: Store, label: str) -> None:
     found = store.rows(Pins.name).latest(key("l", label))
     if found is None or found.row[1] is None:
         raise PinNotFound(f"no pin has the label {label!r}", hint="List them with `lineal pins`.")
-    store.append([PinRemoved(label)]).wait()
+    recorded(store, [PinRemoved(label)])
 
 
 def repack(store: Store, content: Digest) -> int:

@@ -13,7 +13,7 @@ from .cas.digest import Digest
 from .directory import find_store
 from .errors import StoreClosed
 from .events.catalogue import Event
-from .events.ids import StepRunId
+from .events.ids import EventId, StepRunId
 from .store import Store, open_store
 
 _HOW_TO_WRITE = "Open it without read_only=True; if it is a bundle, import it into a store."
@@ -69,11 +69,13 @@ class Resolved(NamedTuple):
 
     reference: str
     name: str
-    content: Digest
+    content: Digest | None
+    """None where there was no such version."""
 
 
-Record = Callable[[Sequence[Event], Sequence[Blob]], object]
-"""Commits events with the receipts of their blobs in the process that drives the run; returns when that is done."""
+Record = Callable[[Sequence[Event], Sequence[Blob]], Sequence[int]]
+"""Commits events with the receipts of their blobs in the process that drives the run; gives their positions when that
+is done."""
 
 
 class _Listening(NamedTuple):
@@ -119,12 +121,27 @@ def running_step(path: Path) -> StepRunId | None:
 def record(store: Store, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
     """Submit events with the receipts of their blobs; by the process that drives the run, where a step executes here
     for another one. Workers never write the log."""
-    step = _listening.get()
-    if step is None or step.path != store.path or step.record is None:
+    elsewhere = _recorded_elsewhere(store)
+    if elsewhere is None:
         store.append(events, blobs)
         return
-    step.record(events, blobs)
+    elsewhere(events, blobs)
     store.blobs.release(blobs)
+
+
+def recorded(store: Store, events: Sequence[Event]) -> Sequence[int]:
+    """Record events that name no new blobs, in one commit and likewise; durable on return. Give their positions."""
+    elsewhere = _recorded_elsewhere(store)
+    if elsewhere is not None:
+        return elsewhere(events, ())
+    ticket = store.append(events, ids=[EventId.new() for _ in events])
+    ticket.wait()
+    return ticket.places
+
+
+def _recorded_elsewhere(store: Store) -> Record | None:
+    step = _listening.get()
+    return None if step is None or step.path != store.path else step.record
 
 
 def nearest_store() -> Path:

@@ -26,6 +26,7 @@ from .history import ArtifactVersionView, check_alias, check_name
 from .history.labels import aliased, annotations_of, tags_of
 from .history.reader import Reader
 from .history.references import near
+from .in_force import recorded
 from .store import Store
 
 ANNOTATIONS_MAX_BYTES = 64 * 1024
@@ -43,27 +44,27 @@ def tag(store: Store, subject: Subject, tags: Sequence[str]) -> None:
     had = tags_of(Reader(store), subject)
     new = tuple(one for one in dict.fromkeys(tags) if one not in had)
     if new:
-        store.append([Tagged(subject, new)]).wait()
+        recorded(store, [Tagged(subject, new)])
 
 
 def untag(store: Store, subject: Subject, tags: Sequence[str]) -> None:
     """Take tags off a subject: all of these or, where it lacks one of them, none. Raises `LabelNotFound`."""
     _require(tags, tags_of(Reader(store), subject), "tag")
     if tags:
-        store.append([Untagged(subject, tuple(dict.fromkeys(tags)))]).wait()
+        recorded(store, [Untagged(subject, tuple(dict.fromkeys(tags)))])
 
 
 def alias(store: Store, version: ArtifactVersionView, name: str) -> None:
     """Make an alias of the artifact point to a version; one that is in use is moved."""
     check_alias(name)
     if aliased(Reader(store), version.name, name) != version.content:
-        store.append([AliasSet(version.name, name, version.content)]).wait()
+        recorded(store, [AliasSet(version.name, name, version.content)])
 
 
 def unalias(store: Store, artifact: str, name: str, known: Iterable[str]) -> None:
     """Take an alias of an artifact away. Raises `LabelNotFound`."""
     _require([name], known, "alias")
-    store.append([AliasRemoved(artifact, name)]).wait()
+    recorded(store, [AliasRemoved(artifact, name)])
 
 
 def annotate(store: Store, subject: Subject, values: Mapping[str, Any], removed: Sequence[str]) -> None:
@@ -76,7 +77,7 @@ def annotate(store: Store, subject: Subject, values: Mapping[str, Any], removed:
     if plain:
         events.append(Annotated(subject, plain))
     if events:
-        store.append(events).wait()
+        recorded(store, events)
 
 
 def plain_annotations(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def name(store: Store, version: ArtifactVersionView, new_name: str) -> None:
             version.size_bytes,
             version.computed_metadata,
         )
-        store.append([ArtifactNamed(output, version.name)]).wait()
+        recorded(store, [ArtifactNamed(output, version.name)])
 
 
 def _require(wanted: Iterable[str], there: Iterable[str], kind: str) -> None:

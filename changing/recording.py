@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..events.catalogue import Event
-from ..events.ids import EventId
+from ..in_force import recorded
 from ..store import Store
 
 SUBJECTS_MAX = 200
@@ -16,7 +16,5 @@ def record(store: Store, events: Sequence[Event], *types: str) -> tuple[int, ...
     """Append events in one commit, durable on return; give the positions of those of these types, or of all."""
     if not events:
         return ()
-    ticket = store.append(events, ids=[EventId.new() for _ in events])
-    ticket.wait()
-    placed = zip(events, ticket.places, strict=True)
+    placed = zip(events, recorded(store, events), strict=True)
     return tuple(place for event, place in placed if not types or event.TYPE in types)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from .why_kinds import Gap
+
 
 class StepCounts(TypedDict):
     """How many steps of a run are in which state."""
@@ -157,6 +159,8 @@ class StepDetail(TypedDict):
     """The most that its process had resident until its end."""
     divergence: list[Difference]
     """Outputs that differ from those of an earlier step run of the same fingerprint."""
+    gaps: list[Gap]
+    """Where its fingerprint is less exact than its code."""
     log: str
     annotations: dict[str, Any]
     metadata: dict[str, Any]

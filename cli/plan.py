@@ -12,8 +12,9 @@ from .layout import Diff, Fields, Section, Table
 from .outcome import ExitCode
 from .output import Output
 from .past import opened
+from .records import gap_record
 from .units import NOTHING, duration_text, size_text
-from .why import cause_record
+from .why import cause_record, gaps_section
 
 if TYPE_CHECKING:
     from .why_kinds import Forecast, ForeseenStep
@@ -44,7 +45,7 @@ def execute(options: argparse.Namespace, output: Output) -> int:
 def _record(forecast: Foreseen) -> Forecast:
     told = forecast.to_dict()
     steps = [
-        {**step, "reasons": list(map(cause_record, one.reasons))}
+        {**step, "reasons": list(map(cause_record, one.reasons)), "gaps": list(map(gap_record, one.gaps))}
         for one, step in zip(forecast, told["steps"], strict=True)
     ]
     return {"kind": "forecast", "v": 1, **told, "steps": steps}  # type: ignore[typeddict-item]
@@ -54,6 +55,7 @@ def _sections(forecast: Forecast) -> Iterator[Section]:
     rows = [(step["name"], step["verdict"], _expected(step), step["why"]) for step in forecast["steps"]]
     yield Table("", _COLUMNS, rows)
     yield Fields("", [("plan", forecast["summary"])])
+    yield gaps_section(gap for step in forecast["steps"] for gap in step["gaps"])
 
 
 def _sections_with_diffs(forecast: Forecast) -> Iterator[Section]:

@@ -24,6 +24,7 @@ from ..history import Eviction as FoundEviction
 from ..history import LogLine as FoundLine
 from ..history import Pin as FoundPin
 from ..history import Scene as FoundScene
+from ..history.code import Gap as FoundGap
 from ..history.deletion import Deletion
 from ..history.version_list import version_count
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         TakenOut,
     )
     from .upkeep_kinds import Pin
+    from .why_kinds import Gap
 
 _LATEST_RUNS = 10
 _LARGEST_DECIMAL_BITS = 10_000
@@ -149,11 +151,17 @@ def step_detail(step: StepRunView) -> StepDetail:
         "cpu_s": None if resources is None else resources.cpu_us / 1_000_000,
         "peak_memory_bytes": None if resources is None else resources.peak_memory_bytes,
         "divergence": _differences(step),
+        "gaps": [gap_record(gap) for gap in step.gaps],
         "log": step.log,
         "annotations": json_value(step.annotations),
         "metadata": json_value(step.metadata),
         "metrics": metric_records(step),
     }
+
+
+def gap_record(gap: FoundGap) -> Gap:
+    """Where a fingerprint is less exact than the code, in plain values."""
+    return {"gap": gap.kind, "what": gap.what, "text": gap.text}
 
 
 def _failure(one: StepRunView | FoundAttempt) -> Failure | None:

@@ -88,6 +88,7 @@ def of_step(detail: StepDetail) -> Iterator[Section]:
     yield _values(f"annotations{since}", detail["metadata"])
     yield _metrics(detail["metrics"], f"metrics{since}")
     yield Table("divergence", ("output", "gave", "gave before", "in"), map(_difference_row, detail["divergence"]))
+    yield Fields("not seen exactly", [(gap["gap"], gap["text"]) for gap in detail["gaps"]])
     if len(detail["attempts"]) > 1:
         yield Table("attempts", _ATTEMPT_COLUMNS, map(_attempt_row, detail["attempts"]))
     failure = detail["failure"]

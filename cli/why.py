@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound
@@ -12,10 +12,11 @@ from .layout import Block, Diff, Fields, Row, Section
 from .outcome import ExitCode
 from .output import Output
 from .past import add_as_of, opened_history
+from .records import gap_record
 from .units import time_text
 
 if TYPE_CHECKING:
-    from .why_kinds import Cause, Explanation, Leaf, Mention
+    from .why_kinds import Cause, Explanation, Gap, Leaf, Mention
 
 EXAMPLE = "lineal why training-2/train"
 _COLUMNS = ("step", "verdict", "why")
@@ -61,6 +62,7 @@ def _record(why: Why) -> Explanation:
         "compared_with": told["compared_with"],
         "reasons": list(map(cause_record, why.reasons)),
         "environment": told["environment"],
+        "gaps": list(map(gap_record, why.gaps)),
     }
 
 
@@ -92,6 +94,12 @@ def _sections(explained: Explanation) -> Iterator[Section]:
         (one["what"], f"{one['old'] or 'nothing'} → {one['new'] or 'nothing'}") for one in explained["environment"]
     ]
     yield Fields("environment, then and now", differing)
+    yield gaps_section(explained["gaps"])
+
+
+def gaps_section(gaps: Iterable[Gap]) -> Section:
+    """Where fingerprints are less exact than the code."""
+    return Fields("not seen exactly", list(dict.fromkeys((gap["gap"], gap["text"]) for gap in gaps)))
 
 
 def causes_sections(causes: list[Cause]) -> Iterator[Section]:

@@ -17,8 +17,8 @@ class Cause(TypedDict):
     """One of the causes of a hit or a miss."""
 
     cause: str
-    """first-run, code, input, parameter, reference, outputs, evicted, expired, off, refresh, unfinished, not-offered,
-    skipped, divergence, equivalence or untold."""
+    """first-run, code, input, parameter, reference, ignored, outputs, evicted, expired, off, refresh, unfinished,
+    not-offered, skipped, divergence, equivalence or untold."""
     text: str
     what: str
     """A symbol of the code, a parameter, a reference, or an output."""
@@ -36,6 +36,15 @@ class Mention(TypedDict):
     """Id of the run, a slash, and the step's name."""
     reference: str
     began: str
+
+
+class Gap(TypedDict):
+    """A place where a fingerprint is less exact than the code."""
+
+    gap: str
+    """opaque, unresolved, imprecise, nosource or stale-source."""
+    what: str
+    text: str
 
 
 class EnvironmentDifference(TypedDict):
@@ -72,6 +81,7 @@ class ForeseenStep(TypedDict):
     """Of what is unknown: the steps whose outputs decide it."""
     expected: Expectation | None
     """Null where its function has never executed."""
+    gaps: list[Gap]
 
 
 class Forecast(TypedDict):
@@ -101,3 +111,5 @@ class Explanation(TypedDict):
     reasons: list[Cause]
     environment: list[EnvironmentDifference]
     """Of a hit: what differs from the environment in which it executed."""
+    gaps: list[Gap]
+    """Where its fingerprint is less exact than its code."""

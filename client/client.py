@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import Invalid
+from ..errors import ArtifactNotFound, Invalid
 from ..events.catalogue import ArtifactSaved, Event, Output
 from ..events.ids import Fingerprint, RunId
 from ..history import (
@@ -85,9 +85,13 @@ class Client(Labelling, Keeping, Revising, Exchanging, Upkeep):
         """A version of an artifact, as `History.artifact` says.
 
         In a running step it is an input of the step run: what is served from the cache later is what was made of the
-        same version.
+        same version; where there was none, what was made without.
         """
-        version = super().artifact(reference)
+        try:
+            version = super().artifact(reference)
+        except ArtifactNotFound:
+            tell_resolved(self.path, Resolved(reference, "", None))
+            raise
         tell_resolved(self.path, Resolved(reference, version.name, version.content))
         return version
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -33,6 +33,33 @@ class CodeDiff:
         return bool(self.added or self.removed or self.changed)
 
 
+class Gap(NamedTuple):
+    """A place where a fingerprint is less exact than the code: it sees less there, or more, than what is used."""
+
+    kind: str
+    """``opaque``, ``unresolved``, ``imprecise``, ``nosource`` or ``stale-source``."""
+    what: str
+    """The symbol, or what it does and where."""
+
+    @property
+    def text(self) -> str:
+        """It in one line."""
+        return f"{self.what}: {_GAPS.get(self.kind, self.kind)}"
+
+    def to_dict(self) -> dict[str, str]:
+        """It in plain values."""
+        return {**self._asdict(), "text": self.text}
+
+
+_GAPS = {
+    "opaque": "its value can't be compared, so only the code that defines it counts",
+    "unresolved": "not found, so it does not count",
+    "imprecise": "what is used can't be told, so all of it counts",
+    "nosource": "its source is not there, so its bytecode counts",
+    "stale-source": "its source has changed since it was loaded, so its bytecode counts",
+}
+
+
 @dataclass(frozen=True)
 class CodeManifest:
     """What a step's code consists of."""
@@ -48,6 +75,11 @@ class CodeManifest:
     """Of ``encoded``: the name of the blob that holds it."""
     encoded: bytes
     """The canonical bytes."""
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """The flags, each with what it means."""
+        return tuple([Gap(*flag.split(": ", 1)) for flag in self.flags if ": " in flag])
 
     @classmethod
     def of(cls, entries: Mapping[str, Entry], flags: Iterable[str] = ()) -> CodeManifest:

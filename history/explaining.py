@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ..errors import Invalid, LinealError, NotFound, StepNotFound
@@ -12,8 +13,8 @@ from ..events.projections import Causes, Steps
 from ..events.rows import key
 from .code_changes import code_changes
 from .eviction import eviction_of
-from .ingredients import Ingredients, ingredients_of, run_row
-from .input_changes import input_changes, shown
+from .ingredients import Ingredients, gaps_in, ingredients_of, run_row
+from .input_changes import input_changes, shown, taken_changes
 from .meaning import version_meant
 from .nearest import Begun, beginning, nearest
 from .reader import Reader, moment
@@ -37,14 +38,16 @@ def explain(reader: Reader, step_run: StepRunId) -> Why:
     if isinstance(begun.event, StepReused):
         reused = begun.event.reuses
         environment = _environment_differences(reader, reused.run, step_run.run)
-        return Why(name, "hit", tuple(_equivalences(reader, begun)), mention(reader, reused), None, environment)
+        reasons = (*_equivalences(reader, begun), *_ignored(reader, begun, reused))
+        return Why(name, "hit", reasons, mention(reader, reused), None, environment, gaps_in(reader, begun.event.code))
     new = ingredients_of(reader, begun)
     earlier = nearest(reader, new.pipeline, new.step, new.function, begun.seq)
     reasons = (*miss_reasons(reader, new, earlier, begun.seq, begun.event.because), *_divergence(reader, step_run))
+    gaps = gaps_in(reader, new.code)
     if earlier is None:
-        return Why(name, "miss", reasons)
+        return Why(name, "miss", reasons, gaps=gaps)
     environment = _environment_differences(reader, earlier.id.run, step_run.run)
-    return Why(name, "miss", reasons, None, mention(reader, earlier.id), environment)
+    return Why(name, "miss", reasons, None, mention(reader, earlier.id), environment, gaps)
 
 
 def miss_reasons(
@@ -81,10 +84,11 @@ def changes(reader: Reader, old: Ingredients, new: Ingredients) -> Iterator[Reas
     """All that differs between the causes of two results."""
     is_told = False
     for reason in (*code_changes(old, new), *_output_changes(old, new), *input_changes(reader, old, new)):
-        is_told = True
-        yield reason
+        if reason.kind != "ignored":
+            is_told = True
+            yield reason
     if not is_told:
-        what = "how its inputs are gathered, or which of them are ignored, differs; the log does not say more"
+        what = "how its inputs are gathered differs; the log does not say more"
         yield Reason("untold", what)
 
 
@@ -133,9 +137,15 @@ def _moved(then: Reader, result: StepCompleted) -> Iterator[Reason]:
         except (NotFound, Invalid):
             meant = None
         if meant is None or meant.content != taken.content:
-            old = shown(then, taken)
-            new = None if meant is None else f"{meant.name}@{meant.version}"
-            yield Reason("reference", f"reference {taken.reference}: {change(old, new)}", taken.reference, old, new)
+            yield _reference(taken.reference, shown(then, taken), meant)
+    for reference in result.missed:
+        with suppress(NotFound, Invalid):
+            yield _reference(reference, None, version_meant(then, reference))
+
+
+def _reference(reference: str, old: str | None, meant: StoredVersion | None) -> Reason:
+    new = None if meant is None else f"{meant.name}@{meant.version}"
+    return Reason("reference", f"reference {reference}: {change(old, new)}", reference, old, new)
 
 
 def _not_served(reader: Reader, earlier: Begun) -> Iterator[Reason]:
@@ -190,6 +200,16 @@ def _equivalences(reader: Reader, begun: Begun) -> Iterator[Reason]:
         told.append(Reason("equivalence", f"by an equivalence: {reason}", reason, by.hex(), goal.hex()))
         goal = by
     yield from reversed(told)
+
+
+def _ignored(reader: Reader, begun: Begun, reused: StepRunId) -> Iterator[Reason]:
+    """What a step took otherwise than the one it was served from, as it does not count."""
+    executed = beginning(reader, reused)
+    if executed is None or not any(taken.is_ignored for taken in begun.event.inputs):
+        return
+    for reason in taken_changes(reader, executed.event.inputs, begun.event.inputs, reader.store.blobs):
+        if reason.kind == "ignored":
+            yield reason
 
 
 def _skipped(reader: Reader, step_run: StepRunId) -> Iterator[Reason]:

@@ -16,7 +16,7 @@ from ..events.ids import Fingerprint, RunId
 from ..events.projections import Runs
 from ..events.projections.runs import RunRow
 from ..events.rows import key
-from .code import CodeManifest
+from .code import CodeManifest, Gap
 from .nearest import Begun
 from .reader import Reader
 from .sources import Sources, sources_of
@@ -82,6 +82,12 @@ def code_ingredients(reader: Reader, pipeline: str, function: str, code: Digest)
         lambda: _sources(reader, code, function),
         reader.store.blobs,
     )
+
+
+def gaps_in(reader: Reader, code: Digest | None) -> tuple[Gap, ...]:
+    """Where a fingerprint is less exact than its code; none known of code that is gone or was not recorded."""
+    manifest = None if code is None else _manifest(reader, code)
+    return () if manifest is None else manifest.gaps
 
 
 def _manifest(reader: Reader, code: Digest) -> CodeManifest | None:

@@ -19,6 +19,8 @@ from .reasons import Reason, ReasonKind, change
 LEAVES_MAX = 20
 """How many places inside one input are told."""
 
+_WEIGHTS = {False: "it counts", True: "it is ignored"}
+
 
 def input_changes(reader: Reader, old: Ingredients, new: Ingredients) -> Iterator[Reason]:
     """Each input of a step that differs, as `taken_changes` has them."""
@@ -26,7 +28,10 @@ def input_changes(reader: Reader, old: Ingredients, new: Ingredients) -> Iterato
 
 
 def taken_changes(reader: Reader, old: Iterable[Input], new: Iterable[Input], blobs: BlobReader) -> Iterator[Reason]:
-    """Each input that differs, in the order of the new one's parameters; those that are gone come last."""
+    """Each input that differs, in the order of the new one's parameters; those that are gone come last.
+
+    Of one that did not count before and does not now, the kind of the reason is ``ignored``: it is none.
+    """
     before = {taken.name: taken for taken in old}
     after = {taken.name: taken for taken in new}
     for name, taken in after.items():
@@ -34,6 +39,9 @@ def taken_changes(reader: Reader, old: Iterable[Input], new: Iterable[Input], bl
             yield Reason(_kind(taken), f"{_kind(taken)} {name} added: {shown(reader, taken)}", name, None)
         elif before[name].given != taken.given:
             yield _changed(reader, before[name], taken, blobs)
+        elif before[name].is_ignored != taken.is_ignored:
+            was, is_now = _WEIGHTS[before[name].is_ignored], _WEIGHTS[taken.is_ignored]
+            yield Reason(_kind(taken), f"{_kind(taken)} {name}: {change(was, is_now)}", name, was, is_now)
     for name, taken in before.items():
         if name not in after:
             yield Reason(_kind(taken), f"{_kind(taken)} {name} removed: {shown(reader, taken)}", name, None)
@@ -45,6 +53,11 @@ def _changed(reader: Reader, old: Input, new: Input, blobs: BlobReader) -> Reaso
     found, note = _leaves(reader, old, new, blobs)
     if len(found) == 1 and found[0].path == "" and (new.artifact is None or found[0].new is None):
         found = ()  # It says of the whole what the texts say already.
+    if old.is_ignored and new.is_ignored:
+        text = f"ignored {_kind(new)} {new.name}: {change(*texts)}{source}{note}"
+        return Reason("ignored", text, new.name, *texts, leaves=found)
+    if old.is_ignored != new.is_ignored:
+        note = f"; {_WEIGHTS[new.is_ignored]} now{note}"
     text = f"{_kind(new)} {new.name}: {change(*texts)}{source}{note}"
     return Reason(_kind(new), text, new.name, *texts, leaves=found)
 

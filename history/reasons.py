@@ -14,6 +14,7 @@ ReasonKind = Literal[
     "input",
     "parameter",
     "reference",
+    "ignored",
     "outputs",
     "evicted",
     "expired",

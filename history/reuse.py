@@ -29,9 +29,14 @@ class Meanings:
         self._reader = reader
         self._contents: dict[str, Digest | None] = {}
 
-    def are_kept(self, taken: Iterable[Input]) -> bool:
-        """Whether what was taken by references is what they mean now; what was taken otherwise is not asked about."""
-        return all(one.reference is None or self._content(one.reference) == one.content for one in taken)
+    def are_kept(self, taken: Iterable[Input], missed: Iterable[str]) -> bool:
+        """Whether what was taken by references is what they mean now, and what meant nothing still does.
+
+        What was taken otherwise is not asked about.
+        """
+        return all(one.reference is None or self._content(one.reference) == one.content for one in taken) and all(
+            self._content(reference) is None for reference in missed
+        )
 
     def _content(self, reference: str) -> Digest | None:
         if reference not in self._contents:
@@ -75,7 +80,7 @@ def current_executions(reader: Reader, fingerprint: Fingerprint) -> Iterator[Ste
         if trust.doubted_source(seq) is not None:
             continue
         executed = execution_at(reader.store.log, seq)
-        if meanings.are_kept(executed.inputs):
+        if meanings.are_kept(executed.inputs, executed.missed):
             yield executed
 
 

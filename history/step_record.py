@@ -23,6 +23,8 @@ from ..events.codec import Recorded
 from ..events.ids import Fingerprint, StepRunId
 from ..events.rows import key
 from .attempts import Attempt, attempt, attempt_events
+from .code import Gap
+from .ingredients import gaps_in
 from .labels import Labelled
 from .literals import literal_values
 from .logs import LogLine, lines_of, text_of
@@ -81,6 +83,11 @@ class StepRecord(Labelled):
     def code(self) -> Digest | None:
         """Digest of its code manifest; None for a skipped step."""
         return getattr(self._event, "code", None)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Where its fingerprint is less exact than its code: it sees less there, or more, than what is used."""
+        return gaps_in(self._reader, self.code)
 
     @property
     def sources(self) -> Sources | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from ..events.ids import StepRunId
+from .code import Gap
 from .reasons import Reason, time_text
 
 Verdict = Literal["hit", "miss", "skipped"]
@@ -55,6 +56,8 @@ class Why:
     """Of a miss: the earlier step run that the changes are told against."""
     environment: tuple[Difference, ...] = ()
     """What differs in the environment, from the step run that is reused or compared with to this one."""
+    gaps: tuple[Gap, ...] = ()
+    """Where its fingerprint is less exact than its code."""
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -75,6 +78,7 @@ class Why:
             yield from (f"  {line}" for line in reason.lines())
         if self.reuses is not None or self.compared_with is not None:
             yield f"  {self.environment_text}"
+        yield from (f"  {gap.kind}: {gap.text}" for gap in self.gaps)
 
     @property
     def headline(self) -> str:
@@ -101,6 +105,7 @@ class Why:
             "compared_with": None if self.compared_with is None else self.compared_with.to_dict(),
             "reasons": [reason.to_dict() for reason in self.reasons],
             "environment": [difference._asdict() for difference in self.environment],
+            "gaps": [gap.to_dict() for gap in self.gaps],
         }
 
 

@@ -55,10 +55,10 @@ ROOMS = {
     "tables": Room("errors cas.digest events store", never="argparse cloudpickle lmdb pandas pickle rich"),
     "history": Room("errors cas events store materializers tables", never="argparse cloudpickle pickle rich"),
     "collection": Room(
-        "errors cas events store history", never="argparse cloudpickle numpy pandas pickle pyarrow rich"
+        "errors cas events store in_force history", never="argparse cloudpickle numpy pandas pickle pyarrow rich"
     ),
-    "labels": Room("errors cas events metrics store history", never="argparse cloudpickle pickle rich"),
-    "changing": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
+    "labels": Room("errors cas events metrics store in_force history", never="argparse cloudpickle pickle rich"),
+    "changing": Room("errors cas events store in_force history", never="argparse cloudpickle pickle rich"),
     "verification": Room("errors cas events store history", never="argparse cloudpickle pickle rich"),
     "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
     "bundles": Room("errors cas events directory store history", never="argparse cloudpickle numpy pickle rich"),

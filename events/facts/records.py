@@ -33,6 +33,8 @@ class Input(NamedTuple):
     """What the parameter was given, where that is a part of it."""
     reference: str | None = None
     """How the step asked for it, where it loaded it itself; then it is nobody's parameter."""
+    is_ignored: bool = False
+    """Whether the step declared that it does not count: the fingerprint is the same whatever it is."""
 
     @property
     def given(self) -> Digest:

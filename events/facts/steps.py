@@ -63,6 +63,8 @@ class StepCompleted(Event):
     resources: Resources | None = None
     is_offered: bool = True
     """Whether later runs may be served with the outputs."""
+    missed: tuple[str, ...] = ()
+    """References by which it looked for artifacts where there were none."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:
@@ -85,6 +87,8 @@ class StepReused(Event):
     started_us: int
     duration_us: int
     docstring: str | None = None
+    missed: tuple[str, ...] = ()
+    """As of `StepCompleted`."""
 
     @property
     def refs(self) -> tuple[Digest, ...]:

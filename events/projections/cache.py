@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Self
 
-from ..catalogue import Input, Output, StepCompleted
+from ..catalogue import Input, Output, StepCompleted, StepReused
 from ..codec import Recorded
 from ..ids import StepRunId
 from ..rows import RowWriter, key
@@ -26,12 +26,15 @@ class Reusable(NamedTuple):
     completed_us: int
     loads: tuple[Input, ...] = ()
     """What it loaded itself, by references that may mean something else by now."""
+    missed: tuple[str, ...] = ()
+    """References by which it found nothing, that may mean something by now."""
 
     @classmethod
-    def of(cls, event: StepCompleted) -> Self:
-        """What an execution left."""
+    def of(cls, event: StepCompleted | StepReused) -> Self:
+        """What an execution left, or as what it was reused."""
+        step = event.reuses if isinstance(event, StepReused) else StepRunId(event.run, event.step)
         loads = tuple([taken for taken in event.inputs if taken.reference is not None])
-        return cls(StepRunId(event.run, event.step), event.outputs, event.started_us + event.duration_us, loads)
+        return cls(step, event.outputs, event.started_us + event.duration_us, loads, event.missed)
 
 
 class Cache(Projection):

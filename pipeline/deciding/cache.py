@@ -94,7 +94,8 @@ class StepCache:
 
     def holds(self, found: Reusable) -> bool:
         """Whether all bytes are there of what a step run gave, and what it loaded by reference is what it was."""
-        return (not found.loads or self._meanings().are_kept(found.loads)) and self._are_there(found)
+        is_kept = not (found.loads or found.missed) or self._meanings().are_kept(found.loads, found.missed)
+        return is_kept and self._are_there(found)
 
     def _are_there(self, found: Reusable) -> bool:
         return all(self._blobs.holds(output.content) for output in found.outputs)
@@ -103,10 +104,10 @@ class StepCache:
         """The newest execution for a fingerprint that loaded what its references mean now, if its bytes are there."""
         if newest is None:
             return None
-        if newest.loads:
+        if newest.loads or newest.missed:
             meanings = self._meanings()
             earlier = map(self._executed, self._trusted(fingerprint))
-            found = next((one for one in chain([newest], earlier) if meanings.are_kept(one.loads)), None)
+            found = next((one for one in chain([newest], earlier) if meanings.are_kept(one.loads, one.missed)), None)
             return found if found is not None and self._are_there(found) else None
         return newest if self._are_there(newest) else None
 

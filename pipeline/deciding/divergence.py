@@ -9,7 +9,7 @@ from .preparing import Ready
 
 def divergence(run: RunId, ready: Ready, outputs: tuple[Output, ...]) -> list[DivergenceSeen]:
     """How what a step gave differs from what is in the cache, if it does."""
-    if ready.newest is None or ready.newest.loads != ready.loads:
+    if ready.newest is None or (ready.newest.loads, ready.newest.missed) != (ready.loads, ready.missed):
         return []
     before = {output.name: output.content for output in ready.newest.outputs}
     differences = [

@@ -11,6 +11,7 @@ from ...events.ids import Fingerprint
 from ...events.projections import Cache, Causes
 from ...events.rows import key
 from ...history import History, StepRunView
+from ...in_force import recorded
 from ...store import Store
 
 Which = str | StepRunView | Fingerprint
@@ -24,7 +25,7 @@ def declare(store: Store, history: History, which: Which, same_as: Which, reason
         raise InvalidReference("both have the same fingerprint, so one is served for the other already", where=wanted)
     if store.rows(Cache.name).latest(key("f", given)) is None:
         raise StepNotFound("no step run has executed for the fingerprint that is to be served", where=given)
-    store.append([EquivalenceDeclared(wanted, given, reason)]).wait()
+    recorded(store, [EquivalenceDeclared(wanted, given, reason)])
 
 
 def revoke(store: Store, history: History, which: Which, same_as: Which) -> None:
@@ -33,7 +34,7 @@ def revoke(store: Store, history: History, which: Which, same_as: Which) -> None
     found = store.rows(Causes.name).latest(key("q", wanted))
     if found is None or all(other != given for other, _reason in found.row):
         raise NotFound("they were not declared to be equivalent", where=wanted, hint="Name them in the same order.")
-    store.append([EquivalenceRevoked(wanted, given)]).wait()
+    recorded(store, [EquivalenceRevoked(wanted, given)])
 
 
 def _fingerprint(history: History, which: Which) -> Fingerprint:

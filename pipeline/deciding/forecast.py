@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...history import Reason
+from ...history.code import Gap
 from ...history.expectation import Expectation
 from ...history.why import Mention
 
@@ -34,6 +35,8 @@ class ForeseenStep:
     """Of what is unknown: the steps whose outputs decide it. Where they give what they gave before, it is served."""
     expected: Expectation | None = None
     """What its function took when it executed; None where it has never done so."""
+    gaps: tuple[Gap, ...] = ()
+    """Where its fingerprint is less exact than its code."""
 
     @property
     def why(self) -> str:
@@ -61,6 +64,7 @@ class ForeseenStep:
             "compared_with": None if self.compared_with is None else self.compared_with.to_dict(),
             "waits_for": list(self.waits_for),
             "expected": None if self.expected is None else self.expected._asdict(),
+            "gaps": [gap.to_dict() for gap in self.gaps],
         }
 
 
@@ -84,7 +88,8 @@ class Forecast:
         rows += [(step.name, step.verdict, expected_text(step), step.why) for step in self.steps]
         widths = [max(len(row[place]) for row in rows) for place in range(3)]
         lines = ["  ".join((*map(str.ljust, row[:3], widths), row[3])) for row in rows]
-        return "\n".join([*lines, "", self.summary])
+        gaps = dict.fromkeys(f"{gap.kind}: {gap.text}" for step in self.steps for gap in step.gaps)
+        return "\n".join([*lines, "", self.summary, *gaps])
 
     def duration_s(self, *verdicts: Prospect) -> float:
         """How long the steps of these verdicts are expected to take one after the other, as far as any is known."""

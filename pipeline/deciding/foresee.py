@@ -109,20 +109,20 @@ class _Foreseer:
         policy = ready.policy
         shares = self._to_execute.get(ready.fingerprint) if policy.expires_after_us != 0 else None
         if shares is not None and policy.takes:
-            return self._shared(node, shares, is_waited_for=policy.offers and shares.is_waited_for)
+            return self._shared(node, ready.code, shares, is_waited_for=policy.offers and shares.is_waited_for)
         ready.newest = self._cache.newest(ready.fingerprint)
         reusable = self._cache.serve(ready)
         if reusable is not None:
             self._given.update({(node.name, output.name): output for output in reusable.outputs})
             reuses = mention(self._reader, reusable.step)
-            return ForeseenStep(node.name, node.step.qualified_name, "hit", reuses=reuses)
+            return ForeseenStep(node.name, node.step.qualified_name, "hit", reuses=reuses, gaps=ready.code.gaps)
         self._will_execute(node, ready.code.digest)
         if policy.offers:
             self._to_execute[ready.fingerprint] = _Execution(node.name, policy.takes)
         earlier = self._nearest(node)
         new = self._ingredients(node, ready.code, ready.fingerprint, ready.inputs)
         reasons = miss_reasons(self._reader, new, earlier, self._reader.head_seq + 1, ready.because)
-        return self._missed(node, tuple(reasons), earlier)
+        return self._missed(node, ready.code, tuple(reasons), earlier)
 
     def _undecided(self, node: Node, waits_for: tuple[str, ...]) -> ForeseenStep:
         """A step whose inputs are not known yet: it executes where its policy or its code settle that, or may."""
@@ -131,10 +131,13 @@ class _Foreseer:
         reasons = tuple(self._settling(node, known, earlier))
         self._will_execute(node, known.code.digest)
         if reasons:
-            return self._missed(node, reasons, earlier)
+            return self._missed(node, known.code, reasons, earlier)
+        return self._unknown_step(node, known.code, waits_for)
+
+    def _unknown_step(self, node: Node, code: CodeManifest, waits_for: tuple[str, ...]) -> ForeseenStep:
         function = node.step.qualified_name
         took = expected(self._reader, function)
-        return ForeseenStep(node.name, function, "unknown", waits_for=waits_for, expected=took)
+        return ForeseenStep(node.name, function, "unknown", waits_for=waits_for, expected=took, gaps=code.gaps)
 
     def _settling(self, node: Node, known: Known, earlier: Begun | None) -> Iterator[Reason]:
         """What makes a step execute whatever its inputs."""
@@ -158,16 +161,16 @@ class _Foreseer:
         self._unknown.add(node.name)
         self._codes.add(code)
 
-    def _shared(self, node: Node, other: _Execution, *, is_waited_for: bool) -> ForeseenStep:
+    def _shared(self, node: Node, code: CodeManifest, other: _Execution, *, is_waited_for: bool) -> ForeseenStep:
         """A step that asks for what another one of the run will have computed."""
         self._unknown.add(node.name)
-        function = node.step.qualified_name
         if self._is_sequential or is_waited_for:
-            return ForeseenStep(node.name, function, "hit", shares=other.step)
-        took = expected(self._reader, function)
-        return ForeseenStep(node.name, function, "unknown", waits_for=(other.step,), expected=took)
+            return ForeseenStep(node.name, node.step.qualified_name, "hit", shares=other.step, gaps=code.gaps)
+        return self._unknown_step(node, code, (other.step,))
 
-    def _missed(self, node: Node, reasons: tuple[Reason, ...], earlier: Begun | None) -> ForeseenStep:
+    def _missed(
+        self, node: Node, code: CodeManifest, reasons: tuple[Reason, ...], earlier: Begun | None
+    ) -> ForeseenStep:
         return ForeseenStep(
             node.name,
             node.step.qualified_name,
@@ -175,6 +178,7 @@ class _Foreseer:
             reasons,
             compared_with=None if earlier is None else mention(self._reader, earlier.id),
             expected=expected(self._reader, node.step.qualified_name),
+            gaps=code.gaps,
         )
 
     def _nearest(self, node: Node) -> Begun | None:

@@ -48,6 +48,8 @@ class Ready:
     """When it was first looked for in the cache, on the clock of `time.perf_counter_ns`."""
     loads: tuple[Input, ...] = ()
     """What the step loaded itself while it executed."""
+    missed: tuple[str, ...] = ()
+    """References by which it found nothing then."""
     attempt: int = 0
     """The latest one, from 1."""
     tried_us: int = 0

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ...cas import Blob, BlobFiles
 from ...events.catalogue import Annotated, Event, Subject
-from ...events.ids import RunId, StepRunId
+from ...events.ids import EventId, RunId, StepRunId
 from ...events.projections.runs import RunRow, Runs
 from ...events.rows import key
 from ...in_force import Record
@@ -41,12 +41,17 @@ class Facts(NamedTuple):
     blobs: Sequence[Blob]
 
 
-def hear_from(store: Store, hear: ProgressListener, told: Progressed | Facts) -> None:
-    """Take what a step in a worker tells while it executes: pass its progress on, or commit what it has saved."""
+def hear_from(store: Store, hear: ProgressListener, told: Progressed | Facts) -> Sequence[int]:
+    """Take what a step in a worker tells while it executes: pass its progress on, or commit what it has recorded.
+
+    Gives the positions of what was committed.
+    """
     if isinstance(told, Progressed):
         hear(*told)
-    else:
-        store.append(told.events, told.blobs).wait()
+        return ()
+    ticket = store.append(told.events, told.blobs, ids=[EventId.new() for _ in told.events])
+    ticket.wait()
+    return tuple(ticket.places)
 
 
 class StoreReports:

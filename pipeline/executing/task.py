@@ -95,6 +95,8 @@ class Result:
     """What it loaded itself, by reference."""
     visualized: tuple[ContentVisualized, ...] = ()
     """What its outputs show of themselves, where they show anything."""
+    missed: tuple[str, ...] = ()
+    """References by which it looked for artifacts where there were none."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Result, tuple([getattr(self, name) for name in _FIELDS])
@@ -175,13 +177,14 @@ def execute(
         is_ours,
         context.metadata,
         reports.points,
-        loads=tuple([_load_of(one) for one in resolved.values()]),
+        loads=tuple([_load_of(one, one.content) for one in resolved.values() if one.content is not None]),
         visualized=given.visualized,
+        missed=tuple([one.reference for one in resolved.values() if one.content is None]),
     )
 
 
-def _load_of(one: Resolved) -> Input:
-    return Input(one.reference, one.content, one.name, None, None, None, one.reference)
+def _load_of(one: Resolved, content: Digest) -> Input:
+    return Input(one.reference, content, one.name, None, None, None, one.reference)
 
 
 def _context(task: Task, reports: Reports) -> StepContext:

@@ -73,7 +73,12 @@ class Source:
     @property
     def parameter(self) -> str:
         """The parameter that it goes to."""
-        return re.split(r"[\[.#]", self.path, maxsplit=1)[0]
+        return parameter_of(self.path)
+
+
+def parameter_of(path: str) -> str:
+    """The parameter that an input's path begins with."""
+    return re.split(r"[\[.#]", path, maxsplit=1)[0]
 
 
 @dataclass(slots=True, eq=False)  # as a source

@@ -53,6 +53,7 @@ class Taking:
         inputs: list[Input] = []
         blobs: list[Blob] = []
         code: set[str] = set()
+        ignored = node.step.options.ignore_inputs
         for source in node.sources:
             value = source.value
             if isinstance(value, OutputRef):
@@ -71,7 +72,9 @@ class Taking:
                 blobs += literal.blobs
                 named = literal.code
                 inputs.append(Input(source.path, literal.content, None, literal.text, None))
-            if named and source.parameter not in node.step.options.ignore_inputs:
+            if ignored and source.parameter in ignored:
+                inputs[-1] = inputs[-1]._replace(is_ignored=True)
+            elif named:
                 code.update(named)
         return Taken(inputs, blobs, sorted(code))
 

@@ -102,11 +102,8 @@ def done_in(reader: Reader, run: RunId) -> Mapping[str, Done]:
     found: dict[str, Done] = {}
     for row in rows.newest(key("s", run)):
         event = reader.event(row.seq).event
-        if isinstance(event, StepCompleted):
+        if isinstance(event, StepCompleted | StepReused):
             found[event.step] = Done(event.fingerprint, Reusable.of(event))
-        elif isinstance(event, StepReused):
-            ended_us = event.started_us + event.duration_us
-            found[event.step] = Done(event.fingerprint, Reusable(event.reuses, event.outputs, ended_us))
     return found
 
 

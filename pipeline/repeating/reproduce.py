@@ -40,7 +40,7 @@ from ..surroundings.environment import captured_environment
 from ..surroundings.seeds import SEED
 from ..workers.executors import InlineExecutor
 from .apart import call_apart
-from .arguments import form_of_arguments
+from .arguments import form_of_arguments, ignored_in
 from .reproduction import OutputCheck, Reproduction, StepCheck
 from .rerun import CodeChoice, code_like, source_differences
 
@@ -163,7 +163,8 @@ def _prepared(reader: Reader, step_run: StepRunView, walker: CodeWalker, is_reco
     inputs = tuple(taken for taken in then.inputs if taken.reference is None)
     seed = {taken.name: taken.content for taken in inputs if taken.name == SEED}
     given = causes(arguments, [taken.given for taken in inputs]) | seed
-    counted = [name for name in given if name not in step.options.ignore_inputs]
+    ignored = ignored_in(step, inputs)
+    counted = [name for name in given if name not in ignored]
     print_ = FingerprintForm(code=code.digest, names=counted, outputs=step.outputs.causes).of(given)
     step.outputs = replace(step.outputs, specs=tuple(_nameless(spec) for spec in step.outputs.specs))
     node = Node(then.step, step, arguments, ())
@@ -199,14 +200,8 @@ class _Reproducer(Runner):
         then = self._trials[ready.node.name].then
         self.given[ready.node.name] = outputs
         is_same_cause = ready.fingerprint == then.fingerprint
-        ready.newest = _executed(then) if is_same_cause else None
+        ready.newest = Reusable.of(then) if is_same_cause else None
         return super()._consequences(ready, outputs)
-
-
-def _executed(then: StepCompleted | StepReused) -> Reusable:
-    if isinstance(then, StepCompleted):
-        return Reusable.of(then)
-    return Reusable(then.reuses, then.outputs, then.started_us)
 
 
 def _check(reader: Reader, trial: _Trial, again: StepRunView, given: Sequence[Output]) -> StepCheck:

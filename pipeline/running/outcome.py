@@ -96,6 +96,7 @@ def completed(run: RunId, ready: Ready, result: Result) -> StepCompleted:
         ready.node.step.__doc__,
         result.resources,
         ready.policy.offers,
+        ready.missed,
     )
 
 

@@ -356,7 +356,7 @@ class Runner:
         self._give(node, outputs)
         if ready.is_in_flight:
             self._flights.end(ready.fingerprint)
-        ready.loads = reusable.loads
+        ready.loads, ready.missed = reusable.loads, reusable.missed
         event = facts.StepReused(
             *ready.causes(self.run_id),
             outputs,
@@ -364,6 +364,7 @@ class Runner:
             ready.begun_us,
             (time.perf_counter_ns() - ready.begun_ns) // 1000,
             node.step.__doc__,
+            ready.missed,
         )
         captured, blobs = self._preparer.captured(ready)
         executed = self._cache.submission(reusable.step)
@@ -386,7 +387,7 @@ class Runner:
     def _finish(self, ready: Ready, future: Future[Any]) -> None:
         """Record what an attempt came to. Raises what the step raised, if the run is not to go on."""
         result = result_of(future, ready, self._store)
-        ready.loads = result.loads
+        ready.loads, ready.missed = result.loads, result.missed
         if result.failure is not None:
             self._take_failure(ready, result, result.failure)
             return
@@ -396,17 +397,14 @@ class Runner:
         if result.duration_us >= SLOW_US:
             self._is_slow[node.step.function] = True
             ready.newest = self._cache.newest(ready.fingerprint)  # Somebody else may have been faster.
-        event = completed(self.run_id, ready, result)
+        event, step = completed(self.run_id, ready, result), StepRunId(self.run_id, node.name)
         self._heard_by.step(node.name, "completed", result.duration_us / 1_000_000)
-        consequences = [
-            *self._consequences(ready, result.outputs),
-            *told(self._store, StepRunId(self.run_id, node.name), result),
-        ]
+        consequences = [*self._consequences(ready, result.outputs), *told(self._store, step, result)]
         ticket = self._record.step(node, [event, *consequences], result.blobs)
         self._land(ready, ticket, is_well=True)
         if ready.policy.offers:
             completed_us = result.started_us + result.duration_us
-            reusable = Reusable(StepRunId(self.run_id, node.name), result.outputs, completed_us, ready.loads)
+            reusable = Reusable(step, result.outputs, completed_us, ready.loads, ready.missed)
             self._cache.announce(ready.fingerprint, reusable, ticket)
 
     def _consequences(self, ready: Ready, outputs: tuple[Output, ...]) -> list[Event]:

@@ -405,3 +405,71 @@ def test_code_whose_manifest_can_not_be_read_is_said_to_differ_and_no_more(clien
     renewed = facts.RunStarted(run, *[getattr(started, name) for name in started.FIELDS[1:]])
     client.store.append([renewed, again], blobs).wait()
     assert "what can't be told" in only(why(client.run(str(run)), "slow")).text
+
+
+@step(version="1", ignore_inputs=["verbose"])
+def quiet(x: int, verbose: list[int]) -> int:
+    return x
+
+
+@pipeline
+def quietly(x: int, verbose: list[int]) -> None:
+    quiet(x, verbose)
+
+
+def test_what_does_not_count_is_told_of_hits_and_is_no_cause_of_a_miss(client: Client) -> None:
+    quietly(1, [1, 2])
+    told = why(quietly(1, [1, 3]), "quiet")
+    reason = only(told)
+    assert (told.verdict, reason.kind, reason.what) == ("hit", "ignored", "verbose")
+    assert [leaf.path for leaf in reason.leaves] == ["[1]"]
+    assert why(quietly(1, [1, 2]), "quiet").reasons == ()
+    missed = why(quietly(2, [4]), "quiet")
+    assert [(one.kind, one.what) for one in missed.reasons] == [("parameter", "x")]
+    (found,) = client.diff("quietly-1", "quietly-2").steps
+    assert [(one.kind, one.what) for one in found.inputs] == [("ignored", "verbose")]
+
+
+def test_that_an_input_counts_no_longer_is_a_cause(client: Client) -> None:
+    quietly(1, [1])
+    counting = step(version="1", name="quiet")(quiet.function)
+    run = pipeline(lambda x, verbose: counting(x, verbose), name="quietly")(1, [1])
+    reason = only(why(run, "quiet"))
+    assert (reason.kind, reason.what) == ("parameter", "verbose")
+    assert (reason.old, reason.new) == ("it is ignored", "it counts")
+
+
+def test_where_a_fingerprint_is_less_exact_than_its_code_is_told_of_hits_and_misses_and_before(
+    client: Client, project: Project
+) -> None:
+    flow = {
+        "flow.py": """
+            import threading
+            from lineal import pipeline, step
+
+            LOCK = threading.Lock()
+
+            @step
+            def guarded(x: int) -> int:
+                with LOCK:
+                    return x
+
+            @step
+            def clear(x: int) -> int:
+                return x
+
+            @pipeline
+            def guarding(x: int = 1):
+                clear(guarded(x))
+        """
+    }
+    guarding = project(flow).guarding
+    assert [gap.what for gap in guarding.plan()["guarded"].gaps] == ["flow:LOCK"]
+    assert "opaque: flow:LOCK" in str(guarding.plan())
+    for verdict in ("miss", "hit"):
+        run = guarding()
+        told = why(run, "guarded")
+        assert (told.verdict, [gap.what for gap in told.gaps]) == (verdict, ["flow:LOCK"])
+        assert (told.gaps, why(run, "clear").gaps) == (run.steps["guarded"].gaps, ())
+        assert "opaque: flow:LOCK" in str(told)
+    assert [gap.kind for gap in guarding.plan()["guarded"].gaps] == ["opaque"]

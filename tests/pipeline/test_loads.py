@@ -13,7 +13,7 @@ import pytest
 
 import lineal
 from lineal import Client, pipeline, step
-from lineal.errors import RecomputeFailed, StepFailed
+from lineal.errors import ArtifactNotFound, RecomputeFailed, StepFailed
 
 
 @step
@@ -314,3 +314,86 @@ def test_a_result_whose_bytes_are_gone_is_told_though_others_loaded_something_el
     ran = following(1).steps["followed"]
     assert ran.status == "completed"
     assert [reason.kind for reason in ran.why().reasons] == ["evicted"]
+
+
+@step
+def hoping(x: int) -> int:
+    try:
+        return x * lineal.load("factor")
+    except ArtifactNotFound:
+        return -x
+
+
+@pipeline
+def hopes(x: int) -> None:
+    hoping(x)
+
+
+def test_what_was_made_where_there_was_no_artifact_serves_no_longer_once_there_is_one(
+    client: Client, executor: Any
+) -> None:
+    run = hopes.with_options(executor=executor)
+    assert run(2).steps["hoping"].output.load() == -2
+    again = run(2).steps["hoping"]
+    assert (again.is_cached, again.output.load()) == (True, -2)
+    client.save(3, "factor")
+    there = run(2).steps["hoping"]
+    assert (there.is_cached, there.output.load(), there.divergence) == (False, 6, None)
+    assert [(one.kind, one.what, one.old, one.new) for one in there.why().reasons] == [
+        ("reference", "factor", None, "factor@1")
+    ]
+    client.delete("factor@1")
+    gone = run(2).steps["hoping"]
+    assert (gone.is_cached, gone.output.load()) == (True, -2)
+
+
+def test_a_run_that_is_resumed_executes_what_had_loaded_what_is_something_else_by_now(client: Client) -> None:
+    @step(version="1")
+    def failing(x: int) -> None:
+        if not {"ready"} & {one.name for one in client.artifacts()}:
+            raise ValueError("not yet")
+
+    @pipeline
+    def both(x: int) -> None:
+        failing.after(scaled(x), hoping(x))(x)
+
+    client.save(3, "factor")
+    with pytest.raises(StepFailed):
+        both(2)
+    with pytest.raises(StepFailed):
+        both(2)
+    client.save(5, "factor")
+    client.save(1, "ready")
+    run = both.resume("both-2")
+    assert {name: run.steps[name].output.load() for name in ("scaled", "hoping")} == {"scaled": 10, "hoping": 10}
+
+
+def test_what_a_step_labels_in_a_worker_is_committed_by_the_process_of_its_run(client: Client) -> None:
+    @step(version="1")
+    def labelling(where: str) -> list[str]:
+        from lineal.store import Store
+
+        def refused(*_: object, **__: object) -> None:
+            raise AssertionError("workers never write the log")
+
+        Store.append = refused  # type: ignore[method-assign]
+        with lineal.open(where) as store:
+            store.tag("factor@1", "candidate")
+            store.alias("factor@1", "champion")
+            store.annotate("factor@1", {"by": "a step"})
+            store.pin("factor@1", "kept")
+            store.name("factor@1", "other")
+            store.rename("factor", "renamed")
+            try:
+                store.untag("renamed@1", "unheard")
+            except lineal.LinealError as error:
+                return [type(error).__name__, *store.artifact("renamed@champion").tags]
+        return []
+
+    client.save(3, "factor")
+    run = pipeline(lambda where: labelling(where), name="labelled", executor=("processes", 1))(str(client.path))
+    assert run.steps["labelling"].output.load() == ["LabelNotFound", "candidate"]
+    version = client.artifact("renamed@champion")
+    assert (version.tags, version.annotations) == (("candidate",), {"by": "a step"})
+    assert [pin.label for pin in client.pins()] == ["kept"]
+    assert client.load("other") == 3
