@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol
 
 from ..cas import BlobKind, Manifest
 from ..cas.manifest import INLINE_MAX_BYTES, ManifestPart
-from ..cas.progress import Stage
 from ..errors import BundleCorrupt, BundleRefused, FormatTooNew, LinealError, ManifestCorrupt
 from ..events.catalogue import RunStarted, StoreCreated, Unknown
 from ..events.codec import Recorded
@@ -136,7 +135,8 @@ class _Check:
         """Small blobs and manifests are read, and what manifests name must be there; others are read when taken."""
         bundle = self._bundle
         small = (one for one in bundle.table.blobs if one.size_bytes <= INLINE_MAX_BYTES)
-        bundle.verify_blobs(Stage("checking"), small)
+        bundle.verify_gaps()
+        bundle.verify_blobs(small)
         sizes = {held.digest: held.size_bytes for held in bundle.table.blobs}
         for held in bundle.table.blobs:
             if held.kind is not BlobKind.MANIFEST:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -115,8 +115,9 @@ class Bundle:
         """A blob as a source that is read at any place, unverified."""
         return BundleSource(self, self.placed[held.digest].offset, held.size_bytes)
 
-    def verify_blobs(self, stage: Stage, held: Iterator[Held]) -> None:
+    def verify_blobs(self, held: Iterable[Held]) -> None:
         """Read these blobs in constant memory. Raises `BundleCorrupt` where one is not what its digest says."""
+        stage = Stage("checking")
         for one in held:
             hasher = blake3()
             place = self.placed[one.digest].offset
@@ -128,6 +129,14 @@ class Bundle:
                 place += len(piece)
             if hasher.digest() != one.digest:
                 raise self.blob_damaged(one.digest)
+
+    def verify_gaps(self) -> None:
+        """Raise `BundleCorrupt` where there is anything between blobs but zeros."""
+        end = self._events_begin + self._header.events_bytes
+        for one in self.placed.values():
+            if any(self._read_at(end, one.offset - end)):
+                raise self._damaged("what fills it up")
+            end = one.offset + one.held.size_bytes
 
     def read_into(self, offset: int, target: memoryview) -> None:
         """Fill the target with the file's bytes from an offset on."""
