@@ -78,6 +78,18 @@ def test_a_run_goes_as_the_page_on_running_says(tmp_path: Path) -> None:
     ]
 
 
+def test_bundles_go_from_store_to_store_as_the_page_says(tmp_path: Path) -> None:
+    assert run_blocks_of("bundles.md", tmp_path) == [
+        "0 True",
+        "model@2 {'weight': 1.5} ['training-2', 'training-1']",
+        "['model', 'training.load.output']",
+        "True False",
+        "model@2 ['training-3', 'training-2', 'training-1']",
+        "{'load': 'cached', 'train': 'completed'}",
+        "True False",
+    ]
+
+
 def test_appends_on_conditions_and_claims_are_as_the_page_says(tmp_path: Path) -> None:
     assert run_blocks_of("concurrency.md", tmp_path) == [
         "[2] [2]",
