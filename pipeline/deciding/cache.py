@@ -39,6 +39,9 @@ class StepCache:
         self._rows = store.committed_rows(Cache.name)
         self._causes = store.committed_rows(Causes.name)
         self._trust = Trust(store)
+        head = store.log.head().seq
+        self._own_upto = 0 if self._trust.is_needed else head
+        """Up to this position nothing was imported, so that nothing there is to be trusted."""
         self._executions = _executions.setdefault(store, {})
         self._has_equivalences = bool(self._causes.keys(key("q"), 1))
         self._on_their_way: dict[Fingerprint, tuple[Reusable, Ticket]] = {}
@@ -131,7 +134,7 @@ class StepCache:
 
     def _committed(self, fingerprint: Fingerprint) -> Reusable | None:
         seq = self._rows.latest_seq(b"f" + fingerprint)
-        if seq is not None and self._trust.is_needed:
+        if seq is not None and seq > self._own_upto and self._trust.is_needed:
             seq = next(self._trusted(fingerprint), None)
         return None if seq is None else self._executed(seq)
 

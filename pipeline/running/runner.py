@@ -350,9 +350,7 @@ class Runner:
 
     def _reuse(self, ready: Ready, reusable: Reusable) -> None:
         node = ready.node
-        outputs = tuple(
-            [Output(given.name, self._artifact(node, given.name), *given[2:]) for given in reusable.outputs]
-        )
+        outputs = tuple([self._as_here(node, given) for given in reusable.outputs])
         self._give(node, outputs)
         if ready.is_in_flight:
             self._flights.end(ready.fingerprint)
@@ -372,12 +370,13 @@ class Runner:
         self._heard_by.step(node.name, "cached", event.duration_us / 1_000_000)
         self._record.reused(node, [event, *captured, *labels, *self._ended_claim(ready)], blobs, executed)
 
-    def _artifact(self, node: Node, output: str) -> str:
-        """The artifact's name in this run: a reused step may have had another name, or another pipeline."""
+    def _as_here(self, node: Node, given: Output) -> Output:
+        """An output under its artifact's name in this run: a reused step may have had another name, or pipeline."""
+        artifact = f"{self._plan.pipeline}.{node.name}.{given.name}"
         for spec in node.step.outputs.specs:
-            if spec.name == output and spec.artifact is not None:
-                return str(spec.artifact)
-        return f"{self._plan.pipeline}.{node.name}.{output}"
+            if spec.artifact is not None and spec.name == given.name:
+                artifact = str(spec.artifact)
+        return given if given.artifact == artifact else given._replace(artifact=artifact)
 
     def _give(self, node: Node, outputs: tuple[Output, ...]) -> None:
         for output in outputs:
