@@ -15,13 +15,9 @@ from ..history import (
     RunView,
     StepRunView,
     check_name,
-    content_visualized,
-    is_visualized,
     newest_content,
 )
 from ..in_force import Resolved, record, running_step, tell_resolved
-from ..materializers import Previous, is_kept_drawn, shower_of, visualize
-from ..materializers import save as save_value
 from .exchanging import Exchanging
 from .keeping import Keeping
 from .labelling import Labelling
@@ -49,6 +45,10 @@ class Client(Labelling, Keeping, Revising, Exchanging, Upkeep):
             InvalidName: The name can't name an artifact.
             UnsavableValue: A part of the value has no byte form.
         """
+        from ..history import content_visualized, is_visualized
+        from ..materializers import Previous, is_kept_drawn, visualize
+        from ..materializers import save as save_value
+
         store = self.store
         store.raise_failed()
         check_name(name, "artifact")
@@ -108,6 +108,9 @@ class Client(Labelling, Keeping, Revising, Exchanging, Upkeep):
             ArtifactNotFound, InvalidReference: As `artifact` says.
             ArtifactEvicted, BlobMissing, BlobCorrupt, Unsupported: It can't be loaded.
         """
+        from ..history import content_visualized
+        from ..materializers import shower_of, visualize
+
         store, version = self.store, self.artifact(reference)
         value = version.load()
         with store.blobs.batch() as batch:

@@ -17,7 +17,6 @@ from .logs import LogLine, level_name
 from .metrics import MetricView, Point, Series
 from .reader import Reader, newest_content
 from .references import check_alias, check_name
-from .replay import Printed, Scene
 from .reuse import Meanings, executed_at, execution_at
 from .surroundings import Checkout
 from .trust import Imported, Trust, may_execute
@@ -32,7 +31,6 @@ from .views import (
     View,
     name_of,
 )
-from .visualizations import Visualizations, VisualizationView, content_visualized, is_visualized
 
 if TYPE_CHECKING:
     from .comparing.bisection import Bisection
@@ -45,8 +43,10 @@ if TYPE_CHECKING:
     from .openlineage import openlineage_events
     from .prov import prov_document
     from .reasons import Reason
+    from .replay import Printed, Scene
     from .retention import Plan, Retention, Verdict
     from .scope import step_runs_behind
+    from .visualizations import Visualizations, VisualizationView, content_visualized, is_visualized
     from .why import Why
 
     FILE_FORMS: tuple[str, ...]
@@ -157,6 +157,14 @@ def __getattr__(name: str) -> Any:
         from . import retention
 
         return getattr(retention, name)
+    if name in {"Printed", "Scene"}:
+        from . import replay
+
+        return getattr(replay, name)
+    if name in {"Visualizations", "VisualizationView", "content_visualized", "is_visualized"}:
+        from . import visualizations
+
+        return getattr(visualizations, name)
     if name in {"Reason", "Why"}:
         from . import why
 

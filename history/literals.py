@@ -6,7 +6,6 @@ from typing import Any
 
 from ..errors import LinealError
 from ..events.catalogue import Input
-from ..materializers import is_plain, load, runs_code
 from .reader import Reader
 
 
@@ -19,6 +18,8 @@ def literal_values(reader: Reader, taken: tuple[Input, ...], *, only_plain: bool
 
 
 def _literal_value(reader: Reader, taken: Input, only_plain: bool) -> Any:
+    from ..materializers import is_plain, load, runs_code
+
     try:
         manifest = reader.manifest(taken.content)
         blobs = reader.store.blobs

@@ -5,7 +5,6 @@ What follows the ``@`` is read in that order. An alias can be neither of the fir
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -102,6 +101,8 @@ def is_hex(text: str) -> bool:
 
 def near(wanted: str, known: Iterable[str]) -> str:
     """A hint that names what is near to a miss, or what there is."""
+    import difflib
+
     known = list(known)
     close = difflib.get_close_matches(wanted, known, n=3)
     if close:

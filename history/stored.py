@@ -19,20 +19,17 @@ from ..events.codec import Recorded
 from ..events.merkle import TreeHead
 from ..events.projections.artifacts import version_in
 from ..events.proof import InclusionProof
-from ..materializers import load
 from .deletion import Deletion, deletion_of
 from .eviction import Eviction, Release, eviction_of, explained, release_of
-from .exhibits import Exhibition
 from .labels import Labelled, version_aliases
 from .lineage_parts import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
-from .showing import displayed, facts_of, tables_of, written
-from .trust import may_execute
-from .visualizations import Visualizations, drawn_visualizations, kept_visualizations
 
 if TYPE_CHECKING:
+    from .exhibits import Exhibition
     from .exporting import Exported
+    from .visualizations import Visualizations
 
 
 class StoredVersion(Labelled):
@@ -128,6 +125,9 @@ class StoredVersion(Labelled):
             BlobMissing: Its bytes are gone all the same; the hint names the step run that can make them again.
             BlobCorrupt: Its bytes are not what was written.
         """
+        from ..materializers import load
+        from .trust import may_execute
+
         reader = self._reader
         with self.explained():
             manifest = self.manifest
@@ -154,6 +154,7 @@ class StoredVersion(Labelled):
             LoadRefused: Only code could load the value.
             ArtifactEvicted, BlobMissing, BlobCorrupt: As `load` says.
         """
+        from ..materializers import load
         from ..materializers.natural import FileForm
         from .exporting import Exportable, export_version
 
@@ -170,6 +171,8 @@ class StoredVersion(Labelled):
     @property
     def visualizations(self) -> Visualizations:
         """What the value shows of itself, as it was kept or, of a small one, drawn now; it runs no code of users."""
+        from .visualizations import drawn_visualizations, kept_visualizations
+
         kept = kept_visualizations(self._reader, self.content)
         if kept is not None:
             return kept
@@ -187,11 +190,15 @@ class StoredVersion(Labelled):
         Returns:
             The page; None in a notebook.
         """
+        from .showing import displayed, written
+
         if path is None and displayed(self):
             return None
         return written(self._exhibition().page(), str(self), path)
 
     def _exhibition(self) -> Exhibition:
+        from .showing import facts_of, tables_of
+
         return self.visualizations.exhibition(str(self), facts_of(self), tables_of(self))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

@@ -28,23 +28,23 @@ from ..events.ids import RunId, StepRunId
 from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING, RunRow
 from ..events.projections.steps import CACHED
 from ..events.rows import key
-from ..materializers.markup import Markup
 from .deletion import Deletion, deletion_of, present
-from .html import InNotebooks, OnPages
 from .labels import Labelled, aliases_of
 from .lineage_parts import execution
 from .listed import ByName, Listed
 from .literals import literal_values
 from .meaning import version_meant
+from .notebooks import InNotebooks, OnPages
 from .reader import Reader, moment
 from .references import LATEST, near
-from .replay import Scene, scenes
 from .selection import Selection, selected
 from .step_record import StepRecord
 from .surroundings import Checkout, checkout_in, environment_in
 from .traced import TracedVersion
 
 if TYPE_CHECKING:
+    from ..materializers.markup import Markup
+    from .replay import Scene
     from .why import Why
 
 
@@ -364,6 +364,8 @@ class RunView(Labelled, OnPages):
 
     def replay(self) -> Iterator[Scene]:
         """It as it went, with what its steps printed in between; as far as it has come, if it still runs."""
+        from .replay import scenes
+
         upto = self.ended_seq or self._reader.head_seq
         return scenes(self._reader, selected(self._reader, Selection(run=self.id), 0, upto))
 

@@ -16,8 +16,6 @@ from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue
 from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, name_of_code, shown
 from .paths import path_to
-from .plain_charts import charts_of
-from .plain_views import views_of
 from .torch_sharing import sharing
 from .tree import TreeEncoder, decode
 from .visualization import Visualization
@@ -76,6 +74,9 @@ class PlainValues(Materializer[Any]):
         return {"length": len(value)} if kind in (str, bytes, bytearray, list, tuple, set, frozenset, dict) else {}
 
     def visualize(self, value: Any) -> Iterator[Visualization]:
+        from .plain_charts import charts_of
+        from .plain_views import views_of
+
         yield from charts_of(value)
         yield from views_of(value)
 

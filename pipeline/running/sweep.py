@@ -14,8 +14,8 @@ from typing import Any, overload
 
 from ...errors import InvalidPipeline, LinealError
 from ...history import Reader, RunView
-from ...history.html import InNotebooks
 from ...history.html_runs import compared
+from ...history.notebooks import InNotebooks
 from ...in_force import InForce
 from ...materializers.markup import Markup
 from ..planning.plan import Plan
