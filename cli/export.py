@@ -13,13 +13,12 @@ from ..history import History, PipelineView, StepRunView, openlineage_events, pr
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
-from .past import add_as_of, opened, opened_history
+from .past import STDOUT, add_as_of, opened, opened_history
 from .progress import shown_progress
 from .transfer_kinds import Bundle, Exported
 from .units import size_text
 
 EXAMPLE = "lineal export training.bundle training-1"
-STDOUT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

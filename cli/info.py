@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterator
 
 from ..client import Client
+from ..history import History
 from .kinds import Store
 from .layout import Fields, Section
 from .outcome import ExitCode
 from .output import Output
-from .past import opened
+from .past import add_as_of, opened
 from .records import newest_version
 from .units import size_text
 
@@ -21,19 +22,25 @@ _BLOCK_BYTES = 512
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's own options: none."""
+    """Add the verb's own options."""
+    parser.description = (
+        "Describe the store: identity, counts, sizes. With --as-of: how far it was and what it had then, and what "
+        "there is on the disk now."
+    )
+    add_as_of(parser)
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Describe the store."""
     with opened(options) as client:
-        output.document(_record(client), _sections)
+        then = client if options.as_of is None else client.as_of(options.as_of)
+        output.document(_record(client, then), _sections)
     return ExitCode.OK
 
 
-def _record(client: Client) -> Store:
-    head, usage = client.head, client.usage()
-    artifacts = client.artifacts()
+def _record(client: Client, then: History) -> Store:
+    head, usage = then.head, client.usage()
+    artifacts = then.artifacts()
     return {
         "kind": "store",
         "v": 1,
@@ -41,10 +48,10 @@ def _record(client: Client) -> Store:
         "id": str(next(client.events()).origin),
         "head_seq": head.seq,
         "head_chain": head.chain.hex(),
-        "runs": sum(1 for _ in client.runs()),
-        "pipelines": len(client.pipelines()),
+        "runs": sum(1 for _ in then.runs()),
+        "pipelines": len(then.pipelines()),
         "artifacts": len(artifacts),
-        "artifact_versions": sum(newest_version(client, artifact.name).version for artifact in artifacts),
+        "artifact_versions": sum(newest_version(then, artifact.name).version for artifact in artifacts),
         "blobs": usage.blobs,
         "logical_bytes": usage.logical_bytes,
         "stored_bytes": usage.stored_bytes,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ..errors import Invalid, InvalidReference, NotFound
 from ..history import ArtifactVersionView, History, StepRunView
 from ..history import Lineage as Traced
-from .escape import visible_lines
 from .kinds import Lineage
 from .layout import Block
 from .outcome import ExitCode
@@ -48,7 +46,7 @@ def execute(options: argparse.Namespace, output: Output) -> int:
         lineage = _lineage(history, options)
         drawn = {"dot": lineage.to_dot, "mermaid": lineage.to_mermaid, "svg": lineage.to_svg}.get(options.format)
         if drawn is not None:
-            sys.stdout.write(visible_lines(drawn()) + "\n")
+            output.text(drawn())
         elif options.format == "json":
             from .output import JsonOutput
 

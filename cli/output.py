@@ -10,10 +10,14 @@ import os
 import select
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from .escape import visible_lines
 from .layout import Row, Screen, Section, Table
 from .plain import PlainScreen, print_columns
+
+if TYPE_CHECKING:
+    from .paging import Pager
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
@@ -29,6 +33,9 @@ class Output(Protocol):
 
     def document(self, record: R, sections: Callable[[R], Iterable[Section]]) -> None:
         """Give out one thing."""
+
+    def text(self, text: str) -> None:
+        """Give out something drawn, which is text whatever the output."""
 
 
 class JsonOutput:
@@ -46,14 +53,23 @@ class JsonOutput:
     def document(self, record: R, sections: Callable[[R], Iterable[Section]]) -> None:
         print(json.dumps(record, allow_nan=False))
 
+    def text(self, text: str) -> None:
+        print(visible_lines(text))
+
 
 class TextOutput:
     """Text on a screen."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, pager: Pager | None = None) -> None:
         self._screen = screen
+        self._pager = pager
+
+    def _page(self) -> None:
+        if self._pager is not None:
+            self._pager.start()
 
     def listing(self, records: Iterable[R], columns: Row, row: Callable[[R], Row]) -> None:
+        self._page()
         self._screen.show(Table("", columns, map(row, records)))
 
     def live(self, batches: Iterable[Iterable[R]], columns: Row, row: Callable[[R], Row]) -> None:
@@ -66,19 +82,32 @@ class TextOutput:
             rows.clear()
 
     def document(self, record: R, sections: Callable[[R], Iterable[Section]]) -> None:
+        self._page()
         for section in sections(record):
             self._screen.show(section)
 
+    def text(self, text: str) -> None:
+        self._page()
+        print(visible_lines(text))
 
-def output_for(*, is_json: bool) -> Output:
-    """The output that suits stdout: a terminal that can do more than print lines gets tables."""
+
+def output_for(*, is_json: bool, pager: Pager | None) -> Output:
+    """The output that suits stdout: a terminal that can do more than print lines gets tables, through a pager if any.
+
+    What does more than print lines on it is told that it is a terminal, as it can't see it through the pager.
+    """
     if is_json:
         return JsonOutput()
-    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown"):
+    if is_terminal():
         from .terminal import TerminalScreen
 
-        return TextOutput(TerminalScreen())
+        return TextOutput(TerminalScreen(), pager)
     return TextOutput(PlainScreen())
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal that can do more than print lines."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
 
 
 def stdout_is_gone() -> bool:

@@ -6,12 +6,16 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from .escape import visible
 from .outcome import MEANINGS
-from .output import output_for
+from .output import is_terminal, output_for
+
+if TYPE_CHECKING:
+    from .paging import Pager
 
 VERBS = {
     "init": ("make a store", ".init"),
@@ -76,14 +80,24 @@ _COLUMNS = 80
 class Command(NamedTuple):
     """A command line, understood."""
 
+    name: str
     verb: Any
     """The verb's module."""
     options: argparse.Namespace
 
     def execute(self) -> int:
-        """Do it, writing to stdout; give the exit code."""
-        code: int = self.verb.execute(self.options, output_for(is_json=self.options.json))
+        """Do it, writing to stdout, through a pager where that is wanted; give the exit code."""
+        with self._pager() as pager:
+            code: int = self.verb.execute(self.options, output_for(is_json=self.options.json, pager=pager))
         return code
+
+    def _pager(self) -> AbstractContextManager[Pager | None]:
+        """None but on a terminal that the pager can be left from."""
+        if not self.options.pager or not is_terminal() or not sys.stdin.isatty():
+            return nullcontext()
+        from .paging import PAGED, Pager
+
+        return Pager() if self.name in PAGED else nullcontext()
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -126,7 +140,7 @@ def parse(argv: Sequence[str]) -> Command:
     chosen = argv[0] if argv and argv[0] in VERBS else None
     verb: Any = None if chosen is None else import_module(VERBS[chosen][1], __package__)
     options = _parser(chosen, verb).parse_args(argv)
-    return Command(verb, options)
+    return Command(chosen or "", verb, options)
 
 
 def _parser(chosen: str | None, verb: Any) -> argparse.ArgumentParser:
@@ -177,4 +191,5 @@ def _add_general_options(parser: argparse.ArgumentParser) -> None:
         "--store", metavar="PATH", help="the store; by default LINEAL_STORE, else the nearest .lineal upwards"
     )
     parser.add_argument("--json", action="store_true", help="JSON: one document for one thing, a line each for a list")
+    parser.add_argument("--no-pager", dest="pager", action="store_false", help="show all at once on a terminal, too")
     parser.add_argument("--debug", action="store_true", help="show a traceback on errors")

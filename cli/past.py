@@ -14,6 +14,8 @@ from ..history import History, When
 from .units import age
 
 WHEN = "an event's number, a time such as 2031-05-01T14:30 (local, or with Z or +02:00), '2h ago', or a run"
+STDOUT = "-"
+"""As a path to write to."""
 _SEQ_DIGITS_MAX = 18
 _AGO = " ago"
 

@@ -6,7 +6,7 @@ import argparse
 
 from .outcome import ExitCode
 from .output import JsonOutput, Output
-from .past import opened
+from .past import add_as_of, opened_history
 
 EXAMPLE = "lineal prove digits-model@1"
 
@@ -20,15 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     proven.add_argument(
         "--extends", metavar="OLD", help="prove instead that the log under the head begins with what is under this one"
     )
-    parser.add_argument("--head", metavar="HEAD", help="the head to prove it under; by default that of the log now")
+    parser.add_argument("--head", metavar="HEAD", help="the head to prove it under; by default the log's")
+    add_as_of(parser)
 
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Print the proof, which is JSON whatever the output."""
-    with opened(options) as client:
+    with opened_history(options) as history:
         if options.extends is not None:
-            record = client.prove_extension(options.extends, options.head).record()
+            record = history.prove_extension(options.extends, options.head).record()
         else:
-            record = client.artifact(options.reference).prove(options.head).record()
+            record = history.artifact(options.reference).prove(options.head).record()
     JsonOutput().document(record, lambda _: ())
     return ExitCode.OK

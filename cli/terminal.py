@@ -31,7 +31,9 @@ class TerminalScreen(Screen):
 
     def __init__(self) -> None:
         has_colour = not os.environ.get("NO_COLOR")
-        self._console = Console(color_system="auto" if has_colour else None, highlight=False, markup=False, emoji=False)
+        self._console = Console(
+            color_system="auto" if has_colour else None, force_terminal=True, highlight=False, markup=False, emoji=False
+        )
         self._width = self._console.width
         self._is_first = True
 
