@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 run := .venv/bin/python -P
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all frameworks demo bench torture lint format docs lock clean
+.PHONY: help setup test test-all frameworks demo bench torture lint format docs transcripts lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -51,6 +51,9 @@ format: setup ## rewrite the files in the house style
 docs: setup ## write the pages that say what the code does: events and reference; freeze events that are new
 	@.venv/bin/python docs/write.py
 	@.venv/bin/python docs/reference.py
+
+transcripts: setup ## write anew what each verb prints, which tests compare
+	@$(run) tests/cli/golden/transcripts.py
 
 lock: setup ## lock the dependencies anew; make lock LOCK_ARGS=--upgrade for newer ones
 	@$(run) -m uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

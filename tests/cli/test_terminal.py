@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pseudo_terminal import COLOURS, on_terminal
 
 import lineal
-
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
 
 IMPATIENT = """
 import sys
@@ -25,37 +21,6 @@ import lineal.cli, lineal.cli.progress
 lineal.cli.progress.PATIENCE_S = 0
 sys.exit(lineal.cli.main(sys.argv[1:]))
 """
-
-
-def on_terminal(
-    *argv: str, store: Path, columns: int = 100, program: tuple[str, str] = ("-m", "lineal"), **environment: str
-) -> str:
-    """What a command writes to a pseudo-terminal of its own."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (40, columns))
-    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "TERM")}
-    process = subprocess.Popen(
-        [sys.executable, "-P", *program, *argv, "--store", str(store)],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**inherited, "TERM": "xterm-256color", **environment},
-    )
-    os.close(theirs)
-    written = b""
-    while piece := read(ours):
-        written += piece
-    os.close(ours)
-    assert process.wait() == 0
-    return written.decode().replace("\r\n", "\n")
-
-
-def read(terminal: int) -> bytes:
-    """A piece of output; empty once all writers are gone, which Linux reports as an error."""
-    try:
-        return os.read(terminal, 65536)
-    except OSError:
-        return b""
 
 
 def test_a_terminal_gets_a_table_with_statuses_in_colour(trained: Path) -> None:
