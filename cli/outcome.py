@@ -7,7 +7,7 @@ import os
 import sys
 from enum import IntEnum
 
-from ..errors import BlobMissing, Corrupt, LinealError, NotFound
+from ..errors import BlobMissing, Corrupt, InvalidCondition, LinealError, NotFound
 from .escape import visible, visible_lines
 
 
@@ -41,7 +41,9 @@ def outcome_of(error: BaseException, *, is_debug: bool) -> ExitCode:
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     what, hint = _words(error)
-    print(f"lineal: {visible(what)}", file=sys.stderr)
+    # A condition is shown on lines of its own, for a mark below it to point to a place in it; it has no other newlines.
+    shown = visible_lines(what) if isinstance(error, InvalidCondition) else visible(what)
+    print(f"lineal: {shown}", file=sys.stderr)
     if hint is not None:
         print(f"Hint: {visible(hint)}", file=sys.stderr)
     return _code(error)
