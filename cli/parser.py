@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from .escape import visible
-from .outcome import MEANINGS
+from .outcome import MEANINGS, ExitCode
 from .output import is_terminal, output_for
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ class Command(NamedTuple):
         return code
 
     def _pager(self) -> AbstractContextManager[Pager | None]:
-        """None but on a terminal that the pager can be left from."""
-        if not self.options.pager or not is_terminal() or not sys.stdin.isatty():
+        """None but on a terminal that the pager can be left from, and none for what goes on."""
+        if not self.options.pager or vars(self.options).get("follow") or not is_terminal() or not sys.stdin.isatty():
             return nullcontext()
         from .paging import PAGED, Pager
 
@@ -137,13 +137,31 @@ class _Version(argparse.Action):
 
 def parse(argv: Sequence[str]) -> Command:
     """Understand a command line; leaves by `SystemExit` after ``--help``, ``--version`` and usage errors."""
-    chosen = argv[0] if argv and argv[0] in VERBS else None
-    verb: Any = None if chosen is None else import_module(VERBS[chosen][1], __package__)
-    options = _parser(chosen, verb).parse_args(argv)
-    return Command(chosen or "", verb, options)
+    name = argv[0] if argv and argv[0] in VERBS else None
+    if name is None:
+        _parser().parse_args(argv)
+        raise SystemExit(ExitCode.USAGE)
+    summary, module = VERBS[name]
+    verb: Any = import_module(module, __package__)
+    parser = _Parser(
+        prog=f"lineal {name}",
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    _complete(parser, verb)
+    return Command(name, verb, _understood(parser, argv[1:]))
 
 
-def _parser(chosen: str | None, verb: Any) -> argparse.ArgumentParser:
+def _understood(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Options may stand between arguments, but for verbs of which an argument excludes an option: argparse can't."""
+    has_choice = any(
+        not one.option_strings for group in parser._mutually_exclusive_groups for one in group._group_actions
+    )
+    return parser.parse_args(words) if has_choice else parser.parse_intermixed_args(words)
+
+
+def _parser() -> argparse.ArgumentParser:
     codes = "\n".join(f"  {code:<5} {meaning}" for code, meaning in MEANINGS.items())
     parser = _Parser(
         prog="lineal",
@@ -154,18 +172,8 @@ def _parser(chosen: str | None, verb: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for name in VERBS if chosen is None else (chosen,):
-        summary, _ = VERBS[name]
-        description = f"{summary[0].upper()}{summary[1:]}."
-        subparser = verbs.add_parser(
-            name,
-            help=summary,
-            description=description,
-            formatter_class=_Help,
-            allow_abbrev=False,
-        )
-        if name == chosen:
-            _complete(subparser, verb)
+    for name, (summary, _) in VERBS.items():
+        verbs.add_parser(name, help=summary)
     return parser
 
 

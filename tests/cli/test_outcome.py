@@ -212,3 +212,9 @@ def test_a_store_that_cannot_be_written_to_is_read(trained: Path, copied: Path) 
     done = subprocess.run(wrapped, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 5
+
+
+def test_options_may_stand_between_arguments(command: Command) -> None:
+    between = command("get", "digits-model@1", "--as", "json", "model.json")
+    assert (between.code, between.err) == (0, "")
+    assert Path("model.json").read_text().startswith("{")

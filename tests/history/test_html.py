@@ -200,7 +200,7 @@ def test_what_is_shown_loads_nothing(client: Client, store_path: Path, monkeypat
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("it was loaded")
 
-    monkeypatch.setattr("lineal.materializers.load", refuse)
+    monkeypatch.setattr("lineal.history.stored.StoredVersion.load", refuse)
     run = next(iter(client.runs()))
     assert "judge" in run._repr_html_()
     assert "score" in run.steps["score"]._repr_html_()
