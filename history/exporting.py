@@ -106,8 +106,9 @@ def _is_a_name(text: str) -> bool:
 
 
 def _file_name(artifact: str) -> str:
-    """An artifact's name as that of a file: no part of it leads elsewhere, and it is not hidden."""
-    return artifact.replace("/", "-").replace(os.sep, "-").lstrip(".") or "artifact"
+    """An artifact's name as that of a file: no part of it leads elsewhere, and it is neither hidden nor hides."""
+    name = "".join(one if one.isprintable() and one not in ("/", os.sep) else "-" for one in artifact)
+    return name.lstrip(".") or "artifact"
 
 
 def _write(place: Path, write: Callable[[Path], None], *, overwrite: bool) -> None:
