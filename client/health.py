@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ..cas.environment import DATA_FILE
 from ..directory import ENVIRONMENT_VARIABLE, LOG, find_store
 from ..errors import Corrupt, LinealError, MaterializerMissing
+from ..history.version_list import every_version
 from ..materializers import REGISTRY
 from .client import Client
 from .opening import open
@@ -165,7 +166,7 @@ def _clock(client: Client) -> Iterator[Check]:
 
 def _formats(client: Client) -> Iterator[Check]:
     missing: dict[str, str | None] = {}
-    formats = {version.format for artifact in client.artifacts() for version in artifact.versions}
+    formats = {version.output.format for version in every_version(client._reader)}
     for one in sorted(formats):
         try:
             REGISTRY.for_format(one)

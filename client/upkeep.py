@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..cas.store import stored_bytes
+from ..events.catalogue import ArtifactNamed, ArtifactSaved, Output, StepCompleted, StepReused
 from ..events.log import Head
 from ..events.merkle import TreeHead, known_head
+from ..events.projections.artifacts import outputs_of
 from .opened import Opened
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ class Upkeep(Opened):
         """What the store takes, and what it would take without deduplication. Cost: reads the whole log and catalog."""
         store = self._reader.store
         entries = list(store.blobs.entries())
-        outputs = (output for recorded in self.events() for output in recorded.event.made)
+        making = (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed)
+        outputs = (Output._make(one) for recorded in self.events(types=making) for one in outputs_of(recorded))
         return Usage(
             stored_bytes=stored_bytes(entries),
             logical_bytes=sum(output.size_bytes for output in outputs),

@@ -37,6 +37,11 @@ class AskedVersion:
         self.made = made
 
     @property
+    def subject(self) -> Subject:
+        """It, as events name what they are about."""
+        return Subject("version", *self.made.key)
+
+    @property
     def view(self) -> ArtifactVersionView:
         """The same to be handed out."""
         return ArtifactVersionView(self._page.reader, *self.made.key)

@@ -13,9 +13,10 @@ from ..events.projections.deletions import deleted_key
 from ..events.rows import framed, key
 from .reader import Reader, moment
 
-_LOOKED_UP = 64
+_LOOKED_UP = 16
 """How many of a list are looked up one by one, before all that was deleted is."""
 _SUSPECTS_MAX = 10_000
+"""Where more were ever deleted, all are looked up one by one."""
 
 
 class Deletion(NamedTuple):
@@ -79,18 +80,17 @@ def present(reader: Reader, views: Iterable[T]) -> Iterator[T]:
 def _present(reader: Reader, views: Iterator[T]) -> Iterator[T]:
     yield from (view for view in islice(views, _LOOKED_UP) if not is_deleted(reader, view.subject))
     for first in views:
-        suspects = _suspects(reader, first.subject.kind)
+        once = once_deleted(reader, first.subject.kind, most=_SUSPECTS_MAX + 1)
         for view in chain([first], views):
-            if (suspects is not None and view.subject not in suspects) or not is_deleted(reader, view.subject):
+            is_suspect = len(once) > _SUSPECTS_MAX or view.subject in once
+            if not is_suspect or not is_deleted(reader, view.subject):
                 yield view
 
 
-def _suspects(reader: Reader, kind: str) -> set[Subject] | None:
-    """The subjects of a kind that ever were deleted; None where they are too many to be held."""
-    places = reader.rows(Deletions.name).keys(key("d") + framed(kind), _SUSPECTS_MAX + 1)
-    if len(places) > _SUSPECTS_MAX:
-        return None
-    found = reader.rows(Deletions.name).latest_of(places)
+def once_deleted(reader: Reader, kind: str, name: str | None = None, *, most: int | None = None) -> set[Subject]:
+    """The subjects of a kind, or of a kind and name, that ever were deleted; or so many of them."""
+    rows, named = reader.rows(Deletions.name), b"" if name is None else framed(name)
+    found = rows.latest_of(rows.keys(key("d") + framed(kind) + named, most))
     return {Subject(*one.row[2]) for one in found if one is not None}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from ..cas.blob import walk
@@ -12,6 +13,7 @@ from ..cas.place import Cut
 from ..errors import BlobMissing
 from .history import History
 from .reader import Reader
+from .version_list import every_version
 
 
 class Footprint(NamedTuple):
@@ -34,24 +36,29 @@ def footprints(history: History) -> list[Footprint]:
     reader = history._reader
     owners: dict[object, set[str]] = defaultdict(set)
     sizes: dict[object, int] = {}
-    versions = {artifact.name: artifact.versions for artifact in history.artifacts()}
-    evicted: dict[str, int] = {}
-    for name, found in versions.items():
-        contents = {version.content: list(_blobs(reader, version.content)) for version in found}
-        evicted[name] = sum(not blobs for blobs in contents.values())
-        for digest in {digest for blobs in contents.values() for digest in blobs}:
+    counts: Counter[str] = Counter()
+    logical: Counter[str] = Counter()
+    evicted: Counter[str] = Counter()
+    for name, found in groupby(every_version(reader), lambda version: version.made.key.name):
+        named: set[Digest] = set()
+        for version in found:
+            blobs = list(_blobs(reader, version.made.key.content))
+            counts[name] += 1
+            logical[name] += version.output.size_bytes
+            evicted[name] += not blobs
+            named.update(blobs)
+        for digest in named:
             for place, size_bytes in _places(reader, digest):
                 owners[place].add(name)
                 sizes[place] = size_bytes
-    stored, own = dict.fromkeys(versions, 0), dict.fromkeys(versions, 0)
+    stored, own = dict.fromkeys(counts, 0), dict.fromkeys(counts, 0)
     for place, names in owners.items():
         for name in names:
             stored[name] += sizes[place]
         if len(names) == 1:
             own[min(names)] += sizes[place]
     return [
-        Footprint(name, len(found), evicted[name], sum(one.size_bytes for one in found), stored[name], own[name])
-        for name, found in versions.items()
+        Footprint(name, count, evicted[name], logical[name], stored[name], own[name]) for name, count in counts.items()
     ]
 
 
