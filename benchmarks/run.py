@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bench_array
+import bench_asking
 import bench_blobs
 import bench_containers
 import bench_events
@@ -41,6 +42,7 @@ BENCHMARKS = (
     bench_versions,
     bench_history,
     bench_lineage,
+    bench_asking,
     bench_proof,
     bench_start,
 )
