@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar, overload
 
-from ..errors import StepNotFound
+from ..errors import ArtifactNotFound, StepNotFound
 from .references import near
 
 T = TypeVar("T")
@@ -81,3 +81,10 @@ class ByName(Mapping[str, V]):
 
     def __repr__(self) -> str:
         return repr(self._found)
+
+
+class Versions(dict[str, V]):
+    """What a step run took or gave, by name. A name that is not there is an `ArtifactNotFound`, which tells what is."""
+
+    def __missing__(self, name: str) -> V:
+        raise ArtifactNotFound(f"there is no {name!r}", hint=near(str(name), self))

@@ -31,7 +31,7 @@ from ..events.rows import key
 from .deletion import Deletion, deletion_of, present
 from .labels import Labelled, aliases_of
 from .lineage_parts import execution
-from .listed import ByName, Listed
+from .listed import ByName, Listed, Versions
 from .literals import literal_values
 from .meaning import version_meant
 from .notebooks import InNotebooks, OnPages
@@ -146,11 +146,8 @@ class StepRunView(StepRecord, OnPages):
     @property
     def inputs(self) -> dict[str, ArtifactVersionView]:
         """The artifacts it took, by parameter."""
-        return {
-            taken.name: ArtifactVersionView(self._reader, taken.artifact, taken.content)
-            for taken in self._taken
-            if taken.artifact is not None
-        }
+        taken = (one for one in self._taken if one.artifact is not None)
+        return Versions((one.name, ArtifactVersionView(self._reader, str(one.artifact), one.content)) for one in taken)
 
     @property
     def parents(self) -> list[StepRunView]:
@@ -166,10 +163,8 @@ class StepRunView(StepRecord, OnPages):
     @property
     def outputs(self) -> dict[str, ArtifactVersionView]:
         """The artifacts it gave, by output name."""
-        return {
-            output.name: ArtifactVersionView(self._reader, output.artifact, output.content)
-            for output in getattr(self._event, "outputs", ())
-        }
+        given = getattr(self._event, "outputs", ())
+        return Versions((one.name, ArtifactVersionView(self._reader, one.artifact, one.content)) for one in given)
 
     @property
     def output(self) -> ArtifactVersionView:

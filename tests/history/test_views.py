@@ -46,6 +46,15 @@ def test_the_classic_walk_works_as_written(client: Client) -> None:
     assert get_run("training-1").status == "completed"
 
 
+def test_an_input_or_output_that_is_not_there_is_a_miss_that_says_what_is_near(client: Client) -> None:
+    fitted = training(10).get_step("fit")
+    with pytest.raises(ArtifactNotFound, match="Did you mean score"):
+        _ = fitted.outputs["scor"]
+    with pytest.raises(ArtifactNotFound, match="Did you mean table"):
+        _ = fitted.inputs["tabel"]
+    assert fitted.outputs.get("scor") is None
+
+
 def test_a_run_says_what_it_was(client: Client) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     run = training(rows=10, degree=2)
