@@ -28,6 +28,10 @@ def open(
 ) -> Client:
     """Open a store, or a bundle as a store that is read only.
 
+    To open one does not make it the one that pipelines and the functions of `lineal` use: who opens a second store, to
+    look something up, must not move where runs go. Only ``with lineal.open(path):`` does, inside the block, or
+    ``LINEAL_STORE`` for the whole process.
+
     Args:
         path: Its directory; by default ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else a new one here. Or
             the file that `Client.export_bundle` wrote.
