@@ -44,9 +44,10 @@ from ..events.catalogue import (
 )
 from ..events.codec import Recorded
 from ..events.ids import RunId, StepRunId
-from ..events.projections import Runs
+from ..events.projections import Artifacts, Lineage, Runs
+from ..events.projections.artifacts import version_in
 from ..events.projections.runs import RUNNING, RunRow
-from ..events.rows import key
+from ..events.rows import framed, key
 from ..history import ArtifactVersionView, Reader, RunView, StepRunView, VersionKey, step_runs_behind
 
 OF_RUNS = frozenset(
@@ -88,13 +89,19 @@ def scope_of(things: Iterable[Thing]) -> Scope:
     asked = list(things)
     whole = {thing.id: thing for thing in asked if isinstance(thing, RunView)}
     given = [version for run in whole.values() for version in _given(run)]
-    steps = step_runs_behind([*asked, *given])
-    wanted = [*given, *(thing for thing in asked if isinstance(thing, ArtifactVersionView))]
-    for step in steps:
-        wanted += [*step.inputs.values(), *step.outputs.values()]
-    for run in {step.id.run: step.run for step in steps}.values():
-        wanted += _given(run)
+    named = [*given, *(thing for thing in asked if isinstance(thing, ArtifactVersionView))]
+    found: dict[StepRunId, StepRunView] = {}
+    waiting: list[Thing] = [*asked, *given, *_naming(named)]
+    while waiting:
+        for step in step_runs_behind(waiting):
+            found[step.id] = step
+        steps = list(found.values())
+        taken = [version for step in steps for version in step.inputs.values()]
+        taken += [version for run in {step.id.run: step.run for step in steps}.values() for version in _given(run)]
+        waiting = [step for step in _naming(taken) if step.id not in found]
+    wanted = [*named, *taken, *(version for step in steps for version in step.outputs.values())]
     versions = frozenset(VersionKey(version.name, version.content) for version in wanted)
+    versions |= {saved for step in steps for saved in _saved(step)}
     return Scope(frozenset(whole), frozenset(step.id for step in steps), versions)
 
 
@@ -103,6 +110,25 @@ def _given(run: RunView) -> Iterator[ArtifactVersionView]:
     for taken in run.beginning.parameters:
         if taken.artifact is not None:
             yield ArtifactVersionView(run._reader, taken.artifact, taken.content)
+
+
+def _naming(versions: Iterable[ArtifactVersionView]) -> Iterator[StepRunView]:
+    """The step runs that first gave contents under the names that they are wanted by: others may have made them."""
+    for version in {(version.name, version.content): version for version in versions}.values():
+        reader = version._reader
+        found = version_in(reader.rows(Artifacts.name), version.name, version.content)
+        event: Any = None if found is None else reader.event(found.seq).event
+        if isinstance(event, StepCompleted | StepReused):
+            yield StepRunView(reader, StepRunId(event.run, event.step))
+        elif isinstance(event, ArtifactSaved) and event.by is not None:
+            yield StepRunView(reader, event.by)
+
+
+def _saved(step: StepRunView) -> Iterator[VersionKey]:
+    """The versions that a step run saved by hand while it ran."""
+    rows = step._reader.rows(Lineage.name)
+    for _, (name, content) in rows.history(b"o" + step.id.run + framed(step.id.step)):
+        yield VersionKey(name, Digest(content))
 
 
 class Selection:
