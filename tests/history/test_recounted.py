@@ -87,8 +87,9 @@ def recounted_runs(told: Recounted) -> Iterator[tuple[str, list[str]]]:
             found.reverse()
         elif order != "newest":
             of = (lambda run: run.parameters["lr"]) if order == "params.lr" else (lambda run: -run.metrics["accuracy"])
-            missing = [run for run in found if order == "-metrics.accuracy" and "accuracy" not in run.metrics]
-            found = sorted((run for run in found if run not in missing), key=of) + missing
+            is_sortable = (lambda run: True) if order == "params.lr" else (lambda run: "accuracy" in run.metrics)
+            missing = [run for run in found if not is_sortable(run)]
+            found = sorted(filter(is_sortable, found), key=of) + missing
         elif asked.get("status") in ("failed", "completed"):
             found.sort(key=lambda run: -run.ended)
         yield label, [run.id.hex() for run in found[asked.get("offset", 0) :][: asked.get("limit")]]
