@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import lmdb
 
@@ -259,12 +259,6 @@ class Environment:
     def data_file(self) -> Path:
         """The file that LMDB maps."""
         return self._directory / DATA_FILE
-
-    def scratch_file(self) -> IO[bytes]:
-        """A file for whatever, beside the database, which nobody else sees and which is gone once it is closed."""
-        import tempfile  # Imported on use: hardly anybody sorts more than fits into memory.
-
-        return tempfile.TemporaryFile(dir=self._directory)
 
     @property
     def map_size_bytes(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from blake3 import blake3
 
@@ -38,22 +38,12 @@ class Database(Protocol):
     def begin(self, *, write: bool = False, needed_bytes: int = 0) -> AbstractContextManager[lmdb.Transaction]:
         """A short transaction on this thread, whose errors are ours."""
 
-    def scratch_file(self) -> IO[bytes]:
-        """A file for whatever, on the disk that the log is on, which nobody else sees and which is gone once closed."""
 
-
-class Gathering(Protocol):
-    """What is to be put, and what is there."""
+class Changes(Protocol):
+    """What the log and its projections need of a write transaction: puts are gathered, and handed over at its end."""
 
     def gathered(self, database: str) -> dict[bytes, bytes]:
-        """What is to be put into a database, to be added to."""
-
-    def cursor(self, database: str) -> lmdb.Cursor:
-        """A cursor over what is in a database already."""
-
-
-class Changes(Gathering, Protocol):
-    """What the log and its projections need of a write transaction: puts are gathered, and handed over at its end."""
+        """What is to be put into a database by then, to be added to."""
 
     def put(self, database: str, key: bytes, value: bytes) -> None:
         """Put a value under a key."""
@@ -63,6 +53,9 @@ class Changes(Gathering, Protocol):
 
     def delete(self, database: str, key: bytes) -> None:
         """Take a key and its value out, if it is there."""
+
+    def cursor(self, database: str) -> lmdb.Cursor:
+        """A cursor over what is in a database already."""
 
     def flush(self) -> None:
         """Hand over what is gathered."""

@@ -11,7 +11,7 @@ from .rows import RowWriter
 from .upcasts import UPCASTS
 
 if TYPE_CHECKING:
-    from .log import Gathering
+    from .log import Changes
 
 
 class Placed(NamedTuple):
@@ -27,14 +27,13 @@ _Apply = Callable[[RowWriter, Recorded], None]
 class ProjectionWriter:
     """Adds the rows of events."""
 
-    def __init__(self, changes: Gathering, placed: Iterable[Placed], sorter: Gathering | None = None) -> None:
-        """Write to these databases; what doesn't look back goes to a sorter instead, if there is one."""
+    def __init__(self, changes: Changes, placed: Iterable[Placed]) -> None:
+        """Write to these databases."""
         self._rows: dict[str, RowWriter] = {}
         self._of_all: list[tuple[_Apply, RowWriter]] = []
         self._by_type: dict[str, list[tuple[_Apply, RowWriter]]] = {}
         for projection, database in placed:
-            is_sorted = sorter is not None and not projection.looks_back
-            rows = self._rows[projection.name] = RowWriter(sorter if sorter and is_sorted else changes, database)
+            rows = self._rows[projection.name] = RowWriter(changes, database)
             applied = projection.apply, rows
             if projection.events is None:
                 self._of_all.append(applied)
@@ -42,7 +41,7 @@ class ProjectionWriter:
                 for event in projection.events:
                     self._by_type.setdefault(event.TYPE, []).append(applied)
 
-    def go_on(self, changes: Gathering) -> None:
+    def go_on(self, changes: Changes) -> None:
         """Turn to the next transaction, the first to change anything since the last one."""
         for rows in self._rows.values():
             rows.go_on(changes)

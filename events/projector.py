@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..errors import LinealError, LogCorrupt, ProjectionFailed, StoreBroken
+from ..errors import LinealError, ProjectionFailed, StoreBroken
 from .codec import decode, type_of
 from .log import CHAIN_BYTES, Changes, Database, Log
 from .projection_writer import Placed, ProjectionWriter
 from .projections import BEHIND, KEPT, Projection
-from .sorting import Rows, Sorter
 from .standing import (
     META,
     Standing,
@@ -37,8 +36,6 @@ _PIECE_EVENTS = 20_000
 """How many events a rebuild folds in before it lets writers in."""
 _GATHERED_EVENTS = 1000
 """By how many events rows are handed to LMDB meanwhile: gathered for longer they take more memory, and no less time."""
-_APPENDED_ROWS = 200_000
-"""How many sorted rows it appends before it lets writers in."""
 _BUSY_LAG = 10
 """How many times what it may lack a projection that is kept behind lacks at most while events come without a pause."""
 
@@ -102,64 +99,31 @@ class Projector:
         """Replay the log into new rows for some projections, or for all, and put them in force in one transaction.
 
         Readers see the old rows until then. One rebuild at a time; it takes the place of one that was cut short.
-        Cost: about 20 µs an event, in pieces between which others write, and a file of the rows beside the database.
+        Cost: about 30 µs an event, in pieces between which others write.
         """
         chosen = self._all if projections is None else projections
         if chosen:
-            upto: int | None = self._fold_sorted(chosen)
+            upto: int | None = 0
             while upto is not None:
                 upto = self._fold_piece(chosen, upto)
 
-    def _fold_sorted(self, chosen: Sequence[Projection]) -> int:
-        """Fold the log into the shadows, rows that nobody reads meanwhile in their order; tell how far that went."""
-        sorter = Sorter(self._env.scratch_file)
-        try:
-            upto, is_all = 0, False
-            while not is_all:
-                upto, is_all = self._fold_shadows(chosen, upto, sorter)
-                sorter.limit()
-            for projection in chosen:
-                if not projection.looks_back:
-                    self._load(projection, sorter)
-        finally:
-            sorter.close()
-        return upto
-
-    def _load(self, projection: Projection, sorter: Sorter) -> None:
-        """Append the rows of a projection to its shadow, which is empty."""
-        parts, is_all = None, False
-        while not is_all:
-            with self._env.begin(write=True) as txn:
-                database = self._shadow(self._gather(txn), projection)
-                parts = sorter.merged(database) if parts is None else parts
-                is_all = _appended(txn.cursor(self._env.databases[database]), parts)
-
     def _fold_piece(self, chosen: Sequence[Projection], after: int) -> int | None:
         """Fold the next events into the shadows; tell how far that went, or None once they are in force."""
-        upto, is_all = self._fold_shadows(chosen, after)
-        return None if is_all else upto
-
-    def _fold_shadows(self, chosen: Sequence[Projection], after: int, sorter: Sorter | None = None) -> tuple[int, bool]:
-        """Fold the next events into the shadows, or into a sorter; tell how far that went, and whether to the end.
-
-        Without a sorter they are in force then.
-        """
         with self._env.begin(write=True) as txn:
             changes = self._gather(txn)
             shadows = [Placed(projection, self._shadow(changes, projection)) for projection in chosen]
             if after == 0:
                 for _, database in shadows:
                     txn.drop(self._env.databases[database], delete=False)
-            upto, is_all = self._fold(changes, shadows, after, sorter=sorter)
-            is_complete = is_all and sorter is None
+            upto, is_all = self._fold(changes, shadows, after)
             for projection, database in shadows:
-                self._say(changes, projection, database, upto, is_complete)
+                self._say(changes, projection, database, upto, is_all)
             changes.flush()
-            if is_complete:
+            if is_all:
                 for projection, database in shadows:
                     (other,) = set(databases_of(projection.name)) - {database}
                     txn.drop(self._env.databases[other], delete=False)
-        return upto, is_all
+        return None if is_all else upto
 
     def _shadow(self, changes: Changes, projection: Projection) -> str:
         """The database that is not in force."""
@@ -178,15 +142,10 @@ class Projector:
             changes.put(META, shadow, encode_standing(Standing(projection.version, database, upto)))
 
     def _fold(
-        self,
-        changes: Changes,
-        placed: Sequence[Placed],
-        after: int,
-        events_max: int = sys.maxsize,
-        sorter: Sorter | None = None,
+        self, changes: Changes, placed: Sequence[Placed], after: int, events_max: int = sys.maxsize
     ) -> tuple[int, bool]:
         """Fold a piece of the log; tell its last event, and whether it is the log's."""
-        writer = ProjectionWriter(changes, placed, sorter)
+        writer = ProjectionWriter(changes, placed)
         upto = after
         takes = writer.stored_types
         piece_events = min(_PIECE_EVENTS, events_max)
@@ -206,8 +165,6 @@ class Projector:
                     ) from error
             if upto % _GATHERED_EVENTS == 0:
                 changes.flush()
-                if sorter is not None:
-                    sorter.limit()
         return upto, upto - after < piece_events
 
     def catch_up(self, *names: str) -> None:
@@ -294,16 +251,3 @@ class Projector:
                     txn.drop(self._env.databases[self._shadow(changes, projection)], delete=False)
                     changes.delete(META, shadow_key(projection.name))
                 changes.flush()
-
-
-def _appended(cursor: lmdb.Cursor, parts: Iterator[Rows]) -> bool:
-    """Append rows to a database for as long as others may be made to wait; tell whether those were all."""
-    appended = 0
-    for keys, values in parts:
-        consumed, added = cursor.putmulti(zip(keys, map(values.__getitem__, keys), strict=True), append=True)
-        if not consumed == added == len(keys):
-            raise LogCorrupt("rows of an index came out of their order", hint="Run `lineal rebuild` again.")
-        appended += added
-        if appended >= _APPENDED_ROWS:
-            return False
-    return True

@@ -23,8 +23,6 @@ class Projection(ABC):
     lag_max: ClassVar[int | None] = None
     """Of one that is kept behind: how many events it may lack before whoever commits catches it up, as soon as there is
     a pause; None for any."""
-    looks_back: ClassVar[bool] = True
-    """Whether `apply` asks for rows that earlier events have made; of one that doesn't, a rebuild is faster."""
     events: ClassVar[tuple[type[Event], ...] | None]
     """The types of event that `apply` takes; None for all, those of newer versions included."""
 

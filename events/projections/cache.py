@@ -42,7 +42,6 @@ class Cache(Projection):
 
     name = "cache"
     version = 3
-    looks_back = False
     events = (StepCompleted,)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:

@@ -25,7 +25,6 @@ class Lineage(Projection):
     name = "lineage"
     version = 4
     lag_max = 10_000
-    looks_back = False
     events = (StepCompleted, StepReused, StepFailed, ArtifactSaved, ArtifactNamed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:

@@ -28,7 +28,6 @@ class Steps(Projection):
 
     name = "steps"
     version = 3
-    looks_back = False
     events = (StepStarted, StepCompleted, StepReused, StepFailed, StepSkipped, StepRetried, DivergenceSeen)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:

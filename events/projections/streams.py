@@ -15,7 +15,6 @@ class Streams(Projection):
 
     name = "streams"
     lag_max = 10_000
-    looks_back = False
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:

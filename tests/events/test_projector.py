@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from lineal.cas import Digest
-from lineal.errors import Invalid, StoreBroken
+from lineal.errors import StoreBroken
 from lineal.events import catalogue as facts
 from lineal.events import projector as module
-from lineal.events import sorting
 from lineal.events.ids import Fingerprint, RunId
-from lineal.events.projections import KEPT, Cache, Recorded, RowWriter
+from lineal.events.projections import KEPT
 from lineal.events.projector import Projector
 from lineal.events.rows import RowReader, key
 from lineal.events.standing import (
@@ -41,11 +40,8 @@ def completed(number: int) -> facts.StepCompleted:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rebuild and a catching up of three events at a time, the sorted rows of which are spilled and appended."""
+    """A rebuild and a catching up of three events at a time."""
     monkeypatch.setattr(module, "_PIECE_EVENTS", 3)
-    monkeypatch.setattr(module, "_APPENDED_ROWS", 5)
-    monkeypatch.setattr(sorting, "_RUN_ROWS", 6)
-    monkeypatch.setattr(sorting, "_BLOCK_ROWS", 2)
 
 
 def standing_of(ledger: Any, name: str) -> Standing:
@@ -101,7 +97,7 @@ def test_readers_see_the_old_rows_until_the_last_piece_is_in(ledger: Any) -> Non
         seen.append(all(reader.latest(key("f", bytes([number]) * 32)) is not None for number in range(10)))
 
     Projector(ledger.environment, Interposed(ledger, look), ledger.changes).rebuild()  # type: ignore[arg-type]
-    assert seen == [True] * len([*range(0, 10, 3), 10])
+    assert seen == [True] * 4
     assert reader.latest(key("f", bytes([9]) * 32)) is not None
 
 
@@ -134,52 +130,6 @@ def test_a_rebuild_that_was_cut_short_does_no_harm_and_its_rows_are_cleared_or_b
     ledger.projector._fold_piece(KEPT, 0)
     ledger.projector.rebuild()
     assert (ledger.rows(), shadows(ledger)) == (kept, [])
-
-
-@pytest.mark.usefixtures("small_pieces")
-def test_what_others_append_while_sorted_rows_are_loaded_is_in_the_rebuild(
-    ledger: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger.append(*map(completed, range(7)))
-    more = iter(range(7, 40))
-    append_some = module._appended
-
-    def interposed(*loading: Any) -> bool:
-        is_all = append_some(*loading)
-        said.append(is_all)
-        return is_all
-
-    said: list[bool] = []
-    load = Projector._load
-
-    def load_late(projector: Projector, *loading: Any) -> None:
-        load(projector, *loading)
-        ledger.append(completed(next(more)))
-
-    monkeypatch.setattr(module, "_appended", interposed)
-    monkeypatch.setattr(Projector, "_load", load_late)
-    ledger.projector.rebuild()
-    assert said.count(False) > 2
-    kept = ledger.rows()
-    assert len(kept["cache"]) == 7 + said.count(True)
-    monkeypatch.undo()
-    ledger.projector.rebuild()
-    assert ledger.rows() == kept
-
-
-class Forgetful(Cache):
-    """Says that it doesn't look back, and does."""
-
-    def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        rows.latest(b"f")
-
-
-def test_a_projection_that_looks_back_though_it_says_that_it_does_not_is_told_so(ledger: Any) -> None:
-    ledger.append(completed(1))
-    projector = Projector(ledger.environment, ledger.log, ledger.changes, kept=(Forgetful(),), behind=())
-    with pytest.raises(Invalid, match="look back"):
-        projector.rebuild()
-    assert len(ledger.rows()["cache"]) == 1
 
 
 def test_nobody_writes_to_an_index_that_another_version_keeps(ledger: Any) -> None:

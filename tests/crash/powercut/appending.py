@@ -15,7 +15,6 @@ from lineal.events.projections import BEHIND
 from lineal.store import Store, open_store
 
 _PIECE_EVENTS = 30
-_APPENDED_ROWS = 50
 
 
 def _append(store: Store, writer: int, number: int) -> Ticket:
@@ -62,7 +61,7 @@ def append(store: Path, acknowledge: Acknowledge) -> None:
 
 def rebuild_in_pieces(store: Path, acknowledge: Acknowledge) -> None:
     """Replay the projections piece by piece while a forked child appends."""
-    projector._PIECE_EVENTS, projector._APPENDED_ROWS = _PIECE_EVENTS, _APPENDED_ROWS
+    projector._PIECE_EVENTS = _PIECE_EVENTS
     opened = open_store(store)
     child = os.fork()
     if child == 0:

@@ -21,7 +21,7 @@ from lineal.cas.place import Volume
 from lineal.cas.progress import Stage
 from lineal.events.committer import Committer
 from lineal.events.projection_writer import Placed, ProjectionWriter
-from lineal.events.projections import PROJECTIONS, Projection
+from lineal.events.projections import Projection
 from lineal.events.projector import Projector
 from lineal.events.standing import META, decode_standing, encode_standing, standing_key
 
@@ -211,8 +211,6 @@ def replayed_in_place() -> None:
         return projection.name if standing is None else standing.database
 
     Projector._shadow = in_force  # type: ignore[method-assign]
-    for projection in PROJECTIONS:  # Rows in their order are appended only where none are.
-        type(projection).looks_back = True
 
 
 def caught_up_before_the_rows() -> None:
