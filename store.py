@@ -187,9 +187,9 @@ class Store:
         """How many events `rows` would have to fold into a projection that is kept behind."""
         return self._projector.lag(projection)
 
-    def committed_rows(self, projection: str) -> RowReader:
-        """Read a projection as committed, without waiting for what this process has on its way."""
-        return RowReader(self._env, projection, None)
+    def committed_rows(self, projection: str, upto: int | None = None) -> RowReader:
+        """Read a projection as committed, as of a position or now, without waiting for what is on its way."""
+        return RowReader(self._env, projection, upto)
 
     def _last_metric_step(self, subject: Subject, metric: str) -> int | None:
         """Where the last submitted point of a metric stands."""

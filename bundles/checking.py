@@ -97,7 +97,9 @@ class _Check:
             raise self._corrupt("its first event is not that of a store")
         if isinstance(event, StoreCreated) and not event.store == recorded.origin == self._bundle.table.store:
             raise self._refused("it is of another store than its events say")
-        for ref in {*recorded.refs, *event.refs}:
+        if not {*event.refs} <= {*recorded.refs}:
+            raise self._corrupt(f"{what} does not say all that it names")
+        for ref in recorded.refs:
             if ref not in self._known and ref not in self._lacking:
                 raise self._corrupt(f"{what} names blob {str(ref)[:12]}…, which is not in it")
         for output in event.made:

@@ -20,8 +20,9 @@ from ..cas.digest import Digest
 from ..errors import Corrupt, LinealError
 from ..events.catalogue import CodeCaptured
 from ..events.projections import Causes
-from ..events.rows import key
+from ..events.rows import Stamped, key
 from .reader import Reader
+from .trust import Trust
 
 DOMAIN = "lineal.sources/1"
 
@@ -153,13 +154,18 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8", "replace")
 
 
+def capture_of(reader: Reader, code: Digest, function: str) -> Stamped | None:
+    """The row of a capture of a function's code, of those of stores that are not trusted only if there is no other."""
+    return Trust(reader.store).newest(reader.rows(Causes.name), key("c", code, function))
+
+
 def sources_of(reader: Reader, code: Digest, function: str) -> Sources | None:
     """What was captured when a function first had this code; None where an older version did not.
 
     Raises:
         BlobMissing: It is gone.
     """
-    found = reader.rows(Causes.name).latest(key("c", code, function))
+    found = capture_of(reader, code, function)
     event = None if found is None else reader.event(found.seq).event
     if not isinstance(event, CodeCaptured) or event.sources is None:
         return None

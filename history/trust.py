@@ -21,7 +21,7 @@ from ..events.catalogue import (
 )
 from ..events.ids import StoreId
 from ..events.projections import Imports, References
-from ..events.rows import key
+from ..events.rows import RowReader, Stamped, key
 from ..materializers import is_plain_alone
 from ..store import Store
 
@@ -55,28 +55,46 @@ class Trust:
         """Whether anything was ever imported: where nothing was, everything is trusted."""
         return bool(self._rows.keys(_EVER, 1))
 
+    def source(self, seq: int) -> StoreId | None:
+        """The store that the event at a position came from; None if it is of this one."""
+        found = self._import_of(seq)
+        return None if found is None else found[1]
+
     def doubted_source(self, seq: int) -> StoreId | None:
         """The store that the event at a position came from, where that is not trusted; None for any other."""
-        for begin, (store, events) in self._rows.history(_EVER, newest_first=True):
-            if begin < seq:
-                return StoreId(store) if seq <= begin + events and not self._is_trusted(store, begin) else None
-        return None
+        found = self._import_of(seq)
+        return None if found is None or self._is_trusted(found[1], found[0]) else found[1]
 
-    def doubted_maker(self, content: Digest) -> StoreId | None:
-        """The store that a content came from, where that is not trusted and this store has not made it, too."""
+    def newest(self, rows: RowReader, row_key: bytes) -> Stamped | None:
+        """A key's newest row that is of no doubted source; where all are, the newest of those."""
         if not self.is_needed:
-            return None
-        doubted = None
-        for seq, _ in self._store.rows(References.name).history(key("r", content)):
-            source = self.doubted_source(seq)
-            if source is None and (self.source(seq) is not None or self._store.log.get(seq).type in _MADE_BY):
-                return None
-            doubted = doubted or source
-        return doubted
+            return rows.latest(row_key)
+        found = rows.history(row_key, newest_first=True)
+        return next((row for row in found if self.doubted_source(row.seq) is None), None) or rows.latest(row_key)
 
     def allows(self, contents: Iterable[Digest]) -> bool:
-        """Whether these contents may execute code where that takes it."""
-        return not self.is_needed or all(self.doubted_maker(content) is None for content in contents)
+        """Whether these contents may execute code where that takes it.
+
+        Each must have been made by this store or by one that is trusted. What no event tells the maker of is not.
+        """
+        return not self.is_needed or all(map(self._has_maker, contents))
+
+    def _has_maker(self, content: Digest) -> bool:
+        named = self._store.rows(References.name).history(key("r", content), newest_first=True)
+        return any(self._vouches(seq) for seq, _ in named)
+
+    def _vouches(self, seq: int) -> bool:
+        """Whether the event at a position, which names a content, says that it can be trusted."""
+        found = self._import_of(seq)
+        return self._store.log.get(seq).type in _MADE_BY if found is None else self._is_trusted(found[1], found[0])
+
+    def _import_of(self, seq: int) -> tuple[int, StoreId] | None:
+        """Where the import begins that brought the event at a position, and where that came from."""
+        last = self._store.committed_rows(Imports.name, seq - 1).latest(_EVER)
+        if last is None:
+            return None
+        begin, (store, events) = last
+        return (begin, StoreId(store)) if seq <= begin + events else None
 
     def imported(self) -> Iterator[Imported]:
         """What was imported, by store, in the order of the first import from each."""
@@ -87,13 +105,6 @@ class Trust:
             is_trusted = known.is_trusted and self._is_trusted(store, begin)
             found[store] = Imported(store, known.events + events, known.imports + 1, is_trusted)
         return iter(found.values())
-
-    def source(self, seq: int) -> StoreId | None:
-        """The store that the event at a position came from; None if it is of this one."""
-        for begin, (store, events) in self._rows.history(_EVER, newest_first=True):
-            if begin < seq:
-                return StoreId(store) if seq <= begin + events else None
-        return None
 
     def _is_trusted(self, store: bytes, begin: int) -> bool:
         said = self._rows.latest(key("t", bytes(store)))

@@ -28,6 +28,7 @@ from ..store import Store
 from .exhibits import Exhibit, Exhibition
 from .reader import Reader
 from .references import near
+from .trust import Trust
 
 
 class VisualizationView:
@@ -110,7 +111,7 @@ class Visualizations(Sequence[VisualizationView]):
 
 def kept_visualizations(reader: Reader, content: Digest) -> Visualizations | None:
     """What is kept of what a content shows of itself; None where nothing is, or it is gone and can be drawn anew."""
-    found = reader.rows(Kept.name).latest(key("c", content))
+    found = Trust(reader.store).newest(reader.rows(Kept.name), key("c", content))
     if found is None:
         return None
     kept, problems = found.row
@@ -150,7 +151,10 @@ def _can_be_drawn(reader: Reader, content: Digest) -> bool:
 
 def is_visualized(store: Store, content: Digest) -> bool:
     """Whether it is kept, as far as is committed, what a content shows of itself, and will be while the content is."""
-    found = store.committed_rows(Kept.name).latest(key("c", content))
+    trust = Trust(store)
+    found = trust.newest(store.committed_rows(Kept.name), key("c", content))
+    if found is not None and trust.doubted_source(found.seq) is not None:
+        return False
     released = None if found is None else store.committed_rows(Releases.name).latest(key("c", content))
     if found is None or (released is not None and released.row[0] >= found.seq):
         return False

@@ -11,6 +11,7 @@ from ...cas import Batch, Digest
 from ...events.catalogue import CodeCaptured, EnvironmentCaptured
 from ...events.projections import Causes
 from ...events.rows import key
+from ...history import Trust
 from ...store import Store
 from ..fingerprint.graph import Node
 from ..graph.graph import Graph
@@ -33,7 +34,7 @@ def new_environment(store: Store, environment: Digest) -> list[EnvironmentCaptur
 def new_code(
     store: Store, code: Digest, function: str, batch: Batch, reached: Callable[[], Iterable[Node]]
 ) -> list[CodeCaptured]:
-    """The fact that a function had this code, unless the store has it. Two at once may both say it.
+    """The fact that a function had this code, unless the store has it from who is trusted. Two may both say it.
 
     Args:
         store: What has it or not.
@@ -87,6 +88,9 @@ def _parts(function: Any, graph: Graph) -> list[Any]:
 
 def _is_recorded(store: Store, row_key: bytes) -> bool:
     recorded = _recorded.setdefault(store, set())
-    if row_key not in recorded and store.committed_rows(Causes.name).latest(row_key) is not None:
-        recorded.add(row_key)
+    if row_key not in recorded:
+        trust = Trust(store)
+        found = trust.newest(store.committed_rows(Causes.name), row_key)
+        if found is not None and trust.doubted_source(found.seq) is None:
+            recorded.add(row_key)
     return row_key in recorded

@@ -16,7 +16,7 @@ from ...events.projections import Steps
 from ...events.projections.cache import Reusable
 from ...events.projections.runs import COMPLETED, RUNNING
 from ...events.rows import key
-from ...history import ArtifactVersionView, History, Reader, RunView, may_execute
+from ...history import ArtifactVersionView, History, Reader, RunView, Trust, may_execute
 from ...materializers import load
 from ..graph.shapes import shapes
 from ..graph.templates import fill
@@ -97,10 +97,12 @@ def outcome_of(reader: Reader, run: RunId, step: str) -> StepCompleted | StepReu
 
 
 def done_in(reader: Reader, run: RunId) -> Mapping[str, Done]:
-    """What each step of a run gave that gave something, by its name."""
-    rows = reader.rows(Steps.name)
+    """What each step of a run gave that gave something, by its name; not where its store is not trusted."""
+    rows, trust = reader.rows(Steps.name), Trust(reader.store)
     found: dict[str, Done] = {}
     for row in rows.newest(key("s", run)):
+        if trust.doubted_source(row.seq) is not None:
+            continue
         event = reader.event(row.seq).event
         if isinstance(event, StepCompleted | StepReused):
             found[event.step] = Done(event.fingerprint, Reusable.of(event))

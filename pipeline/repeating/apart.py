@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...errors import CodeMissing, Conflict, LinealError, LoadRefused, UnsavableValue
-from ...history import Reader, RunView, Trust
+from ...history import Reader, RunView
 from ...in_force import InForce, entered
 from ...store import open_store
 from ..fingerprint.boundary import is_outside_project
 from ..surroundings.script import load_main
 from .recorded_code import Restored, restore
+from .trusted import require_trusted
 
 _CODE, _CALL, _ANSWER = "code", "call", "answer"
 _PACKAGE = Path(__file__).parents[1]
@@ -66,12 +67,7 @@ def call_apart(in_force: InForce, run: RunView, function: Callable[..., Any], *a
             hint="Open it with allow_pickle=True.",
         )
     store = in_force.writable()
-    source = Trust(store).doubted_source(run.seq)
-    if source is not None:
-        raise LoadRefused(
-            f"the code that {run.name} ran was imported from store {source}, which is not trusted",
-            hint=f"If you trust whoever made it, run `lineal trust {source}`.",
-        )
+    require_trusted(Reader(store), run)
     store.flush()
     try:
         packed = pickle.dumps(arguments)

@@ -29,6 +29,7 @@ from ..step import Step, StepOptions
 from ..surroundings.script import MAIN
 from ..workers.executors import InlineExecutor
 from .arguments import form_of_arguments
+from .trusted import require_trusted_step
 
 PIPELINE = "recompute"
 
@@ -103,6 +104,7 @@ def _executed(reader: Reader, version: ArtifactVersionView) -> StepCompleted:
 
 def _recipe(reader: Reader, version: ArtifactVersionView) -> _Recipe:
     executed = _executed(reader, version)
+    require_trusted_step(reader, executed.run, executed.step)
     for taken in executed.inputs:
         if taken.artifact is None and not reader.store.blobs.holds(taken.content):
             raise RecomputeFailed(

@@ -43,6 +43,7 @@ from .apart import call_apart
 from .arguments import form_of_arguments, ignored_in
 from .reproduction import OutputCheck, Reproduction, StepCheck
 from .rerun import CodeChoice, code_like, source_differences
+from .trusted import require_trusted
 
 PIPELINE = "reproduce"
 _LEAVES_MAX = 5
@@ -67,6 +68,7 @@ def reproduce(run: RunReference | StepRunView, /, *, code: CodeChoice = "recorde
     in_force.writable()
     wanted, steps = _meant(_reader(in_force), run)
     if code == "current":
+        require_trusted(_reader(in_force), wanted)
         return reproduce_here(wanted.id, steps, False)
     made: Reproduction = call_apart(in_force, wanted, reproduce_here, wanted.id, steps, True)
     return made

@@ -26,6 +26,7 @@ from ..step import Step
 from ..surroundings.environment import captured_environment
 from ..surroundings.script import MAIN
 from .apart import call_apart
+from .trusted import require_trusted
 
 CodeChoice = Literal["recorded", "current"]
 _log = logging.getLogger("lineal")
@@ -128,7 +129,9 @@ def found_pipeline(run: RunView) -> Pipeline[..., Any]:
 
     Raises:
         CodeMissing: It can't be imported.
+        LoadRefused: The run is of another store, which is not trusted: what it names may be any function.
     """
+    require_trusted(_reader(current_store()), run)
     function = run.beginning.function
     if function is None:
         raise CodeMissing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import numpy as np
@@ -36,3 +37,21 @@ def wrap(model: dict) -> Annotated[Opaque, Artifact("wrapped")]:
 def training(lr: float = 0.5, size: int = 150_000):
     """Train."""
     wrap(train(load(size), lr))
+
+
+@step
+def half(number: int) -> int:
+    return number // 2
+
+
+@step
+def check(number: int) -> int:
+    if os.environ.get("HALVES_FAIL"):
+        raise ValueError(number)
+    return number
+
+
+@pipeline
+def halves(number: int):
+    """Fail where the environment says so."""
+    check(half(number))
