@@ -52,6 +52,7 @@ def recompute(store: Store, version: ArtifactVersionView, *, allow_pickle: bool)
 
     Raises:
         BlobCorrupt: It is there, but damaged.
+        LoadRefused: What made it was imported from a store that is not trusted.
         RecomputeFailed: It can't be made again, or what was made is another value, which is then recorded as such.
         StepFailed: A step raised.
     """

@@ -59,6 +59,7 @@ def reproduce(run: RunReference | StepRunView, /, *, code: CodeChoice = "recorde
 
     Raises:
         RunNotFound, StepNotFound: There is no such run or step.
+        LoadRefused: The run was imported from a store that is not trusted.
         CodeMissing: The code was not recorded, or can't be imported here; nothing has run.
         StoreClosed: The store was opened for reading only.
     """

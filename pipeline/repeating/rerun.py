@@ -48,6 +48,7 @@ def rerun(run: RunReference, /, *, code: CodeChoice = "recorded", cache: bool = 
 
     Raises:
         RunNotFound: There is no such run.
+        LoadRefused: The run was imported from a store that is not trusted.
         CodeMissing: Its code was not recorded, does not give what it gave then, or can't be imported; nothing has run.
         InvalidPipeline: The pipeline has no such parameter.
         StepFailed: A step raised; the new run is recorded as failed.
