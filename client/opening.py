@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..cas.durable import disk_errors
 from ..cas.environment import DATA_FILE
 from ..directory import LOG, find_store
 from ..history import ArtifactVersionView, RunView
@@ -48,7 +49,9 @@ def open(
         BundleCorrupt, BundleRefused: The bundle is damaged, or was made to mislead.
     """
     found = find_store(path)
-    if found.is_file():
+    with disk_errors(found):
+        is_file = found.is_file()
+    if is_file:
         from ..bundles import is_bundle, open_bundle  # Imported on use: hardly any opening has to.
 
         if is_bundle(found):
