@@ -51,7 +51,7 @@ def test_an_evicted_version_keeps_its_lineage_and_names_what_can_make_it_again(c
     assert version.producer is not None
     assert version.producer.id == run.steps["make"].id
     assert [node.name for node in version.lineage()] == ["made"]
-    (said,) = (one.seq for one in client.store.log.scan() if one.type == facts.ContentsEvicted.TYPE)
+    (said,) = (one.seq for one in client.store.log.scan() if one.type == facts.ContentsReleased.TYPE)
     with pytest.raises(ArtifactEvicted, match=f"made@1 was evicted at event {said}: too old") as caught:
         version.load()
     assert caught.value.hint == "Step 'make' of run making-1 made it: run `lineal recompute made@1`."
