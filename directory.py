@@ -91,7 +91,11 @@ def not_found(path: Path) -> StoreNotFound | NotAStore:
         return StoreNotFound("this directory is not a store, but it holds one", where=path, hint=f"Open {inner}.")
     if path.exists():
         return NotAStore("this is not a store", where=path, hint="Give the path of a store's own directory.")
-    return StoreNotFound("there is no store here", where=path, hint="Run a pipeline here, or give the store's path.")
+    return StoreNotFound(
+        "there is no store here",
+        where=path,
+        hint="Run a pipeline here, make one with `lineal init`, or give the store's path.",
+    )
 
 
 def create_store(path: Path, time_us: int) -> None:

@@ -105,6 +105,7 @@ def _labelled(subject: dict[str, Any]) -> str:
 _FORMS: dict[str, Callable[[Any], str]] = {
     "store": str,
     "subject": _labelled,
+    "subjects": lambda subjects: ", ".join(map(_labelled, subjects)),
     "tags": lambda tags: f"with {', '.join(tags)}",
     "values": lambda values: f"with {', '.join(values)}",
     "keys": lambda keys: f"without {', '.join(keys)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -124,6 +124,15 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(visible(message))
 
+    def refuse(self, what: str, word: str, known: Iterable[str]) -> NoReturn:
+        """Complain of a word that is none of those that are known, and say which is near to it."""
+        from difflib import get_close_matches
+
+        close = get_close_matches(word, list(known), n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"See `{self.prog} --help`."
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.USAGE, f"{self.prog}: error: {visible(what)}\nHint: {hint}\n")
+
 
 class _Version(argparse.Action):
     """Prints the version, looked up only then: that costs more than all the rest of the parser."""
@@ -139,7 +148,10 @@ def parse(argv: Sequence[str]) -> Command:
     """Understand a command line; leaves by `SystemExit` after ``--help``, ``--version`` and usage errors."""
     name = argv[0] if argv and argv[0] in VERBS else None
     if name is None:
-        _parser().parse_args(argv)
+        parser = _parser()
+        if argv and not argv[0].startswith("-"):
+            parser.refuse(f"there is no verb {argv[0]!r}", argv[0], VERBS)
+        parser.parse_args(argv)
         raise SystemExit(ExitCode.USAGE)
     summary, module = VERBS[name]
     verb: Any = import_module(module, __package__)
@@ -153,15 +165,20 @@ def parse(argv: Sequence[str]) -> Command:
     return Command(name, verb, _understood(parser, argv[1:]))
 
 
-def _understood(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+def _understood(parser: _Parser, words: Sequence[str]) -> argparse.Namespace:
     """Options may stand between arguments, but for verbs of which an argument excludes an option: argparse can't."""
     has_choice = any(
         not one.option_strings for group in parser._mutually_exclusive_groups for one in group._group_actions
     )
-    return parser.parse_args(words) if has_choice else parser.parse_intermixed_args(words)
+    parse_known = parser.parse_known_args if has_choice else parser.parse_known_intermixed_args
+    options, unknown = parse_known(words)
+    if unknown:
+        options_known = [name for action in parser._actions for name in action.option_strings]
+        parser.refuse(f"unrecognized arguments: {' '.join(unknown)}", unknown[0].partition("=")[0], options_known)
+    return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     codes = "\n".join(f"  {code:<5} {meaning}" for code, meaning in MEANINGS.items())
     parser = _Parser(
         prog="lineal",

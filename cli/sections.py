@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _ATTEMPT_COLUMNS = ("attempt", "status", "started", "duration", "raised", "next after")
 _COMMIT_DIGITS = 12
+_SIBLINGS_MAX = 10
 _STEP_COLUMNS = ("step", "status", "duration", "outputs", "reused from")
 
 
@@ -121,10 +122,21 @@ def of_version(detail: ArtifactVersionDetail) -> Iterator[Section]:
     yield _values("metadata", detail["metadata"])
     yield _metrics(detail["metrics"])
     yield Table("consumers", ("step", "status", "function"), map(_consumer_row, detail["consumers"]))
-    yield _siblings(detail["versions"])
+    yield from _siblings(detail["versions"], version["version"])
 
 
-def _siblings(versions: list[ArtifactVersion]) -> Table:
+def _siblings(versions: list[ArtifactVersion], shown: int) -> Iterator[Section]:
+    """The versions next to the one that is shown, and how many others there are."""
+    place = next((place for place, one in enumerate(versions) if one["version"] == shown), 0)
+    begin = max(0, min(place - _SIBLINGS_MAX // 2, len(versions) - _SIBLINGS_MAX))
+    near = versions[begin : begin + _SIBLINGS_MAX]
+    yield _versions_table(near)
+    if len(near) < len(versions):
+        name = near[0]["name"]
+        yield Block("", f"{len(versions) - len(near):,} more versions: `lineal artifacts {name}` lists them.")
+
+
+def _versions_table(versions: list[ArtifactVersion]) -> Table:
     if not any(map(labels_text, versions)):
         return Table("versions", VERSION_COLUMNS, map(version_row, versions))
     rows = ((*version_row(version), labels_text(version) or NOTHING) for version in versions)

@@ -19,6 +19,7 @@ from ..events.rows import framed
 from .asked import Column
 from .asked_runs import AskedRun
 from .asked_versions import AskedVersion
+from .measured import metric_of
 from .reader import moment
 from .where import Fields
 
@@ -27,7 +28,8 @@ STATUSES = (RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED)
 
 
 def run_fields() -> Fields[AskedRun]:
-    """What can be asked of runs. Cost: a lookup for each that is asked for, a page of runs at a time."""
+    """What can be asked of runs. Cost: a lookup for each that is asked for, a page of runs at a time, and for each
+    step of a run that has not itself the metric asked for."""
     tags = _run_column(Names.name, tags_key)
     return Fields(
         single={
@@ -71,7 +73,10 @@ def _note_column(name: str) -> Column:
 
 def _last_metric(run: AskedRun, name: str) -> Any:
     row = run.latest(_metric_column(name))
-    return None if row is None else row[4]
+    if row is not None:
+        return row[4]
+    found = metric_of(run.view, name)
+    return None if found is None else found.value
 
 
 def _last_note(run: AskedRun, name: str) -> Any:

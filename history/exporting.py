@@ -17,6 +17,8 @@ from .visualizations import Visualizations
 
 _DRAWN = {"image/png": FileForm.PNG, "image/svg+xml": FileForm.SVG, "text/html": FileForm.HTML}
 
+_CALLED_ANYTHING = frozenset({FileForm.TEXT, FileForm.BYTES, FileForm.FILE, FileForm.DIRECTORY})
+
 
 class Exportable(NamedTuple):
     """What is to be written."""
@@ -54,12 +56,14 @@ def export_version(
         overwrite: Replace a file that is there; directories never are.
 
     Raises:
-        Invalid: The value has no such form, or something is at the target.
+        Invalid: The value has no such form, or none that the target's extension means; or something is at the target.
         LoadRefused: Only code could load the value, and it shows nothing of itself in such a form.
     """
     if form is None and target is not None and not target.is_dir():
         form = form_called(target.suffix)
     writers = _writers(version, form)
+    if form is None and target is not None and target.suffix and not target.is_dir():
+        _check_takes_any_suffix(version, target, writers)
     if form is None or (form not in writers and FileForm.FILE in writers):
         form = next(iter(writers))
     if form not in writers:
@@ -71,6 +75,16 @@ def export_version(
     place = _place(version, target, form)
     _write(place, writers[form], overwrite=overwrite)
     return Exported(place, form, _size_bytes(place))
+
+
+def _check_takes_any_suffix(version: Exportable, target: Path, writers: Writers) -> None:
+    """Refuse an extension that says what the file would not be; texts, bytes and files may be called anything."""
+    if next(iter(writers)) not in _CALLED_ANYTHING:
+        raise Invalid(
+            f"{version.reference} has no {target.suffix} form",
+            hint=f"There is {', '.join(writers)}: choose one with --as.",
+            where=target,
+        )
 
 
 def _writers(version: Exportable, form: FileForm | None) -> Writers:

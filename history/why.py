@@ -40,9 +40,9 @@ class Difference(NamedTuple):
         return f"{self.what} {self.old or 'nothing'} → {self.new or 'nothing'}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Why:
-    """Why a step run was a hit or a miss; `str` tells it."""
+    """Why a step run was a hit or a miss; printed or shown, it tells it."""
 
     step: str
     """Run and step, as in ``training-3/train``."""
@@ -59,7 +59,7 @@ class Why:
     gaps: tuple[Gap, ...] = ()
     """Where its fingerprint is less exact than its code."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join(self.lines())
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from ..errors import InvalidPipeline
+from ..errors import InvalidPipeline, StepFailed, StepsFailed
 from ..history import Reader, RunView, check_name
 from ..in_force import current_store, visualizes_here
 from .deciding.forecast import Forecast
@@ -187,7 +187,10 @@ class Pipeline(Generic[P, R]):
         """Run what `planned` gave. Raises as calling it does."""
         in_force = current_store()
         with opened(self.options.executor) as executor:
-            run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()
+            try:
+                run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()
+            except (StepFailed, StepsFailed) as error:
+                raise error.with_traceback(None)  # noqa: B904 — the same; how its run went on says nothing to its author
         return RunView(Reader(in_force.store, allow_pickle=in_force.allow_pickle), run)
 
     def sweep(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...errors import Invalid, NotFound
+from ..measured import metric_of
 from ..reader import Reader
 from ..references import near
 from ..views import RunView
@@ -67,7 +68,7 @@ class Turn(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bisection(Told):
     """Where a metric turned over runs; `str` tells it."""
 
@@ -174,19 +175,9 @@ def parse_comparison(text: str) -> Predicate:
 
 
 def _measured(run: RunView, metric: str, holds: Predicate) -> Measured:
-    value = _value(run, metric)
+    found = metric_of(run, metric)
+    value = None if found is None else found.value
     return Measured(run.name, str(run.id), value, None if value is None else bool(holds(value)))
-
-
-def _value(run: RunView, metric: str) -> float | None:
-    own = run.metrics.get(metric)
-    if own is not None:
-        return own.value
-    step, _, name = metric.rpartition("/")
-    steps = run.steps
-    if step in steps and name in steps[step].metrics:
-        return steps[step].metrics[name].value
-    return next((found.value for one in steps.values() if (found := one.metrics.get(metric)) is not None), None)
 
 
 def _metric_names(run: RunView) -> Iterator[str]:

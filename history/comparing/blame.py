@@ -63,7 +63,7 @@ class Cause(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Blame(Told):
     """What explains that a version is not as the one before; `str` tells it."""
 

@@ -59,7 +59,7 @@ class RunSide(NamedTuple):
         return {**self._asdict(), "started": self.started.isoformat()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunDiff(Told):
     """What differs from one run to another; `str` tells it."""
 

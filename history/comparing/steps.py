@@ -26,7 +26,7 @@ from .changes import (
 from .told import NOTHING, Part, Told
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StepDiff(Told):
     """What differs between two step runs, or of a step that only one run has; `str` tells it."""
 

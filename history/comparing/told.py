@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 
 class Told(ABC):
-    """A result that tells itself: `str` as text, in a notebook as HTML, `to_dict` for programs, `to_html` as a page."""
+    """A result that tells itself: printed or shown as text, in a notebook as HTML, `to_dict` for programs, `to_html` as a page."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ class Told(ABC):
     def to_dict(self) -> dict[str, Any]:
         """It in plain values, as JSON takes them."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join([self.title, *(line for part in self.parts() for line in _lines(part))])
 
     def to_html(self) -> str:

@@ -49,7 +49,7 @@ class VersionSide(NamedTuple):
         return {**self._asdict(), "created": self.created.isoformat()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class VersionDiff(Told):
     """What differs from one artifact version to another; `str` tells it."""
 

@@ -68,9 +68,9 @@ class ForeseenStep:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Forecast:
-    """What a run of a pipeline would do; `str` gives a table."""
+    """What a run of a pipeline would do; printed or shown, it is a table."""
 
     pipeline: str
     steps: tuple[ForeseenStep, ...]
@@ -83,7 +83,7 @@ class Forecast:
         """A step by its name in the run."""
         return next(step for step in self.steps if step.name == name)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [("step", "verdict", "expected", "why")]
         rows += [(step.name, step.verdict, expected_text(step), step.why) for step in self.steps]
         widths = [max(len(row[place]) for row in rows) for place in range(3)]

@@ -56,4 +56,4 @@ class Binder:
             unknown = [name for name in kwargs if name not in self._signature.parameters]
             close = difflib.get_close_matches(unknown[0], self._signature.parameters, n=1) if unknown else []
             hint = f"Did you mean {close[0]!r}?" if close else f"Its signature is {self._signature}."
-            raise InvalidPipeline(str(error), where=where, hint=hint) from error
+            raise InvalidPipeline(str(error), where=where, hint=hint) from None

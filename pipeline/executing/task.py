@@ -157,7 +157,7 @@ def execute(
         except (KeyboardInterrupt, Stopped):
             raise
         except BaseException as error:  # noqa: BLE001 — the user's own; the result carries it
-            failure, exception = failure_of(error), error
+            failure, exception = failure_of(error), error.with_traceback(_users_frames(error.__traceback__))
             is_ours = isinstance(error, LinealError) and not is_users
             batch.drop()  # Of outputs that nothing will name, nothing is kept, least of all on a full disk.
         frames = log.encoded()

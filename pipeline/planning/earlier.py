@@ -124,7 +124,8 @@ def unfinished(reader: Reader, reference: RunReference, pipeline: str) -> Unfini
         )
     if run.status == RUNNING:
         raise Conflict(
-            f"{run.name} still goes on", hint=f"Wait for its end, or stop its process, {run.beginning.process}."
+            f"{run.name} still goes on, in process {run.beginning.process.pid} of {run.beginning.process.host}",
+            hint=f"Wait for its end, or stop it with `lineal cancel {run.name}`.",
         )
     arguments = recorded_arguments(reader, run.beginning)
     return Unfinished(Again("resume", run.id), arguments, done_in(reader, run.id))

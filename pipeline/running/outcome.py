@@ -11,7 +11,7 @@ from ...cas import Blob, Digest
 from ...errors import Corrupt, LinealError, StepFailed, StepsFailed, StepTimeout, StoreBroken, StoreFull, WorkerDied
 from ...events.catalogue import Failure, StepCompleted, StepRetried
 from ...events.catalogue import StepFailed as StepFailedFact
-from ...events.ids import RunId
+from ...history import RunView
 from ...store import Store
 from ..deciding.preparing import Ready
 from ..executing.task import Result, failure_of, text_of
@@ -40,7 +40,7 @@ def _failed_outside(error: Exception, ready: Ready, store: Store) -> Result:
     return Result((), blobs, log, ready.tried_us, lasted_us, None, failure_of(error), error, is_ours)
 
 
-def error_of(ready: Ready, result: Result, failure: Failure, pipeline: str, run: RunId) -> LinealError:
+def error_of(ready: Ready, result: Result, failure: Failure, pipeline: str, run: RunView) -> LinealError:
     """What a run raises for a step that failed; its cause is what the step raised."""
     if result.is_ours and isinstance(result.exception, LinealError):
         return result.exception
@@ -50,9 +50,9 @@ def error_of(ready: Ready, result: Result, failure: Failure, pipeline: str, run:
     error = StepFailed(
         f"step {name!r} raised {failure.type}{tried}: {failure.message if cut_off is None else cut_off.what}",
         where=pipeline,
-        hint=f"See its traceback and output with `lineal show {str(run)[:8]}/{name}`.",
+        hint=f"See its traceback and output with `lineal show {run.name}/{name}`.",
         step=name,
-        run=run,
+        run=run.id,
         traceback=failure.traceback,
     )
     error.__cause__ = result.exception
@@ -64,15 +64,15 @@ def may_go_on(error: BaseException) -> bool:
     return isinstance(error, LinealError) and not isinstance(error, StoreFull | StoreBroken | Corrupt)
 
 
-def together(errors: Sequence[LinealError], pipeline: str, run: RunId) -> LinealError:
+def together(errors: Sequence[LinealError], pipeline: str, run: RunView) -> LinealError:
     """What a run raises that went on after failures."""
     if len(errors) == 1:
         return errors[0]
     error = StepsFailed(
         f"{len(errors)} steps failed; the first: {first_line(errors[0])}",
         where=pipeline,
-        hint=f"See all with `lineal show {str(run)[:8]}`.",
-        run=run,
+        hint=f"See all with `lineal show {run.name}`.",
+        run=run.id,
         failures=tuple(errors),
     )
     error.__cause__ = ExceptionGroup("steps that failed", errors)

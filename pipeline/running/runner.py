@@ -132,7 +132,11 @@ class Runner:
                 if waits:
                     ended.wait()
             except (KeyboardInterrupt, SystemExit) as stop:
-                self._tell_of_bad_end(self._record.cancelled(f"stopped by {type(stop).__name__}"))
+                is_recorded = self._record.cancelled(f"stopped by {type(stop).__name__}")
+                if is_recorded:
+                    name = self._view().name
+                    stop.add_note(f"{name} is recorded as cancelled; `lineal resume {name}` goes on with it.")
+                self._tell_of_bad_end(is_recorded)
                 raise
             except BaseException as error:
                 self._tell_of_bad_end(self._record.failed(self._failed_step, first_line(error)))
@@ -174,7 +178,7 @@ class Runner:
             self._stop()
             raise
         if self._failures:
-            raise together(self._failures, self._plan.pipeline, self.run_id)
+            raise together(self._failures, self._plan.pipeline, self._view())
 
     def _go_on(self, until: Callable[[], bool] | None) -> None:
         """Run what is on the agenda, to the end or until something is so; what can begin has begun then."""
@@ -450,7 +454,7 @@ class Runner:
         self._land(ready, ticket, is_well=False)
         self._failed_step = self._failed_step or node.name
         self._heard_by.step(node.name, "failed", result.duration_us / 1_000_000)
-        return error_of(ready, result, failure, self._plan.pipeline, self.run_id)
+        return error_of(ready, result, failure, self._plan.pipeline, self._view())
 
     def _give_up(self, error: Exception) -> None:
         """Let what executes end and record it; record that the others never ran."""
