@@ -39,7 +39,10 @@ class Part(NamedTuple):
 
 
 class Told(ABC):
-    """A result that tells itself: printed or shown as text, in a notebook as HTML, `to_dict` for programs, `to_html` as a page."""
+    """A result that tells itself: printed or shown as text, in a notebook as HTML, `to_dict` for programs.
+
+    `to_html` makes a page of it.
+    """
 
     __slots__ = ()
 

@@ -11,6 +11,7 @@ from ...cas import Blob, Digest
 from ...errors import Corrupt, LinealError, StepFailed, StepsFailed, StepTimeout, StoreBroken, StoreFull, WorkerDied
 from ...events.catalogue import Failure, StepCompleted, StepRetried
 from ...events.catalogue import StepFailed as StepFailedFact
+from ...events.ids import RunId
 from ...history import RunView
 from ...store import Store
 from ..deciding.preparing import Ready

@@ -95,6 +95,10 @@ def test_the_extension_or_as_chooses_the_form(command: Command, shelf: str) -> N
     assert json.loads(Path("a.data").read_text()) == [[0, 1, 2], [3, 4, 5]]
     assert command("get", "records", "r.csv", "--store", shelf).code == 0
     assert Path("r.csv").read_text() == "x,y\n1,\n2,z\n"
+    assert command("get", "array", "a.xlsx", "--store", shelf).code == 1
+    assert not os.path.exists("a.xlsx")
+    assert command("get", "text", "a.md", "--store", shelf).code == 0
+    assert Path("a.md").read_text() == "grüße\n"
     assert command("get", "pixels", "p.png", "--store", shelf).code == 0
     with Image.open("p.png") as pixels:
         assert pixels.size == (3, 2)
@@ -106,6 +110,9 @@ def test_what_runs_code_is_not_loaded_but_what_it_shows_is_written(command: Comm
     assert command("get", "figure", "f.png", "--store", shelf).code == 0
     with Image.open("f.png") as image:
         assert image.format == "PNG"
+    misnamed = command("get", "figure", "figure.pkl", "--store", shelf)
+    assert (misnamed.code, os.path.exists("figure.pkl")) == (1, False)
+    assert "figure@1 has no .pkl form" in misnamed.err
     refused = command("get", "pickled", "--store", shelf)
     assert (refused.code, os.path.exists("pickled.json")) == (1, False)
     assert "Traceback" not in refused.err

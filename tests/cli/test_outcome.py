@@ -218,3 +218,26 @@ def test_options_may_stand_between_arguments(command: Command) -> None:
     between = command("get", "digits-model@1", "--as", "json", "model.json")
     assert (between.code, between.err) == (0, "")
     assert Path("model.json").read_text().startswith("{")
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        (["lineag", "digits-model"], "Did you mean lineage?"),
+        (["xyz"], "See `lineal --help`."),
+        (["runs", "--limt", "3"], "Did you mean --limit?"),
+        (["runs", "--limt=3"], "Did you mean --limit?"),
+        (["runs", "training"], "See `lineal runs --help`."),
+    ],
+)
+def test_a_misspelt_word_of_the_command_line_is_answered_with_what_is_near(
+    command: Command, argv: list[str], hint: str
+) -> None:
+    ended = command(*argv)
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1] == f"Hint: {hint}"
+
+
+def test_control_characters_of_a_word_that_is_unknown_are_not_printed_raw(command: Command) -> None:
+    for argv in (["ev\x1b[2Jil"], ["runs", "--ev\x1b[2Jil"]):
+        assert "\x1b" not in command(*argv).err

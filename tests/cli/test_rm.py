@@ -43,6 +43,8 @@ def test_with_yes_it_goes_and_undo_has_it_back(on_copy: Command) -> None:
     before = runs(on_copy)
     lines = lines_of(on_copy("rm", "training-1", "--yes"))
     *_, undo = lines
+    gone_id = json.loads(on_copy("show", "training-1", "--as-of", "5", "--json").out)["run"]["id"]
+    assert lines_of(on_copy("log", "--limit", "1"))[-1].endswith(f"record.deleted run {gone_id[:8]}")
     assert undo.startswith("Run `lineal undo ")
     assert runs(on_copy) == [name for name in before if name != "training-1"]
     gone = on_copy("show", "training-1")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+import lineal
 
 Command = Callable[..., Any]
 
@@ -151,6 +154,19 @@ def test_an_artifact_version_is_shown_in_full(command: Command) -> None:
         digits-model@2  xxxxxxxx  dict  python.plain/1  NN B  YYYY-MM-DDThh:mm:ssZ
         digits-model@1  xxxxxxxx  dict  python.plain/1  NN B  YYYY-MM-DDThh:mm:ssZ
         """)
+
+
+def test_of_many_versions_those_next_to_the_one_shown_are_listed(command: Command, tmp_path: Path) -> None:
+    with lineal.open(tmp_path / "store") as store:
+        for number in range(40):
+            store.save(number, "count")
+    shown = command("show", "count@20", "--store", str(tmp_path / "store")).out
+    listed = [line.split()[0] for line in shown.splitlines() if line.startswith("count@")]
+    assert len(listed) == 10
+    assert {"count@19", "count@20", "count@21"} <= set(listed)
+    assert shown.splitlines()[-1] == "30 more versions: `lineal artifacts count` lists them."
+    oldest = command("show", "count@1", "--store", str(tmp_path / "store")).out
+    assert [line.split()[0] for line in oldest.splitlines() if line.startswith("count@")][-1] == "count@1"
 
 
 def test_an_artifact_saved_by_hand_says_so(command: Command) -> None:

@@ -88,6 +88,33 @@ def test_runs_that_meet_a_condition_are_found(trained: Client, where: str, numbe
     assert [run.name for run in found] == [f"training-{number}" for number in numbers]
 
 
+def test_what_a_step_logged_is_asked_of_its_run_unless_the_run_has_it_itself(tmp_path: Path) -> None:
+    @step
+    def judge(rate: float) -> float:
+        lineal.log_metric("accuracy", rate)
+        lineal.log_metric("loss", 1 - rate)
+        return rate
+
+    @pipeline
+    def judging(rate: float) -> None:
+        judge(rate)
+
+    with lineal.open(tmp_path / "store") as client:
+        for rate in (0.5, 0.9, 0.9, 0.7):
+            judging(rate)
+        client.log_metrics("judging-4", {"loss": 0.05})
+        assert client.run("judging-3").steps["judge"].is_cached
+
+        def names(**asked: Any) -> list[str]:
+            return [run.name for run in client.runs(**asked)]
+
+        assert names(where="metrics.accuracy > 0.8") == ["judging-3", "judging-2"]
+        assert names(where="metrics['judge/accuracy'] < 0.6") == ["judging-1"]
+        assert names(where="metrics.loss < 0.2") == ["judging-4", "judging-3", "judging-2"]
+        assert names(order="metrics.accuracy", limit=2) == ["judging-1", "judging-4"]
+        assert names(where="metrics.nothing is None", limit=1) == ["judging-4"]
+
+
 def test_lists_are_narrowed_by_all_that_is_asked(trained: Client) -> None:
     def names(**asked: Any) -> list[str]:
         return [run.name for run in trained.runs(**asked)]

@@ -71,6 +71,19 @@ def edited(name: str, old: str, new: str) -> dict[str, str]:
     return PROJECT | {name: PROJECT[name].replace(old, new)}
 
 
+def test_in_a_console_it_shows_what_printing_it_does(client: Client, project: Project) -> None:
+    flow = project(PROJECT)
+    run = flow.training()
+    told = why(run)
+    assert repr(told) == str(told) == "\n".join(told.lines())
+    foreseen = flow.training.plan(rows=3)
+    assert repr(foreseen) == str(foreseen)
+    assert foreseen.summary in repr(foreseen)
+    diff = client.diff(run, flow.training(rows=3))
+    assert repr(diff) == str(diff)
+    assert diff.title in repr(diff)
+
+
 def test_the_first_run_of_a_function_is_told(client: Client, project: Project) -> None:
     told = why(project(PROJECT).training())
     assert (told.verdict, told.compared_with, only(told).kind) == ("miss", None, "first-run")

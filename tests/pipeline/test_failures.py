@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,17 @@ class Speechless(Exception):
 
     def __str__(self) -> str:
         raise self
+
+
+@pytest.mark.parametrize("executor", ["inline", "threads"])
+def test_a_failure_is_shown_with_the_frames_of_its_step_and_of_its_caller_alone(client: Client, executor: Any) -> None:
+    with pytest.raises(StepFailed) as caught:
+        failing(KeyError("gone")).with_options(executor=executor)()
+    said = "".join(traceback.format_exception(caught.value))
+    assert "Hint: See its traceback and output with `lineal show failing_pipeline-1/fail`." in said
+    ours = [line for line in said.splitlines() if line.startswith("  File") and "/tests/" not in line]
+    assert all("pipeline/pipeline.py" in line for line in ours), said
+    assert "raise raised" in said
 
 
 def test_an_exception_that_raises_when_asked_for_its_text_is_recorded_all_the_same(client: Client) -> None:

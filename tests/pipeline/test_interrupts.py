@@ -109,7 +109,10 @@ def test_after_ctrl_c_the_run_and_its_steps_read_cancelled(tmp_path: Path, execu
     assert started.process.returncode == -signal.SIGINT
     assert said == "ended cancelled\n"
     assert errors.count("Traceback") == 1
-    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert errors.rstrip().splitlines()[-2:] == [
+        "KeyboardInterrupt",
+        "working-1 is recorded as cancelled; `lineal resume working-1` goes on with it.",
+    ]
     assert recorded(tmp_path) == ("cancelled", {"cancelled"})
     assert all(map(ends, started.pids))
 
