@@ -44,6 +44,11 @@ class AskedRun:
         return RunId(self._page.begun[self._place][0])
 
     @property
+    def reader(self) -> Reader:
+        """What it is read with."""
+        return self._page.reader
+
+    @property
     def view(self) -> RunView:
         """The same to be handed out."""
         return RunView(self._page.reader, self.id)

@@ -19,7 +19,7 @@ from ..events.rows import framed
 from .asked import Column
 from .asked_runs import AskedRun
 from .asked_versions import AskedVersion
-from .measured import metric_of
+from .measured import last_value
 from .reader import moment
 from .where import Fields
 
@@ -73,10 +73,7 @@ def _note_column(name: str) -> Column:
 
 def _last_metric(run: AskedRun, name: str) -> Any:
     row = run.latest(_metric_column(name))
-    if row is not None:
-        return row[4]
-    found = metric_of(run.view, name)
-    return None if found is None else found.value
+    return last_value(run.reader, run.id, name) if row is None else row[4]
 
 
 def _last_note(run: AskedRun, name: str) -> Any:

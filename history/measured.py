@@ -1,21 +1,53 @@
-"""What a run's metric of a name is: its own, else that of a step of it."""
+"""What a run's metric of a name is: its own, else that of a step of it; read without going through views."""
 
 from __future__ import annotations
 
-from .metrics import MetricView
-from .views import RunView
+from ..events.catalogue import StepReused, Subject
+from ..events.ids import RunId, StepRunId
+from ..events.projections import Metrics, Steps
+from ..events.projections.metrics import metric_key
+from ..events.projections.steps import CACHED
+from ..events.rows import key
+from .reader import Reader
 
 
-def metric_of(run: RunView, name: str) -> MetricView | None:
-    """A run's metric, else that of the first of its steps which has it; of one step as ``step/metric``.
+def last_value(reader: Reader, run: RunId, name: str) -> float | None:
+    """The value logged last of a run, else of the first of its steps that has one; of one step as ``step/metric``.
 
-    Cost: a few lookups for each step, where the run itself has none of this name.
+    A step that was served from the cache has what the step run logged that it reuses. Cost: two lookups, and some 20 µs
+    for each step of a run that has no such metric itself.
     """
-    own = run.metrics.get(name)
+    own = _logged(reader, Subject("run", "", run), name)
     if own is not None:
         return own
-    steps = run.steps
-    step, _, metric = name.rpartition("/")
-    if step in steps and metric in steps[step].metrics:
-        return steps[step].metrics[metric]
-    return next((found for one in steps.values() if (found := one.metrics.get(name)) is not None), None)
+    return _last_of_steps(reader, run, name)
+
+
+def _last_of_steps(reader: Reader, run: RunId, name: str) -> float | None:
+    rows = reader.rows(Steps.name)
+    one, _, metric = name.rpartition("/")
+    found: dict[str, float] = {}
+    for seq, (step, status) in rows.newest(key("s", run)):
+        value = _of_step(reader, StepRunId(run, step), seq, status, name)
+        if value is not None:
+            found[step] = value
+        elif step == one and (value := _of_step(reader, StepRunId(run, step), seq, status, metric)) is not None:
+            return value
+    if len(found) < 2:
+        return next(iter(found.values()), None)
+    return found[min(found, key=lambda step: next(rows.history(key("s", run, step))).seq)]
+
+
+def _of_step(reader: Reader, step_run: StepRunId, seq: int, status: str, name: str) -> float | None:
+    """Of a step run in this state since this event."""
+    found = _logged(reader, Subject("step", step_run.step, step_run.run), name)
+    if found is not None or status != CACHED:
+        return found
+    event = reader.event(seq).event
+    reused = event.reuses if isinstance(event, StepReused) else None
+    return None if reused is None else _logged(reader, Subject("step", reused.step, reused.run), name)
+
+
+def _logged(reader: Reader, subject: Subject, name: str) -> float | None:
+    found = reader.rows(Metrics.name).latest(metric_key(subject, name))
+    return None if found is None else found.row[4]

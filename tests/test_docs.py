@@ -187,6 +187,7 @@ def test_runs_and_versions_are_found_as_the_page_on_history_says(tmp_path: Path)
         "['training-3', 'training-2']",
         "['training-2']",
         "['training-3']",
+        "['training-3', 'training-2']",
         "['training-2', 'training-3']",
         "['model@3', 'model@2']",
     ]

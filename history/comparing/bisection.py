@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...errors import Invalid, NotFound
-from ..measured import metric_of
+from ..measured import last_value
 from ..reader import Reader
 from ..references import near
 from ..views import RunView
@@ -138,7 +138,7 @@ def bisect(reader: Reader, runs: Iterable[RunView], metric: str, predicate: Pred
     """
     holds = parse_comparison(predicate) if isinstance(predicate, str) else predicate
     listed = list(runs)
-    measured = [_measured(run, metric, holds) for run in listed]
+    measured = [_measured(reader, run, metric, holds) for run in listed]
     if all(one.value is None for one in measured):
         names = dict.fromkeys(name for run in listed[-10:] for name in _metric_names(run))
         raise NotFound(f"no run has a metric {metric!r}", hint=near(metric, names))
@@ -174,9 +174,8 @@ def parse_comparison(text: str) -> Predicate:
     return lambda value: compare(value, limit)
 
 
-def _measured(run: RunView, metric: str, holds: Predicate) -> Measured:
-    found = metric_of(run, metric)
-    value = None if found is None else found.value
+def _measured(reader: Reader, run: RunView, metric: str, holds: Predicate) -> Measured:
+    value = last_value(reader, run.id, metric)
     return Measured(run.name, str(run.id), value, None if value is None else bool(holds(value)))
 
 
