@@ -16,8 +16,6 @@ from ..cas.files import MAP_FROM_BYTES
 from ..cas.manifest import INLINE_MAX_BYTES
 from ..cas.store import CATALOG
 from ..events.catalogue import (
-    AliasRemoved,
-    AliasSet,
     ContentsEvicted,
     ContentsReleased,
     Deleted,
@@ -25,7 +23,6 @@ from ..events.catalogue import (
     Numbered,
     Restored,
     RunStarted,
-    StoreCreated,
     StoreImported,
     Subject,
 )
@@ -33,15 +30,15 @@ from ..events.codec import Recorded
 from ..events.ids import EventId, StoreId
 from ..events.log import LogWriter
 from ..events.positions import Positions
-from ..events.projections import Artifacts, Names, Runs, Streams
+from ..events.projections import Artifacts, Runs, Streams
 from ..events.projections.artifacts import version_in
 from ..events.projections.streams import id_key
 from ..events.rows import key
-from ..history import Trust
 from ..store import Store, Stretch
 from .checking import check_bundle
 from .layout import Held
 from .reading import Bundle
+from .taking import is_taken
 
 _STRETCH_EVENTS, _STRETCH_NUMBERS = 1000, 2000
 _SMALL_PAGE = 500
@@ -130,7 +127,7 @@ class _Wanted:
         lacks = [held for held in bundle.table.blobs if store.blobs.row(held.digest) is None]
         self.large = [held for held in bundle.table.blobs if held.size_bytes > INLINE_MAX_BYTES]
         has_new = any(
-            ids.latest_seq(id_key(recorded.raw_id)) is None and _is_taken(store, recorded)
+            ids.latest_seq(id_key(recorded.raw_id)) is None and is_taken(store, recorded)
             for recorded in map(read_event, bundle.bodies())
         )
         self.has_any = has_new or bool(lacks)
@@ -147,15 +144,6 @@ def read_event(body: bytes) -> Recorded:
     recorded = Recorded.read(0, b"", body)
     recorded.body = body
     return recorded
-
-
-def _is_taken(store: Store, recorded: Recorded) -> bool:
-    """Whether a new event is to be taken: the first of a store is not, nor what would move an alias set here."""
-    event: Any = recorded.event if recorded.type in (AliasSet.TYPE, AliasRemoved.TYPE) else None
-    if event is None:
-        return recorded.type != StoreCreated.TYPE
-    found = store.committed_rows(Names.name).latest(key("a", event.artifact, event.alias))
-    return found is None or found.row[1] is None or Trust(store).source(found.seq) is not None
 
 
 class Intake:
@@ -208,7 +196,7 @@ class Intake:
 
     def _new(self) -> Iterator[Recorded]:
         for recorded in map(read_event, self._bundle.bodies()):
-            if self._positions.of(EventId(recorded.raw_id)) is None and _is_taken(self._store, recorded):
+            if self._positions.of(EventId(recorded.raw_id)) is None and is_taken(self._store, recorded):
                 self._named.update(recorded.refs)
                 yield recorded
 

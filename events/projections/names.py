@@ -39,7 +39,7 @@ class Names(Projection):
             return
         rows.add(place, sorted(before ^ changed))
         for tag in sorted(changed):
-            rows.add(key("s", tag) + subject_key(subject), [is_added, list(subject)])
+            rows.add(tag_key(subject, tag), [is_added, list(subject)])
 
     def _point(self, rows: RowWriter, artifact: str, alias: str, content: bytes | None) -> None:
         place = key("a", artifact, alias)
@@ -58,6 +58,11 @@ class Names(Projection):
 def tags_key(subject: Any) -> bytes:
     """Where the tags of a subject are."""
     return b"t" + subject_key(subject)
+
+
+def tag_key(subject: Any, tag: str) -> bytes:
+    """Where it is said whether a subject has a tag."""
+    return key("s", tag) + subject_key(subject)
 
 
 def version_key(artifact: str, content: bytes) -> bytes:

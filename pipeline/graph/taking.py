@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...cas import Blob, Digest
@@ -11,7 +11,7 @@ from ...errors import InvalidPipeline
 from ...events.catalogue import Element, Input, Output
 from ...events.projections import Artifacts
 from ...events.projections.artifacts import version_in
-from ...history import ArtifactVersionView, Reader, may_execute
+from ...history import ArtifactVersionView, Reader, Trust, may_execute
 from ...materializers import code_in, load
 from ...store import Store
 from .graph import Node
@@ -58,14 +58,14 @@ class Taking:
             value = source.value
             if isinstance(value, OutputRef):
                 output = given[value.node, value.output]
-                element, named = None, code_in(output.metadata)
+                element, named = None, self._code(output.content, output.metadata)
                 if value.selector:
                     saved = self._element(output.content, value, node.name)
                     element, named = Element(selector_text(value.selector), saved.content), saved.code
                     blobs += saved.blobs
                 inputs.append(Input(source.path, output.content, output.artifact, None, value.node, element))
             elif isinstance(value, ArtifactVersionView):
-                named = code_in(self._here(value, node.name).computed_metadata)
+                named = self._code(value.content, self._here(value, node.name).computed_metadata)
                 inputs.append(Input(source.path, value.content, value.name, None, None))
             else:
                 literal = self._literals.save(source.path, value, node.name)
@@ -109,6 +109,11 @@ class Taking:
         value = self._part_of(given[ref.node, ref.output].content, ref, None)
         self._whole = None  # It is the caller's to change.
         return value
+
+    def _code(self, content: Digest, metadata: Mapping[str, Any]) -> Sequence[str]:
+        """The code that a value carries; none where it is loaded without, and records stand in for its classes."""
+        named = code_in(metadata)
+        return named if named and self._allow_pickle and Trust(self._store).allows([content]) else ()
 
     def _element(self, content: Digest, ref: OutputRef, step: str) -> SavedLiteral:
         """A part of an output, saved by itself. Equal ones are stored once, and large buffers with the whole."""

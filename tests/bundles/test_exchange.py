@@ -330,3 +330,18 @@ def test_a_source_that_nothing_came_from_is_not_found(target: Client) -> None:
         target.trust("00")
     with pytest.raises((NotFound, InvalidReference)):
         target.trust("")
+
+
+def test_labels_that_are_set_here_stay(source: Client, target: Client, tmp_path: Path) -> None:
+    source.untag("model@2", "good")
+    source.annotate("model@2", remove=["by"])
+    source.annotate("model@2", {"place": "there", "more": 1})
+    source.export_bundle(tmp_path / "x.bundle", "model@2")
+    target.save(source.load("model@2"), "model")
+    target.tag("model", "good")
+    target.annotate("model", {"by": "me", "place": "here"})
+    target.import_bundle(tmp_path / "x.bundle")
+    version = target.artifact("model")
+    assert version.content == source.artifact("model@2").content
+    assert (version.tags, dict(version.annotations)) == (("good",), {"by": "me", "place": "here"})
+    assert not target.import_bundle(tmp_path / "x.bundle").is_new

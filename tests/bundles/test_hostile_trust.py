@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import msgpack
 import pytest
 from forging import events_of, forged, said, with_blob
-from trained import Opaque, halves, training
+from trained import Opaque, halves, kind_of, training
 
 import lineal
 from lineal import Client
@@ -208,3 +209,23 @@ def test_an_import_does_not_say_what_the_code_of_a_run_of_here_was(source: Clien
         assert [file.module for file in told.files] == [file.module for file in text.files]
         with lineal.open(path):
             assert lineal.rerun(own.run.id).status == "completed"
+
+
+def test_an_imported_value_does_not_say_what_is_imported_and_is_another_once_it_is_trusted(
+    source: Client, target: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "records_of_there.py").write_text(
+        "from dataclasses import dataclass\n@dataclass\nclass R:\n    x: int\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    from records_of_there import R
+
+    source.save([R(1)], "records")
+    source.export_bundle(tmp_path / "x.bundle", "records")
+    target.import_bundle(tmp_path / "x.bundle")
+    with lineal.open(target.path):
+        monkeypatch.delitem(sys.modules, "records_of_there")
+        assert kind_of(target.artifact("records")).get_step("name_of_first").output.load() == "Record"
+        assert "records_of_there" not in sys.modules
+        target.trust(source.store.id)
+        assert kind_of(target.artifact("records")).get_step("name_of_first").output.load() == "R"

@@ -55,3 +55,13 @@ def check(number: int) -> int:
 def halves(number: int):
     """Fail where the environment says so."""
     check(half(number))
+
+
+@step
+def name_of_first(items: list[Any]) -> str:
+    return type(items[0]).__name__
+
+
+@pipeline
+def kind_of(items: list[Any]):
+    return name_of_first(items)

@@ -1,0 +1,42 @@
+"""Which new events of a bundle are taken: all but those that would change what labels say that were put on here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..events.catalogue import AliasRemoved, AliasSet, Annotated, AnnotationsRemoved, StoreCreated, Untagged
+from ..events.codec import Recorded
+from ..events.projections import Metadata, Names
+from ..events.projections.metadata import note_key
+from ..events.projections.names import tag_key
+from ..events.rows import Stamped, key
+from ..history import Trust
+from ..store import Store
+
+
+def is_taken(store: Store, recorded: Recorded) -> bool:
+    """Whether a new event is to be taken: the first of a store is not, nor what undoes a label that was set here."""
+    if recorded.type == StoreCreated.TYPE:
+        return False
+    return not any(Trust(store).source(row.seq) is None for row in _undone(store, recorded))
+
+
+def _undone(store: Store, recorded: Recorded) -> Iterator[Stamped]:
+    """The rows of labels that stand, and would not as they are after an event."""
+    names, notes = store.committed_rows(Names.name), store.committed_rows(Metadata.name)
+    event: Any = recorded.event
+    if isinstance(event, AliasSet | AliasRemoved):
+        found = names.latest(key("a", event.artifact, event.alias))
+        if found is not None and found.row[1] is not None:
+            yield found
+    elif isinstance(event, Untagged):
+        for tag in event.tags:
+            found = names.latest(tag_key(event.subject, tag))
+            if found is not None and found.row[0]:
+                yield found
+    elif isinstance(event, Annotated | AnnotationsRemoved):
+        for name in event.keys if isinstance(event, AnnotationsRemoved) else event.values:
+            found = notes.latest(note_key(event.subject, name))
+            if found is not None and len(found.row) > 1:
+                yield found
