@@ -229,3 +229,20 @@ def test_an_imported_value_does_not_say_what_is_imported_and_is_another_once_it_
         assert "records_of_there" not in sys.modules
         target.trust(source.store.id)
         assert kind_of(target.artifact("records")).get_step("name_of_first").output.load() == "R"
+
+
+def test_an_import_does_not_say_what_a_value_of_here_looks_like(source: Client, tmp_path: Path) -> None:
+    source.export_bundle(tmp_path / "honest.bundle", "data")
+    with lineal.open(tmp_path / "mine") as mine:
+        training(0.5)
+        data = mine.artifact("data")
+        before = [(one.name, one.blob) for one in data.visualizations]
+        assert data.content == source.artifact("data").content
+        assert before
+        other = facts.StoredVisualization("other", "text/html", data.content, 1)
+        event = facts.ContentVisualized(data.content, (other,), ())
+        path = forged(
+            tmp_path / "honest.bundle", tmp_path / "x", bodies=lambda was: [*was, said(event, source.store.id)]
+        )
+        assert mine.import_bundle(path).events
+        assert [(one.name, one.blob) for one in mine.artifact("data").visualizations] == before
