@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from functools import partial
+from functools import cache, partial
 from itertools import count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +95,8 @@ class Store:
         self._submissions = count(1)
         self.metrics = MetricsBuffer(self.append, self.blobs, self._last_metric_step, clock)
         self._known = Known(0)
+        self._present = cache(partial(RowReader, self._env, upto=None))
+        """One reader of each projection as it is: it knows where the rows are."""
         self._committed = self._looked = 0
         """The last event that this process committed, and that by which it last looked at what is behind."""
         self._users = 0
@@ -177,10 +179,12 @@ class Store:
         if projection == Metrics.name:
             self.metrics.submit()
         self._committer.drain()
-        if not self.read_only:
+        lag = self._projector.lag(projection)
+        if lag and not self.read_only:
             self._projector.catch_up(projection)
-        if not self._projector.lag(projection):
-            return RowReader(self._env, projection, upto)
+            lag = self._projector.lag(projection)
+        if not lag:
+            return self.committed_rows(projection, upto)
         return TailedReader(self._env, projection, upto, self._projector.tail(projection))
 
     def lag(self, projection: str) -> int:
@@ -189,7 +193,7 @@ class Store:
 
     def committed_rows(self, projection: str, upto: int | None = None) -> RowReader:
         """Read a projection as committed, as of a position or now, without waiting for what is on its way."""
-        return RowReader(self._env, projection, upto)
+        return self._present(projection) if upto is None else RowReader(self._env, projection, upto)
 
     def _last_metric_step(self, subject: Subject, metric: str) -> int | None:
         """Where the last submitted point of a metric stands."""

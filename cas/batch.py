@@ -71,6 +71,8 @@ class Batch:
             self.drop()
 
     def _discard(self) -> None:
+        if not self._scratches and not self._packs:
+            return
         for scratch in (*self._scratches, *(pack.scratch for pack in self._packs)):
             scratch.discard()
         self._scratches.clear()

@@ -71,10 +71,15 @@ class Manifest:
         """The value's content id."""
         return digest_of(self.encoded)
 
+    def know(self, digest: Digest) -> None:
+        """Take its digest from whoever has computed it already."""
+        self.__dict__["digest"] = digest
+
     @property
     def size_bytes(self) -> int:
         """The logical size: this manifest and all blobs under it, shared or not."""
-        return len(self.encoded) + sum(part.size_bytes for part in self.named())
+        size_bytes = len(self.encoded)
+        return size_bytes + sum(part.size_bytes for part in self.named()) if self.parts else size_bytes
 
     def named(self) -> Iterator[BlobPart | ManifestPart]:
         """What this manifest names by digest, those that ride inside it included, in order."""
@@ -127,7 +132,8 @@ def _from_array(array: Any, depth: int) -> Manifest:
     format_id, type_name, head, raw_parts = array[2:]
     if not isinstance(format_id, str) or not isinstance(type_name, str) or not isinstance(raw_parts, list):
         raise ManifestCorrupt("a manifest's format, type or parts are of the wrong kind")
-    return Manifest(format_id, type_name, head, tuple(_part(raw, depth) for raw in raw_parts))
+    parts = tuple([_part(raw, depth) for raw in raw_parts]) if raw_parts else ()
+    return Manifest(format_id, type_name, head, parts)
 
 
 def _part(raw: Any, depth: int) -> tuple[str, Part]:

@@ -23,7 +23,7 @@ from zlib import crc32
 import msgpack
 
 from ..errors import BlobCorrupt
-from .digest import DIGEST_BYTES, Digest
+from .digest import DIGEST_BYTES, Digest, digest_of
 
 _FIELDS = struct.Struct("<BBQ")
 _CHECKSUM = struct.Struct("<I")
@@ -156,6 +156,19 @@ def decode_fields(digest: bytes, data: bytes | memoryview) -> Row:
         return Row(BlobKind(kind), size_bytes, _decode_place(code, bytes(data[_HEADER_BYTES:])))
     except (struct.error, ValueError, TypeError, IndexError, msgpack.UnpackException) as error:
         raise damaged_row(digest) from error
+
+
+def inline_in(digest: Digest, data: bytes) -> bytes | None:
+    """The bytes in the row of an inline blob, verified against its digest; None where it is another kind or damaged."""
+    size_bytes = len(data) - _HEADER_BYTES
+    if size_bytes < 0 or data[0] != _INLINE:
+        return None
+    _, _, said_bytes = _FIELDS.unpack_from(data)
+    (checksum,) = _CHECKSUM.unpack_from(data, _FIELDS.size)
+    if said_bytes != size_bytes or checksum != crc32(data[: _FIELDS.size], crc32(digest)):
+        return None
+    found = data[_HEADER_BYTES:]
+    return found if digest_of(found) == digest else None
 
 
 def bytes_in(data: bytes) -> bytes:

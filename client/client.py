@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactNotFound, Invalid
-from ..events.catalogue import ArtifactSaved, Event, Output
 from ..events.ids import Fingerprint, RunId
-from ..history import (
-    ArtifactVersionView,
-    RunView,
-    StepRunView,
-    check_name,
-    newest_content,
-)
-from ..in_force import Resolved, record, running_step, tell_resolved
+from ..history import ArtifactVersionView, RunView, StepRunView
+from ..in_force import Resolved, tell_resolved
 from .exchanging import Exchanging
 from .keeping import Keeping
 from .labelling import Labelling
@@ -45,28 +37,10 @@ class Client(Labelling, Keeping, Revising, Exchanging, Upkeep):
             InvalidName: The name can't name an artifact.
             UnsavableValue: A part of the value has no byte form.
         """
-        from ..history import content_visualized, is_visualized
-        from ..materializers import Previous, is_kept_drawn, visualize
-        from ..materializers import save as save_value
+        from .saving import save_version  # Imported on use: who only looks at a store saves nothing.
 
-        store = self.store
-        store.raise_failed()
-        check_name(name, "artifact")
-        with store.blobs.batch() as batch:
-            saved = save_value(value, batch, previous=Previous(partial(newest_content, store, name), store.blobs))
-            manifest = saved.manifest
-            is_kept = self._opened.visualizes and is_kept_drawn(value, saved)
-            is_asked = is_kept and not is_visualized(store, manifest.digest)
-            shown = visualize(value, saved.materializer, batch) if is_asked else None
-            blobs = batch.publish()
-        output = Output(
-            name, name, manifest.digest, manifest.format, manifest.type, manifest.size_bytes, saved.metadata
-        )
-        events: list[Event] = [ArtifactSaved(output, running_step(self.path))]
-        if shown:
-            events.append(content_visualized(manifest.digest, shown))
-        record(store, events, blobs)
-        return ArtifactVersionView(self._reader, name, manifest.digest)
+        content = save_version(self.store, value, name, visualizes=self._opened.visualizes)
+        return ArtifactVersionView(self._reader, name, content)
 
     def save_path(self, path: str | os.PathLike[str], name: str | None = None) -> ArtifactVersionView:
         """Save the file or directory at a path, as `save` does; by default under its own name.

@@ -84,7 +84,7 @@ def check_name(name: str, kind: str) -> str:
     """
     forbidden = "/@" if kind in ("step", "run") else "@"
     is_plain = isinstance(name, str) and name.isprintable() and name == name.strip() and name
-    if not is_plain or any(sign in name for sign in forbidden):
+    if not is_plain or not set(forbidden).isdisjoint(name):
         raise InvalidName(
             f"{name!r} can't name {'an' if kind[0] in 'aeiou' else 'a'} {kind}",
             hint=f"Use printable characters, but not {' or '.join(forbidden)}.",

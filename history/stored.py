@@ -125,7 +125,7 @@ class StoredVersion(Labelled):
             BlobMissing: Its bytes are gone all the same; the hint names the step run that can make them again.
             BlobCorrupt: Its bytes are not what was written.
         """
-        from ..materializers import load
+        from ..materializers.loading import load
         from .trust import may_execute
 
         reader = self._reader

@@ -69,7 +69,7 @@ class PlainValues(Materializer[Any]):
             return {"value": value}
         if kind is str and value == shown(value):
             return {"value": value}
-        if kind is dict and len(value) <= _SHOWN_MAX_KEYS and all(type(key) is str for key in value):
+        if kind is dict and len(value) <= _SHOWN_MAX_KEYS and {*map(type, value)} <= {str}:
             return {"length": len(value), "keys": [shown(key) for key in value]}
         return {"length": len(value)} if kind in (str, bytes, bytearray, list, tuple, set, frozenset, dict) else {}
 

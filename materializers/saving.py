@@ -160,7 +160,7 @@ def save(
     except UnsavableValue as error:
         error.where = "".join(["value", *error.details.get("steps", ())])
         raise
-    blobs.put(manifest.encoded, BlobKind.MANIFEST)
+    manifest.know(blobs.put(manifest.encoded, BlobKind.MANIFEST))
     metadata = described(value, materializer)
     return Saved(manifest, {**metadata, CODE: code} if code else metadata, materializer)
 

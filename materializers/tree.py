@@ -33,6 +33,8 @@ _LOOKALIKES = {bytearray, memoryview, ExtType, Timestamp}
 _MAY_BE_LOOKALIKE = re.compile(rb"[\xc4-\xc9\xd4-\xd8]")
 """The first bytes of binaries and extensions: where they are absent, so are lookalikes."""
 _CONTAINERS = {dict, list, tuple, set, frozenset}
+_BUFFER_BYTES = 4096
+"""What a packer begins with; it grows. By default it is so much that the system takes it back each time."""
 _REPEATS_MAX = 100_000
 """How often records may be met again: those that share others at many levels would be written without end."""
 
@@ -95,7 +97,9 @@ class TreeEncoder:
         return bytes(self._packer().pack(value))
 
     def _packer(self) -> msgpack.Packer:
-        return msgpack.Packer(default=self._fields, strict_types=True, unicode_errors="surrogatepass")
+        return msgpack.Packer(
+            default=self._fields, strict_types=True, unicode_errors="surrogatepass", buf_size=_BUFFER_BYTES
+        )
 
     def _fields(self, value: Any) -> list[Any]:
         """What msgpack writes in place of what it doesn't know; called by it."""
