@@ -96,7 +96,6 @@ class Store:
         self.metrics = MetricsBuffer(self.append, self.blobs, self._last_metric_step, clock)
         self._known = Known(0)
         self._present = cache(partial(RowReader, self._env, upto=None))
-        """One reader of each projection as it is: it knows where the rows are."""
         self._committed = self._looked = 0
         """The last event that this process committed, and that by which it last looked at what is behind."""
         self._users = 0
@@ -179,11 +178,9 @@ class Store:
         if projection == Metrics.name:
             self.metrics.submit()
         self._committer.drain()
-        lag = self._projector.lag(projection)
-        if lag and not self.read_only:
+        if not self.read_only and self._projector.lag(projection):
             self._projector.catch_up(projection)
-            lag = self._projector.lag(projection)
-        if not lag:
+        if not self._projector.lag(projection):
             return self.committed_rows(projection, upto)
         return TailedReader(self._env, projection, upto, self._projector.tail(projection))
 
@@ -289,10 +286,9 @@ class Store:
         self.blobs.files.complete()
         self.blobs.files.clean_scratch()
         self._rebuild_outdated()
-        rows = RowReader(self._env, Runs.name, None)
 
         def newest(row_key: bytes) -> Row | None:
-            found = rows.latest(row_key)
+            found = self._present(Runs.name).latest(row_key)
             return None if found is None else found.row
 
         if interruptions(newest, self._clock):
