@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from ..client import Client
 from ..client import open as open_client
-from ..errors import StoreClosed
+from ..errors import RunNotFound, StoreClosed
 from ..history import History, When
 from .units import age
 
@@ -66,4 +66,13 @@ def opened_to_write(options: argparse.Namespace) -> Client:
 def opened_history(options: argparse.Namespace) -> Iterator[History]:
     """The store of the command line, or its past."""
     with opened(options) as client:
-        yield client if options.as_of is None else client.as_of(options.as_of)
+        yield client if options.as_of is None else _past(client, options.as_of)
+
+
+def _past(client: Client, place: When) -> History:
+    try:
+        return client.as_of(place)
+    except RunNotFound as error:
+        if error.details.get("was_there"):
+            raise
+        raise RunNotFound(error.what, hint=f"{error.hint} Or give {WHEN}.") from error

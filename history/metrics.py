@@ -9,12 +9,13 @@ from typing import NamedTuple
 import msgpack
 
 from ..cas.digest import Digest
-from ..errors import LogCorrupt
+from ..errors import LogCorrupt, NotFound
 from ..events.catalogue import MetricColumn, MetricsLogged, Subject
 from ..events.projections import Metrics
 from ..events.projections.metrics import metric_key
 from ..events.rows import Row
 from .reader import Reader, moment
+from .references import near
 
 
 class Point(NamedTuple):
@@ -92,8 +93,19 @@ class MetricView:
         return f"<Metric {self.name} {self.value} at step {self.last.step}>"
 
 
+class MetricsByName(dict[str, MetricView]):
+    """Metrics by name. A name that is not there is a `NotFound`, which says what is near."""
+
+    def __missing__(self, name: str) -> MetricView:
+        raise NotFound(f"there is no metric {name!r}", hint=_hint(name, self))
+
+
+def _hint(name: str, known: Mapping[str, MetricView]) -> str:
+    return near(name, known) if known else "None was logged; a step logs one with lineal.log_metric."
+
+
 def metrics_of(reader: Reader, subject: Subject) -> Mapping[str, MetricView]:
     """The metrics of a subject by name, sorted."""
     found = reader.rows(Metrics.name).newest(metric_key(subject))
     views = [MetricView(reader, subject, one.row) for one in found]
-    return {view.name: view for view in sorted(views, key=lambda view: view.name)}
+    return MetricsByName({view.name: view for view in sorted(views, key=lambda view: view.name)})

@@ -28,7 +28,7 @@ from .ingredients import gaps_in
 from .labels import Labelled
 from .literals import literal_values
 from .logs import LogLine, lines_of, text_of
-from .metrics import MetricView
+from .metrics import MetricsByName, MetricView
 from .reader import Reader, moment
 from .sources import Sources, sources_of
 
@@ -152,7 +152,7 @@ class StepRecord(Labelled):
     def metrics(self) -> Mapping[str, MetricView]:
         """The metrics that were logged of it or, where it has none of a name, of the step run that it `reuses`."""
         executed = self._executed
-        return super().metrics if executed is None else {**executed.metrics, **super().metrics}
+        return super().metrics if executed is None else MetricsByName({**executed.metrics, **super().metrics})
 
     @property
     def log(self) -> str:

@@ -151,6 +151,8 @@ class Registry:
         where = type_name(materializer)
         if not getattr(materializer, "types", ()):
             raise Invalid("a materializer names no types", where=where, hint="Fill in its types.")
+        if not isinstance(getattr(materializer, "format", None), str):
+            raise Invalid("a materializer names no format", where=where, hint='Give it one: format = "project.Type/1".')
         for kind in materializer.types:
             holder = self._holder(kind)
             if holder is not None and type_name(type(holder)) != where:

@@ -69,6 +69,9 @@ def test_as_of_takes_an_age_and_a_run_and_says_what_it_does_not_know(command: Co
     missed = command("show", "digits-model", "--as-of", "training-17")
     assert missed.code == 3
     assert "no run is called 'training-17'" in missed.err
+    unread = command("runs", "--as-of", "yesterday")
+    assert unread.code == 3
+    assert "an event's number, a time such as 2031-05-01T14:30" in unread.err
 
 
 READING = ["artifacts", "lineage digits-model", "log", "pins", "show digits-model", "why training-1"]

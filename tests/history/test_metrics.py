@@ -8,7 +8,7 @@ import pytest
 
 import lineal.metrics
 from lineal import Client, pipeline, step
-from lineal.errors import BlobMissing, InvalidName, UnsavableValue
+from lineal.errors import BlobMissing, InvalidName, NotFound, UnsavableValue
 from lineal.events.catalogue import MetricsLogged
 from lineal.history import RunView
 
@@ -34,6 +34,21 @@ def flushes(client: Client) -> list[MetricsLogged]:
     """The events that brought metrics."""
     client.flush()
     return [recorded.event for recorded in client.events() if isinstance(recorded.event, MetricsLogged)]
+
+
+def test_a_metric_that_is_not_there_says_which_is_near(client: Client, run: RunView) -> None:
+    with pytest.raises(NotFound) as none:
+        run.metrics["los"]
+    assert "log_metric" in str(none.value)
+    client.log_metrics(run, {"loss": 0.5})
+    with pytest.raises(NotFound) as near:
+        run.metrics["los"]
+    assert near.value.hint == "Did you mean loss?"
+    assert run.metrics.get("los") is None
+    client.log_metrics(run.steps["one"], {"accuracy": 1.0})
+    ones()
+    with pytest.raises(NotFound, match="accuracy"):
+        client.run("ones-2").steps["one"].metrics["acuracy"]
 
 
 def test_points_come_back_in_order_with_their_steps_times_and_values(client: Client, run: RunView) -> None:

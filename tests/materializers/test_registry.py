@@ -220,3 +220,11 @@ def test_saving_plain_values_imports_no_library() -> None:
     """
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+@pytest.mark.parametrize("missing", ["types", "format"])
+def test_a_materializer_that_says_too_little_is_refused_with_what_it_lacks(registry: Registry, missing: str) -> None:
+    said = {"types": (Signal,), "format": "test.little/1"}
+    del said[missing]
+    with pytest.raises(Invalid, match=f"names no {missing}"):
+        registry.register(type("Little", (Materializer,), said))
