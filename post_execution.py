@@ -9,6 +9,7 @@ from typing import Any
 
 from .client import current
 from .history import PipelineVersionView, PipelineView, RunView, name_of
+from .history.pipeline_names import called_now
 
 
 def get_pipelines() -> list[PipelineView]:
@@ -22,7 +23,8 @@ def get_pipeline(pipeline: Any, version: int | str | None = None) -> PipelineVie
     Raises:
         PipelineNotFound: It never ran, or has no such version; the hint says what there is.
     """
-    found = current().pipeline(name_of(pipeline))
+    store = current()
+    found = store.pipeline(pipeline if isinstance(pipeline, str) else called_now(store._reader, name_of(pipeline)))
     return found if version is None else found.version(version)
 
 

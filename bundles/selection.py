@@ -151,7 +151,7 @@ class Selection:
         self.versions: dict[VersionKey, None] = {}
         """The artifact versions that they give."""
         self.runs: dict[RunId, RunStarted] = {}
-        self._pipelines = {RunView(reader, run).pipeline.name for run in scope.runs}
+        self._pipelines = {RunView(reader, run).pipeline.first_name for run in scope.runs}
         for recorded in reader.store.log.scan(upto=reader.upto):
             if recorded.type in EXPORTED and (scope.is_everything or self._takes(recorded)):
                 self._take(recorded)

@@ -19,6 +19,7 @@ from ..events.ids import StoreId
 from ..events.log import Log
 from ..events.projections import Artifacts, Pipelines, Runs
 from ..events.projections.artifacts import version_in
+from ..events.projections.pipeline_names import first_name_in
 from ..events.projections.runs import RunRow
 from ..events.rows import key
 from ..history import Reader
@@ -109,7 +110,7 @@ def _numbers(reader: Reader, selection: Selection) -> Iterator[Numbered]:
             yield Numbered("version", name, content, found.row[1])
     structures = {(started.pipeline, started.structure) for started in selection.runs.values()}
     for name, structure in structures:
-        found = pipelines.latest(key("s", name, structure))
+        found = pipelines.latest(key("s", first_name_in(pipelines, name), structure))
         if found is not None:
             yield Numbered("pipeline", name, structure, found.row[0])
     for run, started in selection.runs.items():

@@ -131,7 +131,7 @@ def _chosen(reader: Reader, of: View, outputs: bool) -> _Chosen:
     elif isinstance(of, ArtifactView):
         versions = tuple(ArtifactView(reader, of.name).versions)
     elif isinstance(of, RunView | PipelineView):
-        runs = (RunView(reader, of.id),) if isinstance(of, RunView) else tuple(PipelineView(reader, of.name).runs)
+        runs = (RunView(reader, of.id),) if isinstance(of, RunView) else tuple(PipelineView(reader, of.first_name).runs)
         versions, kept = outputs_of(reader, runs, is_wanted=outputs)
     else:
         raise InvalidReference(f"{of!r} goes with its run only", hint="Delete the run.")

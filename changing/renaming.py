@@ -1,10 +1,10 @@
-"""Renaming runs and artifacts, in one commit each."""
+"""Renaming runs, artifacts and pipelines, in one commit each."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import Conflict, InvalidReference, LinealError, RunNotFound
+from ..errors import Conflict, InvalidReference, LinealError, PipelineNotFound, RunNotFound
 from ..events.catalogue import (
     AliasSet,
     Annotated,
@@ -13,12 +13,14 @@ from ..events.catalogue import (
     Deleted,
     Event,
     Output,
+    PipelineRenamed,
     RunRenamed,
     Subject,
     Tagged,
 )
-from ..history import ArtifactVersionView, ArtifactView, RunView, View, check_name
+from ..history import ArtifactVersionView, ArtifactView, PipelineView, RunView, View, check_name
 from ..history.labels import aliased, annotations_of, tags_of
+from ..history.pipeline_names import pipeline_named
 from ..history.reader import Reader
 from ..history.run_names import run_named
 from ..store import Store
@@ -29,7 +31,7 @@ class Renamed(NamedTuple):
     """What was renamed."""
 
     kind: str
-    """``run`` or ``artifact``."""
+    """``run``, ``artifact`` or ``pipeline``."""
     old: str
     name: str
     seq: int
@@ -37,15 +39,16 @@ class Renamed(NamedTuple):
 
 
 def rename(store: Store, of: View, name: str) -> Renamed:
-    """Call a run or an artifact otherwise; durable on return.
+    """Call a run, an artifact or a pipeline otherwise; durable on return.
 
     An artifact's versions keep their numbers and labels. What pipelines make of it later comes under the name that
-    their code says.
+    their code says. A pipeline keeps its runs, versions and labels, and goes on with the runs of what is declared under
+    its new name or one of before.
 
     Raises:
         InvalidName: It can't be called so.
         Conflict: Another one is called so.
-        InvalidReference: It is a step or a pipeline, which are called as their functions are.
+        InvalidReference: It is a step, which is called as its function is.
     """
     store.flush()
     reader = Reader(store, store.head().seq)
@@ -61,9 +64,14 @@ def rename(store: Store, of: View, name: str) -> Renamed:
         _refuse_artifact(reader, artifact, name)
         (seq,) = record(store, _artifact_events(reader, artifact, name), ArtifactRenamed.TYPE)
         return Renamed("artifact", of.name, name, seq)
+    if isinstance(of, PipelineView):
+        check_name(name, "pipeline")
+        require_no_pipeline(reader, name)
+        old = PipelineView(reader, of.first_name).name
+        (seq,) = record(store, [PipelineRenamed(old, name)])
+        return Renamed("pipeline", old, name, seq)
     raise InvalidReference(
-        f"{of!r} can't be renamed",
-        hint="Rename a run or an artifact; pipelines and steps are called as their functions.",
+        f"{of!r} can't be renamed", hint="Rename a run, an artifact or a pipeline; steps are called as their functions."
     )
 
 
@@ -74,6 +82,16 @@ def _refuse_run(reader: Reader, name: str) -> None:
     except RunNotFound:
         return
     raise Conflict(f"another run is called {name!r}", hint="Choose another name.")
+
+
+def require_no_pipeline(reader: Reader, name: str) -> None:
+    """Raise `Conflict` if a pipeline is called so."""
+    try:
+        if pipeline_named(reader, name) is None:
+            return
+    except PipelineNotFound:
+        return
+    raise Conflict(f"there is a pipeline {name!r}", hint="Choose another name, or call that one otherwise first.")
 
 
 def _refuse_artifact(reader: Reader, artifact: ArtifactView, name: str) -> None:

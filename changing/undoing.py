@@ -25,6 +25,7 @@ from ..events.catalogue import (
     Event,
     PinAdded,
     PinRemoved,
+    PipelineRenamed,
     Restored,
     RunRenamed,
     Subject,
@@ -38,10 +39,12 @@ from ..events.rows import key
 from ..history.deletion import deletion_of
 from ..history.eviction import release_of
 from ..history.labels import aliased, annotations_of, tags_of
+from ..history.pipeline_names import declared_pipeline, pipeline_name
 from ..history.reader import Reader
 from ..store import Store
 from .deleting import deletions
 from .recording import SUBJECTS_MAX, record
+from .renaming import require_no_pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class _Undoing:
                 yield from self._equate(self._event)
             case RunRenamed():
                 yield from self._rename_run(self._event)
+            case PipelineRenamed():
+                yield from self._rename_pipeline(self._event)
             case _:
                 yield from self._revise()
 
@@ -193,6 +198,15 @@ class _Undoing:
             raise self._changed(f"the name of run {has}")
         if had != has:
             yield RunRenamed(event.run, had)
+
+    def _rename_pipeline(self, event: PipelineRenamed) -> Iterator[Event]:
+        first = declared_pipeline(self._before, event.pipeline)
+        had, has = (pipeline_name(reader, first) for reader in (self._before, self._now))
+        if has not in (event.name, had):
+            raise self._changed(f"the name of pipeline {has}")
+        if had != has:
+            require_no_pipeline(self._now, had)
+            yield PipelineRenamed(has, had)
 
     def _hold(self, contents: Iterable[Digest]) -> Iterator[Event]:
         released = [one for one in contents if release_of(self._now, one) is not None]

@@ -57,7 +57,7 @@ VERBS = {
     "alias": ("point an alias of an artifact to a version", ".alias"),
     "unalias": ("take an alias of an artifact away", ".unalias"),
     "name": ("make a version a version of another artifact, too", ".name"),
-    "rename": ("call a run or an artifact otherwise", ".rename"),
+    "rename": ("call a run, an artifact or a pipeline otherwise", ".rename"),
     "rm": ("delete runs or artifact versions; say first what that frees and what depends on it", ".rm"),
     "undo": ("undo what people changed: labels, pins, names, releases, deletions", ".undo"),
     "annotate": ("note something of an artifact version, a run, or anything else", ".annotate"),

@@ -17,8 +17,10 @@ EXAMPLE = "lineal rename training-1 baseline"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
     parser.description = (
-        "Call a run or an artifact otherwise. An artifact's versions keep their numbers, labels and lineage; what "
-        "pipelines make of it later has the name that their code says. `lineal undo` takes it back."
+        "Call a run, an artifact or a pipeline otherwise. An artifact's versions keep their numbers, labels and "
+        "lineage; what pipelines make of it later has the name that their code says. A pipeline keeps its runs, "
+        "versions and labels, and later runs of its function go on with it, whether that is renamed as well or not. "
+        "`lineal undo` takes it back."
     )
     parser.add_argument("reference", metavar="REF", help=f"tried in this order: {FOUND_ORDER}")
     parser.add_argument("name", metavar="NAME", help="what it is to be called")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidReference
-from ..history import ArtifactVersionView, ArtifactView, RunView, View
+from ..history import ArtifactVersionView, ArtifactView, PipelineView, RunView, View
 from .opened import Opened
 
 if TYPE_CHECKING:
@@ -49,14 +49,16 @@ class Revising(Opened):
 
         return undo(self.store, seq)
 
-    def rename(self, of: str | RunView | ArtifactView, name: str) -> Renamed:
-        """Call a run or an artifact otherwise; durable on return.
+    def rename(self, of: str | RunView | ArtifactView | PipelineView, name: str) -> Renamed:
+        """Call a run, an artifact or a pipeline otherwise; durable on return.
 
         An artifact's versions keep their numbers, labels and lineage. What pipelines make later has the name that their
-        code says.
+        code says. A pipeline keeps its runs, versions, labels and cache. Runs of a pipeline that is declared under its
+        new name go on with it, and so do those under a name of before, until another pipeline is called so: so it makes
+        no difference whether its function is renamed as well, and when.
 
         Raises:
-            NotFound, InvalidReference: As `find` says; or it is a step, a pipeline, or one version of an artifact.
+            NotFound, InvalidReference: As `find` says; or it is a step, or one version of an artifact.
             InvalidName: It can't be called so.
             Conflict: Another one is called so.
         """

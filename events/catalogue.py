@@ -45,7 +45,7 @@ from .facts.records import (
     StoredVisualization,
     Subject,
 )
-from .facts.revisions import ArtifactRenamed, Deleted, Restored, RunRenamed
+from .facts.revisions import ArtifactRenamed, Deleted, PipelineRenamed, Restored, RunRenamed
 from .facts.runs import RunCancelled, RunCompleted, RunFailed, RunInterrupted, RunRenewed, RunStarted
 from .facts.steps import (
     DivergenceSeen,
@@ -103,6 +103,7 @@ CATALOGUE: dict[str, type[Event]] = {
         Restored,
         RunRenamed,
         ArtifactRenamed,
+        PipelineRenamed,
     )
 }
 """Every type of event, by name and schema version."""
@@ -142,6 +143,7 @@ __all__ = [
     "Output",
     "PinAdded",
     "PinRemoved",
+    "PipelineRenamed",
     "Process",
     "Resources",
     "Restored",

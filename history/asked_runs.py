@@ -14,6 +14,7 @@ from ..events.rows import Row
 from .asked import Column, Page, in_pages
 from .lineage_parts import digest_at
 from .literals import literal_values
+from .pipeline_names import pipeline_name
 from .reader import Reader
 from .views import RunView
 
@@ -58,6 +59,11 @@ class AskedRun:
         """Its state, undecoded where that takes time."""
         row: Row = self.latest(_STATES)
         return RunRow._make(row)
+
+    @property
+    def pipeline(self) -> str:
+        """What its pipeline is called."""
+        return pipeline_name(self._page.reader, self.state.pipeline)
 
     def latest(self, column: Column) -> Row | None:
         """Its newest row of a column."""

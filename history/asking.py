@@ -36,7 +36,7 @@ def run_fields() -> Fields[AskedRun]:
             "name": lambda run: run.state.name,
             "id": lambda run: str(run.id),
             "status": _status,
-            "pipeline": lambda run: run.state.pipeline,
+            "pipeline": lambda run: run.pipeline,
             "version": lambda run: run.view.pipeline_version.version,
             "started": lambda run: moment(run.state.started_us),
             "ended": lambda run: None if (ended_us := run.state.ended_us) is None else moment(ended_us),

@@ -20,12 +20,16 @@ from ..events.catalogue import (
     Event,
     Input,
     MetricsLogged,
+    Numbered,
+    PipelineRenamed,
+    RunRenamed,
     RunStarted,
     StepCompleted,
     StepFailed,
     StepRetried,
     StepReused,
     StepStarted,
+    StoreImported,
     Subject,
 )
 from ..events.codec import Recorded
@@ -79,22 +83,33 @@ class _Names:
 
     def __init__(self) -> None:
         self._runs: dict[bytes, str] = {}
-        self._pipelines: Counter[str] = Counter()
-        self._versions: defaultdict[str, dict[Digest, int]] = defaultdict(dict)
+        self._first_names: dict[str, str] = {}
+        self._called: dict[str, str] = {}
+        self._numbers = _Numbers()
+        self._versions: set[tuple[str, Digest]] = set()
         self._by_hand: set[tuple[str, Digest]] = set()
 
     def named(self, event: Event) -> Iterator[Named]:
         for output in event.made:
-            versions = self._versions[output.artifact]
-            if output.content not in versions:
-                reference = f"{output.artifact}@{versions.setdefault(output.content, len(versions) + 1)}"
+            version = output.artifact, output.content
+            if version not in self._versions:
+                self._versions.add(version)
+                wanted = event.number or 0 if isinstance(event, ArtifactNamed) else 0
+                reference = f"{output.artifact}@{self._numbers.next('version', *version, output.artifact, wanted)}"
                 if self._is_by_hand(event, output.content):
-                    self._by_hand.add((output.artifact, output.content))
+                    self._by_hand.add(version)
                     remedy = "It was saved by hand: save it again."
                 else:
                     remedy = f"Run `lineal recompute {reference}`."
                 yield Named(output.content, BlobKind.MANIFEST, Use(reference, remedy))
         match event:
+            case StoreImported():
+                self._numbers.note(event.numbers)
+            case PipelineRenamed():
+                first = self._first_names.get(event.pipeline, event.pipeline)
+                self._first_names[event.name], self._called[first] = first, event.name
+            case RunRenamed():
+                self._runs[event.run] = event.name
             case RunStarted():
                 yield from self._run(event)
             case StepStarted():
@@ -140,8 +155,9 @@ class _Names:
         return f"{kind} {name}"
 
     def _run(self, event: RunStarted) -> Iterator[Named]:
-        self._pipelines[event.pipeline] += 1
-        name = self._runs[event.run] = event.name or f"{event.pipeline}-{self._pipelines[event.pipeline]}"
+        first = self._first_names.get(event.pipeline, event.pipeline)
+        number = self._numbers.next("run", first, event.run, event.pipeline)
+        name = self._runs[event.run] = event.name or f"{self._called.get(first, first)}-{number}"
         yield Named(event.structure, BlobKind.BYTES, Use(f"structure of {name}", _RERUN))
         yield Named(event.environment, BlobKind.BYTES, Use(f"environment of {name}", _RERUN))
         if event.code is not None:
@@ -152,6 +168,26 @@ class _Names:
 
     def _step(self, run: RunId, step: str) -> str:
         return f"{self._runs.get(run) or str(RunId(run))[:12]}/{step}"
+
+
+class _Numbers:
+    """Folds the log to the numbers of runs and artifact versions, by the rules of the projections that number them."""
+
+    def __init__(self) -> None:
+        self._newest: Counter[tuple[str, str]] = Counter()
+        self._elsewhere: dict[tuple[str, str, bytes], int] = {}
+
+    def note(self, numbers: Iterable[Numbered]) -> None:
+        """Note what an import says of the events that follow it."""
+        for kind, name, id_, number in numbers:
+            self._elsewhere[kind, name, id_] = number
+
+    def next(self, kind: str, name: str, id_: bytes, name_there: str, wanted: int = 0) -> int:
+        """The number of what is new under a name; another store knew it by ``name_there``."""
+        elsewhere = self._elsewhere.pop((kind, name_there, id_), 0)
+        number = max(self._newest[kind, name] + 1, elsewhere, wanted)
+        self._newest[kind, name] = number
+        return number
 
 
 def _literals(inputs: Iterable[Input], title: str) -> Iterator[Named]:

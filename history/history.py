@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..cas.digest import Digest, digest_of_stream
 from ..cas.manifest import INLINE_MAX_BYTES
-from ..errors import InvalidReference, NotFound, PipelineNotFound
+from ..errors import InvalidReference, NotFound
 from ..events.codec import Recorded
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.liveness import Pin
@@ -31,11 +31,11 @@ from .lineage import Lineage
 from .live_logs import follow_logs
 from .logs import LogLine
 from .meaning import version_meant
+from .pipeline_names import pipeline_meant
 from .places import Place, at_position, at_time, before_later
 from .projected import projected
 from .proving import prove_extension, tree_head
 from .reader import Reader
-from .references import near
 from .reuse import reusable
 from .run_list import NEWEST, OLDEST, RunQuery, run_meant, runs_found
 from .selection import EventType, Selection, selected, selection
@@ -263,11 +263,8 @@ class History:
         return [one for one in pipelines if one.runs] if has_deletions(self._reader) else pipelines
 
     def pipeline(self, name: str) -> PipelineView:
-        """A pipeline by name. Raises `PipelineNotFound` if it never ran; one whose runs are all deleted is found."""
-        if self._reader.rows("pipelines").latest(key("v", name)) is None:
-            names = [pipeline.name for pipeline in self.pipelines()]
-            raise PipelineNotFound(f"no pipeline is called {name!r}", hint=near(name, names))
-        return PipelineView(self._reader, name)
+        """A pipeline by name. Raises `PipelineNotFound` if none is called so; one whose runs are all deleted is."""
+        return PipelineView(self._reader, pipeline_meant(self._reader, name))
 
     def artifacts(self, *, like: str | None = None, tag: str | None = None) -> list[ArtifactView]:
         """The artifacts, by name: all, or those whose names are like a pattern, as ``model-*``, or that have a tag."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
 
@@ -16,6 +16,7 @@ from .asked_runs import AskedRun, Begun, asked_runs
 from .asking import STATUSES, run_fields
 from .deletion import present
 from .labels import tagged
+from .pipeline_names import pipeline_named
 from .reader import Reader
 from .references import is_hex, near
 from .run_names import run_named
@@ -33,6 +34,7 @@ class RunQuery:
     """Which runs are wanted, and in which order."""
 
     pipeline: str | None = None
+    """By its name."""
     status: str | None = None
     after: int = 0
     """Only those that began after this position in the log."""
@@ -49,10 +51,13 @@ def runs_found(reader: Reader, query: RunQuery) -> Iterator[RunView]:
 
     Raises:
         InvalidReference: There is no such status.
+        PipelineNotFound: The pipeline is called otherwise now.
         InvalidCondition: The condition, or what to sort by, can't be read.
     """
     if query.status is not None and query.status not in STATUSES:
         raise InvalidReference(f"no run is ever {query.status!r}", hint=near(query.status, STATUSES))
+    if query.pipeline is not None:
+        query = replace(query, pipeline=pipeline_named(reader, query.pipeline) or query.pipeline)
     fields = run_fields()
     found = asked_runs(reader, _candidates(reader, query))
     if query.where is not None:
@@ -92,7 +97,7 @@ def _in_status(reader: Reader, status: str, pipeline: str | None) -> Iterator[Ru
         running = reader.rows(Runs.name).latest(key("l"))
         for run in reversed([] if running is None else running.row):
             view = RunView(reader, RunId(run))
-            if view.status == status and pipeline in (None, view.pipeline.name):
+            if view.status == status and pipeline in (None, view.pipeline.first_name):
                 yield view
     if status != RUNNING:
         table = key("e", status) if pipeline is None else key("q", pipeline, status)
@@ -111,7 +116,7 @@ def _began_within(run: RunView, query: RunQuery) -> bool:
 
 
 def _fits(run: RunView, query: RunQuery) -> bool:
-    is_in = query.status in (None, run.status) and query.pipeline in (None, run.pipeline.name)
+    is_in = query.status in (None, run.status) and query.pipeline in (None, run.pipeline.first_name)
     return is_in and _began_within(run, query)
 
 

@@ -35,6 +35,7 @@ from .listed import ByName, Listed, Versions
 from .literals import literal_values
 from .meaning import version_meant
 from .notebooks import InNotebooks, OnPages
+from .pipeline_names import pipeline_name
 from .reader import Reader, moment
 from .references import LATEST, near
 from .selection import Selection, selected
@@ -407,13 +408,13 @@ class PipelineVersionView(InNotebooks):
     @property
     def version(self) -> int:
         """Number within the pipeline, from 1."""
-        found = self._reader.rows("pipelines").latest(key("s", self.pipeline.name, self.structure))
+        found = self._reader.rows("pipelines").latest(key("s", self.pipeline.first_name, self.structure))
         return 0 if found is None else int(found.row[0])
 
     @property
     def runs(self) -> Listed[RunView]:
         """Its runs, newest first, read as far as they are used."""
-        return _runs_in(self._reader, key("v", self.pipeline.name, self.structure))
+        return _runs_in(self._reader, key("v", self.pipeline.first_name, self.structure))
 
     @property
     def graph(self) -> dict[str, Any]:
@@ -433,20 +434,26 @@ class PipelineVersionView(InNotebooks):
 class PipelineView(Labelled, InNotebooks):
     """A pipeline that has run."""
 
-    def __init__(self, reader: Reader, name: str) -> None:
+    def __init__(self, reader: Reader, first_name: str) -> None:
         self._reader = reader
-        self.name = name
+        self.first_name = first_name
+        """What it was called when it first ran, under which events and labels know it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return pipeline_name(self._reader, self.first_name)
 
     @property
     def subject(self) -> Subject:
         """It, as events name what they are about."""
-        return Subject("pipeline", self.name, b"")
+        return Subject("pipeline", self.first_name, b"")
 
     @property
     def versions(self) -> list[PipelineVersionView]:
         """Its versions, newest first."""
-        found = self._reader.rows("pipelines").history(key("v", self.name), newest_first=True)
-        return [PipelineVersionView(self._reader, self.name, Digest(row[1])) for _, row in found]
+        found = self._reader.rows("pipelines").history(key("v", self.first_name), newest_first=True)
+        return [PipelineVersionView(self._reader, self.first_name, Digest(row[1])) for _, row in found]
 
     def version(self, number: int | str) -> PipelineVersionView:
         """Its version of this number. Raises `PipelineNotFound`."""
@@ -460,7 +467,7 @@ class PipelineView(Labelled, InNotebooks):
     @property
     def runs(self) -> Listed[RunView]:
         """Its runs, newest first, read as far as they are used."""
-        return _runs_in(self._reader, key("p", self.name))
+        return _runs_in(self._reader, key("p", self.first_name))
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name}>"

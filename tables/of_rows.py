@@ -31,7 +31,27 @@ _RUN: dict[str, Read] = {
 }
 
 
-def _runs(page: RowPage) -> Batch:
+def _runs(source: Source) -> Iterator[Batch]:
+    names = _names(source, Runs.name)
+    for page in row_pages(source.database, Runs.name, "r", source.upto, newest=True):
+        batch = _run_batch(page)
+        yield batch | {"pipeline": _called(batch["pipeline"], names)}
+
+
+def _names(source: Source, projection: str) -> dict[str, str]:
+    """What those pipelines are called that were renamed, by first name."""
+    names: dict[str, str] = {}
+    for page in row_pages(source.database, projection, "m", source.upto, newest=True):
+        record = page.cells.entered()
+        names |= zip(record.texts().to_pylist(), record.texts().to_pylist(), strict=True)
+    return names
+
+
+def _called(pipelines: pa.Array, names: dict[str, str]) -> pa.Array:
+    return pa.array([names.get(one, one) for one in pipelines.to_pylist()], pa.string()) if names else pipelines
+
+
+def _run_batch(page: RowPage) -> Batch:
     found = fields_of(page.cells.entered(), RunRow._fields, _RUN)
     process = fields_of(found["process"], Process._fields, {"host": Cells.texts, "pid": Cells.integers})
     return {
@@ -94,8 +114,9 @@ def _visualizations(page: RowPage) -> Batch:
 def _pipelines(source: Source) -> Iterator[Batch]:
     """A row a version. The key has the name, or what stands for a long one."""
     names: dict[bytes, str] = {}
+    renamed = _names(source, Pipelines.name)
     for page in row_pages(source.database, Pipelines.name, "a", source.upto, newest=False):
-        names |= {framed(name): name for name in page.cells.entered().texts().to_pylist()}
+        names |= {framed(name): renamed.get(name, name) for name in page.cells.entered().texts().to_pylist()}
     for page in row_pages(source.database, Pipelines.name, "v", source.upto, newest=False):
         record = page.cells.entered()
         number, structure = record.integers().arrow(), record.hexes()
@@ -113,23 +134,23 @@ def _of(name: str, projection: str, table: str, read: Callable[[RowPage], Batch]
     return Definition(name, columns(**types), partial(_batches, projection, table, read))
 
 
-RUNS = _of(
+RUNS = Definition(
     "runs",
-    Runs.name,
-    "r",
+    columns(
+        run="string",
+        name="string",
+        pipeline="string",
+        number="int64",
+        status=CODE,
+        started=TIME,
+        ended=TIME,
+        message="string",
+        host="string",
+        pid="int64",
+        started_seq="int64",
+        seq="int64",
+    ),
     _runs,
-    run="string",
-    name="string",
-    pipeline="string",
-    number="int64",
-    status=CODE,
-    started=TIME,
-    ended=TIME,
-    message="string",
-    host="string",
-    pid="int64",
-    started_seq="int64",
-    seq="int64",
 )
 VERSIONS = _of(
     "versions", Artifacts.name, "c", _versions, artifact="string", version="int64", content="string", seq="int64"

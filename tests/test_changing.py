@@ -17,7 +17,6 @@ from lineal.errors import (
     ArtifactNotFound,
     Conflict,
     Invalid,
-    InvalidName,
     InvalidReference,
     LinealError,
     RunNotFound,
@@ -380,50 +379,6 @@ def test_what_has_changed_since_is_not_undone(client: Client) -> None:
         client.undo(2)
     with pytest.raises(Invalid, match="there is no event 10000"):
         client.undo(10_000)
-
-
-def test_a_run_is_renamed_and_its_old_name_says_so(three: Client) -> None:
-    ended = three.run("training-1").ended_seq
-    renamed = three.rename("training-1", "baseline")
-    assert (renamed.kind, renamed.old, renamed.name) == ("run", "training-1", "baseline")
-    run = three.run("baseline")
-    assert (run.name, run.ended_seq, run.status) == ("baseline", ended, "completed")
-    with pytest.raises(RunNotFound, match="It is called baseline now"):
-        three.run("training-1")
-    assert three.as_of(renamed.seq - 1).run("training-1") == run
-    assert training().name == "training-4"
-    assert "in baseline" in str(three.artifact("model@1").lineage())
-    with pytest.raises(Conflict, match="another run is called"):
-        three.rename("training-2", "baseline")
-    with pytest.raises(InvalidName):
-        three.rename("baseline", "a/b")
-    with pytest.raises(InvalidReference, match="can't be renamed"):
-        three.rename("training", "schooling")
-
-
-def test_an_artifact_is_renamed_with_its_numbers_labels_and_lineage(three: Client) -> None:
-    three.save({"rate": 9}, "model")
-    three.delete("model@1")
-    three.alias("model@2", "best")
-    three.tag("model@2", "good")
-    three.annotate("model@3", {"note": 1})
-    lineage = len(three.artifact("model@2").lineage())
-    seq = three.rename("model", "classifier").seq
-    assert [one.name for one in three.artifacts()] == ["classifier", "data"]
-    assert versions(three, "classifier") == ["classifier@3", "classifier@2"]
-    assert str(three.artifact("classifier@best")) == "classifier@2"
-    assert str(three.artifact("classifier@good")) == "classifier@2"
-    assert three.artifact("classifier@3").annotations == {"note": 1}
-    assert len(three.artifact("classifier@2").lineage()) == lineage
-    with pytest.raises(ArtifactNotFound):
-        three.load("model")
-    with pytest.raises(Conflict, match="there is an artifact 'data'"):
-        three.rename("classifier", "data")
-    with pytest.raises(InvalidReference, match="is one version"):
-        three.rename("classifier@2", "other")
-    three.undo(seq)
-    assert versions(three, "model") == ["model@3", "model@2"]
-    assert [one.name for one in three.artifacts()] == ["data", "model"]
 
 
 def test_of_a_renamed_artifact_what_was_released_stays_so(client: Client) -> None:

@@ -44,6 +44,18 @@ class RunRenamed(Event):
     name: str
 
 
+class PipelineRenamed(Event):
+    """A pipeline is called otherwise from now on; its runs, versions and labels are what they were.
+
+    It stays the pipeline of what is declared under its names of before, as far as no other one is called so.
+    """
+
+    TYPE: ClassVar[str] = "pipeline.renamed/1"
+    pipeline: str
+    """What it was called."""
+    name: str
+
+
 class ArtifactRenamed(Event):
     """An artifact is called otherwise from now on.
 

@@ -4,7 +4,7 @@ Tables: ``r run`` → state; ``a`` → runs in order; ``p pipeline`` → its run
 ``v pipeline structure`` → runs of that structure; ``n name`` → runs that are or were called so;
 ``l`` → the runs that are running;
 ``e status`` → runs that ended so, in the order of their ends; ``q pipeline status`` → those of one pipeline;
-``w`` as in `numbers`.
+``w`` as in `numbers`; ``c`` and ``m`` as in `pipeline_names`. Pipelines are told apart by their first names.
 
 A run ends once, by its own word. That it was interrupted is what others found: if it goes on all the same, as after a
 suspension that outlasted its lease, its own word counts.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Self
 
 from ..catalogue import (
+    PipelineRenamed,
     Process,
     RunCancelled,
     RunCompleted,
@@ -30,6 +31,7 @@ from ..ids import RunId
 from ..rows import Row, RowWriter, framed
 from .base import Projection
 from .numbers import next_number, note_numbers
+from .pipeline_names import first_name, name_after, note_renaming
 
 RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED = "running", "completed", "failed", "cancelled", "interrupted"
 _ENDS = {
@@ -47,6 +49,7 @@ class RunRow(NamedTuple):
     status: str
     name: str
     pipeline: str
+    """Its first name."""
     number: int
     """Position among the pipeline's runs, from 1; with gaps where runs were imported that had larger ones."""
     started_seq: int
@@ -81,6 +84,7 @@ class Runs(Projection):
         RunCancelled,
         RunInterrupted,
         StoreImported,
+        PipelineRenamed,
     )
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
@@ -89,6 +93,9 @@ class Runs(Projection):
             return
         if recorded.type == StoreImported.TYPE:
             note_numbers(rows, recorded, "run")
+            return
+        if recorded.type == PipelineRenamed.TYPE:
+            note_renaming(rows, recorded)
             return
         state = rows.latest(b"r" + recorded.fields.run)
         if recorded.type == RunRenamed.TYPE:
@@ -103,11 +110,11 @@ class Runs(Projection):
             self._end(rows, recorded, recorded.fields, state)
 
     def _start(self, rows: RowWriter, recorded: Recorded, started: Any) -> None:
-        run, pipeline = started.run, started.pipeline
+        run, pipeline = started.run, first_name(rows, started.pipeline)
         of_pipeline = b"p" + framed(pipeline)
         earlier = rows.latest(of_pipeline)
-        number = next_number(rows, pipeline, run, 0 if earlier is None else earlier[1])
-        name = started.name or f"{pipeline}-{number}"
+        number = next_number(rows, started.pipeline, run, 0 if earlier is None else earlier[1])
+        name = started.name or f"{name_after(rows, pipeline)}-{number}"
         rows.add(of_pipeline, [run, number])
         rows.mark(b"v" + framed(pipeline) + started.structure, [run])
         rows.mark(b"n" + framed(name), [run])

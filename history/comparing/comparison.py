@@ -44,14 +44,14 @@ def compared(reader: Reader, old: Found | None, new: Found, *, load: bool, allow
 
 def run_before(reader: Reader, run: RunView) -> RunView:
     """The run of the same pipeline that began before. Raises `RunNotFound` for the first."""
-    pipeline = PipelineView(reader, run.pipeline.name)
+    pipeline = PipelineView(reader, run.pipeline.first_name)
     hint = "Name what to compare it with."
     return _first(_earlier(pipeline, run), RunNotFound(f"{run.name} is the first run of its pipeline", hint=hint))
 
 
 def step_before(reader: Reader, step: StepRunView) -> StepRunView:
     """The step of this name in the newest earlier run that has it. Raises `StepNotFound` where none has."""
-    pipeline = PipelineView(reader, step.run.pipeline.name)
+    pipeline = PipelineView(reader, step.run.pipeline.first_name)
     found = (steps[step.name] for run in _earlier(pipeline, step.run) if step.name in (steps := run.steps))
     hint = "Name what to compare it with."
     return _first(found, StepNotFound(f"no run before {step.run.name} has a step {step.name!r}", hint=hint))

@@ -21,6 +21,7 @@ from ...history.expectation import expected
 from ...history.explaining import FORCED, mention, miss_reasons
 from ...history.ingredients import Ingredients, ingredients_of
 from ...history.nearest import Begun, nearest
+from ...history.pipeline_names import declared_pipeline
 from ...history.reasons import Reason
 from ...history.sources import SourceIndex, Sources
 from ...store import Store
@@ -183,7 +184,8 @@ class _Foreseer:
 
     def _nearest(self, node: Node) -> Begun | None:
         function = node.step.qualified_name
-        return nearest(self._reader, self._plan.pipeline, node.name, function, self._reader.head_seq + 1)
+        pipeline = declared_pipeline(self._reader, self._plan.pipeline)
+        return nearest(self._reader, pipeline, node.name, function, self._reader.head_seq + 1)
 
     def _ingredients(
         self, node: Node, code: CodeManifest, fingerprint: Fingerprint, inputs: tuple[Input, ...]

@@ -17,6 +17,7 @@ from ...events.projections.cache import Reusable
 from ...events.projections.runs import COMPLETED, RUNNING
 from ...events.rows import key
 from ...history import ArtifactVersionView, History, Reader, RunView, Trust, may_execute
+from ...history.pipeline_names import declared_pipeline
 from ...materializers import load
 from ..graph.shapes import shapes
 from ..graph.templates import fill
@@ -112,7 +113,7 @@ def done_in(reader: Reader, run: RunId) -> Mapping[str, Done]:
 def unfinished(reader: Reader, reference: RunReference, pipeline: str) -> Unfinished:
     """A run of this pipeline that is to be resumed. Raises as `Pipeline.resume` says."""
     run = run_of(reader, reference)
-    if run.pipeline.name != pipeline:
+    if run.pipeline.first_name != declared_pipeline(reader, pipeline):
         raise InvalidPipeline(
             f"{run.name} is a run of {run.pipeline.name!r}, not of {pipeline!r}",
             hint="Resume it with its own pipeline.",

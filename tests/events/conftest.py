@@ -160,6 +160,7 @@ events = st.one_of(
     st.builds(facts.Deleted, some_subjects, st.integers(0, 20), st.just("wrong")),
     st.builds(facts.Restored, some_subjects, st.lists(contents, max_size=2).map(tuple)),
     st.builds(facts.RunRenamed, runs, st.sampled_from(["named", "best"])),
+    st.builds(facts.PipelineRenamed, st.sampled_from(["p", "q", "s"]), st.sampled_from(["p", "q", "s"])),
     st.builds(facts.ArtifactRenamed, names, names, st.integers(0, 3)),
     st.builds(
         facts.StoreImported,

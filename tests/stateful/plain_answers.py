@@ -40,6 +40,8 @@ class Answers:
         self.running: list[bytes] = []
         self.runs: list[bytes] = []
         self.runs_of: dict[str, list[list[Any]]] = defaultdict(list)
+        self.leads_to: dict[str, str] = {}
+        self.called: dict[str, str] = {}
         self.called_with: dict[str, list[list[Any]]] = defaultdict(list)
         self.run_named: dict[str, bytes] = {}
         self.structures: dict[str, list[bytes]] = defaultdict(list)
@@ -89,17 +91,21 @@ class Answers:
 
     def _take_run(self, event: Event) -> None:
         if isinstance(event, facts.RunStarted):
-            earlier = self.runs_of[event.pipeline]
+            pipeline = self.leads_to.get(event.pipeline, event.pipeline)
+            earlier = self.runs_of[pipeline]
             earlier.append([event.run, len(earlier) + 1])
-            self.run_named[event.name or f"{event.pipeline}-{len(earlier)}"] = event.run
+            self.run_named[event.name or f"{self.called.get(pipeline, pipeline)}-{len(earlier)}"] = event.run
             self.runs.append(event.run)
             for name, content, artifact, text, *_ in event.parameters:
                 if artifact is None:
                     self.called_with[name].append([event.run, content, text])
             self.running.append(event.run)
             self.status[event.run] = "running"
-            if event.structure not in self.structures[event.pipeline]:
-                self.structures[event.pipeline].append(event.structure)
+            if event.structure not in self.structures[pipeline]:
+                self.structures[pipeline].append(event.structure)
+        elif isinstance(event, facts.PipelineRenamed):
+            pipeline = self.leads_to.get(event.pipeline, event.pipeline)
+            self.leads_to[event.name], self.called[pipeline] = pipeline, event.name
         elif isinstance(event, facts.RunRenamed):
             if event.run in self.status:
                 self.run_named[event.name] = event.run

@@ -1,0 +1,149 @@
+"""Renaming runs, artifacts and pipelines: what was known of them is known under the new name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+
+from lineal import Artifact, Client, pipeline, step
+from lineal.errors import (
+    ArtifactNotFound,
+    Conflict,
+    InvalidName,
+    InvalidReference,
+    PipelineNotFound,
+    RunNotFound,
+)
+from lineal.post_execution import get_pipeline
+
+
+@step
+def load(size: int) -> Annotated[bytes, Artifact("data")]:
+    return bytes(size)
+
+
+@step
+def fit(data: bytes, rate: float) -> Annotated[dict, Artifact("model")]:
+    return {"rate": rate, "weights": data}
+
+
+def trained(rate: float = 0.5) -> None:
+    fit(load(100), rate)
+
+
+training = pipeline(name="training")(trained)
+
+
+@pytest.fixture
+def three(client: Client) -> Client:
+    """Runs 1 and 2, and 3, which was served from the cache what 2 made: ``data@1``, ``model@1`` and ``model@2``."""
+    training()
+    training(rate=0.25)
+    training(rate=0.25)
+    return client
+
+
+def versions(client: Client, name: str) -> list[str]:
+    return [str(version) for version in client.versions(name)]
+
+
+def test_a_run_is_renamed_and_its_old_name_says_so(three: Client) -> None:
+    ended = three.run("training-1").ended_seq
+    renamed = three.rename("training-1", "baseline")
+    assert (renamed.kind, renamed.old, renamed.name) == ("run", "training-1", "baseline")
+    run = three.run("baseline")
+    assert (run.name, run.ended_seq, run.status) == ("baseline", ended, "completed")
+    with pytest.raises(RunNotFound, match="It is called baseline now"):
+        three.run("training-1")
+    assert three.as_of(renamed.seq - 1).run("training-1") == run
+    assert training().name == "training-4"
+    assert "in baseline" in str(three.artifact("model@1").lineage())
+    with pytest.raises(Conflict, match="another run is called"):
+        three.rename("training-2", "baseline")
+    with pytest.raises(InvalidName):
+        three.rename("baseline", "a/b")
+    with pytest.raises(InvalidReference, match="can't be renamed"):
+        three.rename("training-2/fit", "schooling")
+
+
+def test_a_pipeline_is_renamed_with_its_runs_versions_labels_and_cache(three: Client) -> None:
+    three.tag("training", "nightly")
+    runs = [run.id for run in three.pipeline("training").runs]
+    renamed = three.rename("training", "fitting")
+    assert (renamed.kind, renamed.old, renamed.name) == ("pipeline", "training", "fitting")
+    pipeline = three.pipeline("fitting")
+    assert [one.name for one in three.pipelines()] == ["fitting"]
+    assert [run.id for run in pipeline.runs] == [run.id for run in pipeline.versions[0].runs] == runs
+    assert [run.id for run in three.runs("fitting")] == runs
+    assert [run.id for run in three.runs("fitting", status="completed")] == runs
+    assert [run.id for run in three.runs(where="pipeline == 'fitting'")] == runs
+    assert pipeline.tags == ("nightly",)
+    assert [repr(one) for one in three.tagged("nightly")] == ["<Pipeline fitting>"]
+    assert {*three.tables["runs"].to_arrow()["pipeline"].to_pylist()} == {"fitting"}
+    assert {*three.tables["pipelines"].to_arrow()["pipeline"].to_pylist()} == {"fitting"}
+    for ask in (three.pipeline, three.runs, three.find):
+        with pytest.raises(PipelineNotFound, match="It was renamed to fitting"):
+            ask("training")
+    past = three.as_of(renamed.seq - 1)
+    assert [run.id for run in past.pipeline("training").runs] == runs
+    assert past.pipelines()[0].name == "training"
+    with pytest.raises(PipelineNotFound):
+        past.pipeline("fitting")
+
+
+def test_the_function_of_a_renamed_pipeline_goes_on_with_it_under_its_old_and_its_new_name(three: Client) -> None:
+    versions = len(three.pipeline("training").versions)
+    three.rename("training", "fitting")
+    assert training().name == "fitting-4"
+    again = pipeline(name="fitting")(trained)()
+    assert (again.name, again.pipeline.name) == ("fitting-5", "fitting")
+    assert {step.status for step in again.steps.values()} == {"cached"}
+    assert len(three.pipeline("fitting").runs) == 5
+    assert len(three.pipeline("fitting").versions) == versions
+    assert get_pipeline(training).name == "fitting"
+    assert "first run" not in str(training.with_options(cache=False)().steps["fit"].why())
+
+
+def test_renaming_a_pipeline_is_undone_unless_its_name_is_given_away(three: Client) -> None:
+    pipeline(name="other")(trained)()
+    with pytest.raises(Conflict, match="there is a pipeline 'other'"):
+        three.rename("training", "other")
+    seq = three.rename("training", "fitting").seq
+    other = three.rename("other", "training").seq
+    assert training().pipeline.first_name == "other"
+    assert [len(three.pipeline(name).runs) for name in ("training", "fitting")] == [2, 3]
+    with pytest.raises(Conflict, match="there is a pipeline 'training'"):
+        three.undo(seq)
+    three.undo(other)
+    again = three.undo(seq).seqs[0]
+    assert [len(three.pipeline(name).runs) for name in ("other", "training")] == [2, 3]
+    with pytest.raises(Conflict, match="nothing is left"):
+        three.undo(seq)
+    three.undo(again)
+    assert three.pipeline("fitting").runs[0].name == "training-3"
+
+
+def test_an_artifact_is_renamed_with_its_numbers_labels_and_lineage(three: Client) -> None:
+    three.save({"rate": 9}, "model")
+    three.delete("model@1")
+    three.alias("model@2", "best")
+    three.tag("model@2", "good")
+    three.annotate("model@3", {"note": 1})
+    lineage = len(three.artifact("model@2").lineage())
+    seq = three.rename("model", "classifier").seq
+    assert [one.name for one in three.artifacts()] == ["classifier", "data"]
+    assert versions(three, "classifier") == ["classifier@3", "classifier@2"]
+    assert str(three.artifact("classifier@best")) == "classifier@2"
+    assert str(three.artifact("classifier@good")) == "classifier@2"
+    assert three.artifact("classifier@3").annotations == {"note": 1}
+    assert len(three.artifact("classifier@2").lineage()) == lineage
+    with pytest.raises(ArtifactNotFound):
+        three.load("model")
+    with pytest.raises(Conflict, match="there is an artifact 'data'"):
+        three.rename("classifier", "data")
+    with pytest.raises(InvalidReference, match="is one version"):
+        three.rename("classifier@2", "other")
+    three.undo(seq)
+    assert versions(three, "model") == ["model@3", "model@2"]
+    assert [one.name for one in three.artifacts()] == ["data", "model"]
