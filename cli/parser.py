@@ -73,6 +73,8 @@ VERBS = {
     "completion": ("print what makes a shell complete the words of this command", ".completion"),
 }
 """Each verb's help and module. The module has ``EXAMPLE``, ``add_arguments`` and ``execute``."""
+_STORELESS = frozenset({"check-proof"})
+"""Verbs that look at no store: the option that names one is taken, as by every verb, but not offered."""
 _COLUMNS = 80
 """How wide help is where nothing tells."""
 
@@ -161,7 +163,7 @@ def parse(argv: Sequence[str]) -> Command:
         formatter_class=_Help,
         allow_abbrev=False,
     )
-    _complete(parser, verb)
+    _complete(parser, name, verb)
     return Command(name, verb, _understood(parser, argv[1:]))
 
 
@@ -199,22 +201,21 @@ def _verb_parsers() -> dict[str, argparse.ArgumentParser]:
     parsers: dict[str, argparse.ArgumentParser] = {}
     for name, (summary, module) in VERBS.items():
         parser = parsers[name] = _Parser(prog=f"lineal {name}", allow_abbrev=False)
-        _complete(parser, import_module(module, __package__))
+        _complete(parser, name, import_module(module, __package__))
         parser.description = summary
     return parsers
 
 
-def _complete(parser: argparse.ArgumentParser, verb: Any) -> None:
+def _complete(parser: argparse.ArgumentParser, name: str, verb: Any) -> None:
     verb.add_arguments(parser)
     parser.epilog = f"Example: {verb.EXAMPLE}"
     parser.set_defaults(verb_parsers=_verb_parsers)
-    _add_general_options(parser)
+    _add_general_options(parser, has_store=name not in _STORELESS)
 
 
-def _add_general_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--store", metavar="PATH", help="the store; by default LINEAL_STORE, else the nearest .lineal upwards"
-    )
+def _add_general_options(parser: argparse.ArgumentParser, *, has_store: bool) -> None:
+    which = "the store; by default LINEAL_STORE, else the nearest .lineal upwards"
+    parser.add_argument("--store", metavar="PATH", help=which if has_store else argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="JSON: one document for one thing, a line each for a list")
     parser.add_argument("--no-pager", dest="pager", action="store_false", help="show all at once on a terminal, too")
     parser.add_argument("--debug", action="store_true", help="show a traceback on errors")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import pytest
 from samples import EVENT, ORIGIN, TIME_US, sample_of
 
+import lineal
+from lineal import Artifact, Client, pipeline, step
 from lineal.events.catalogue import CATALOGUE, ContentRecomputed, Event, PinAdded, Restored
 from lineal.events.codec import Recorded
 from lineal.history.harm import named_blobs
@@ -20,3 +25,33 @@ def test_of_every_blob_that_an_event_names_it_is_known_what_it_is_a_part_of(kind
     event = sample_of(kind)
     named = {one.digest for one in named_blobs([Recorded(event, EVENT, TIME_US, ORIGIN)])}
     assert set(event.refs) <= named
+
+
+@step
+def make(value: int) -> Annotated[int, Artifact("value")]:
+    return value
+
+
+@pipeline
+def making(value: int) -> None:
+    make(value)
+
+
+def test_versions_and_runs_are_called_as_the_store_calls_them_after_renames_and_imports(
+    client: Client, tmp_path: Path
+) -> None:
+    for value in range(3):
+        making(value)
+    client.delete("value@2")
+    client.rename("value", "number")
+    client.rename("making", "counting")
+    making(3)
+    client.export_bundle(tmp_path / "one.bundle", "number@3", "counting-4")
+    with lineal.open(tmp_path / "other") as other:
+        making(7)
+        other.import_bundle(tmp_path / "one.bundle")
+        assert [run.name for run in other.runs()][0] == "making-4"
+        for store in (client, other):
+            uses = {one.use.what for one in named_blobs(store.store.log.scan())}
+            assert {str(one) for artifact in store.artifacts() for one in artifact.versions} <= uses
+            assert {f"structure of {run.name}" for run in store.runs()} <= uses

@@ -41,6 +41,7 @@ COMMANDS = {
     "completion": ["completion tcsh"],
     "diff": ["diff learning-1 learning-3", "diff learning-1 learning-3 --json", "diff small", "diff frame@1 frame@1"],
     "distrust": ["distrust 3c60868a"],
+    "doctor": ["doctor", "doctor --json"],
     "du": ["du", "du small --json", "du --sort name --as-of learning-1"],
     "export": ["export --openlineage - learning-4/fit", "export small.bundle small@1", "export --prov out.json none"],
     "gc": ["gc --keep-last 1 --dry-run", "gc --keep-last 1 --dry-run --json"],
@@ -68,7 +69,15 @@ COMMANDS = {
     "put": ["put flows.py", "put flows.py code --json", "put none"],
     "rebuild": ["rebuild", "rebuild --json"],
     "recompute": ["recompute model@1", "recompute small@1"],
-    "rename": ["rename learning-1 baseline", "rename model digits --json", "rename small frame", "runs"],
+    "rename": [
+        "rename learning-1 baseline",
+        "rename model digits --json",
+        "rename small frame",
+        "runs",
+        "rename learning fitting",
+        "show learning",
+        "show fitting",
+    ],
     "repack": ["repack grows@2", "repack grows@2 --json"],
     "repair": ["repair", "repair --json"],
     "replay": ["replay learning-4 --instant"],
@@ -104,9 +113,9 @@ COMMANDS = {
     "why-kept": ["why-kept small@1", "why-kept small@1 --json", "why-kept 000000"],
 }
 """By verb, the command lines of a session: first what people see, then what programs do, and what goes wrong."""
-UNKEPT = {"doctor"}
-"""Verbs without a transcript: what they say is of the machine."""
 _NOW = re.compile(r"(?!2026-11-26T01:07:2)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(Z|\+00:00)")
+_OF_THE_MACHINE = re.compile(r"(?m)^(libraries|file system|room|access) .*\n")
+_OF_THE_MACHINE_IN_JSON = re.compile(r'\{"name": "(?:libraries|file system|room|access)"[^}]*\}, ')
 _ON_DISK = re.compile(r"(size on disk  |\"disk_bytes\": )[^}\n]+")
 
 
@@ -127,6 +136,8 @@ def said(line: str, folder: Path) -> str:
         code = main([*shlex.split(line), "--store", str(folder / "store")])
     out = printed.buffer.getvalue().decode().replace(str(folder), "/there")
     out = _ON_DISK.sub(r"\1…", _NOW.sub(r"####-##-##T##:##:##\1", out))
+    if line.startswith("doctor"):
+        out = re.sub(" {2,}", "  ", _OF_THE_MACHINE_IN_JSON.sub("", _OF_THE_MACHINE.sub("", out)))
     if line.startswith("prove small@1"):
         (folder / "proof.json").write_text(out)
     return f"$ lineal {line}\n{out}" + (f"[exit code {code}]\n" if code else "")
