@@ -50,7 +50,7 @@ def test_versions_and_runs_are_called_as_the_store_calls_them_after_renames_and_
     with lineal.open(tmp_path / "other") as other:
         making(7)
         other.import_bundle(tmp_path / "one.bundle")
-        assert [run.name for run in other.runs()][0] == "making-4"
+        assert next(run.name for run in other.runs()) == "making-4"
         for store in (client, other):
             uses = {one.use.what for one in named_blobs(store.store.log.scan())}
             assert {str(one) for artifact in store.artifacts() for one in artifact.versions} <= uses
