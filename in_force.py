@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from .cas.blob import Blob
 from .cas.digest import Digest
-from .directory import find_store
+from .directory import ENVIRONMENT_VARIABLE, find_store
 from .errors import StoreClosed
 from .events.catalogue import Event
 from .events.ids import EventId, StepRunId
 from .store import Store, open_store
 
 _HOW_TO_WRITE = "Open it without read_only=True; if it is a bundle, import it into a store."
+
+
+class OtherStoreWarning(UserWarning):
+    """A store was found and is used, though the process has opened another one, and only that, to write."""
 
 
 class InForce(NamedTuple):
@@ -55,7 +62,38 @@ def entered_store() -> InForce | None:
 
 def current_store() -> InForce:
     """The store entered, else the one found, made if need be."""
-    return _enclosing.get() or InForce(open_store(nearest_store()), read_only=False, allow_pickle=True)
+    return _enclosing.get() or InForce(open_store(store_in_use()), read_only=False, allow_pickle=True)
+
+
+_open_to_write: WeakKeyDictionary[object, Path] = WeakKeyDictionary()
+"""The handles that are open, by which stores are known to the user, with the paths of those."""
+
+
+def opened_to_write(handle: object, path: Path) -> None:
+    """Note that the user has a handle on a store."""
+    _open_to_write[handle] = path
+
+
+def closed(handle: object) -> None:
+    """Note that a handle was closed."""
+    _open_to_write.pop(handle, None)
+
+
+def store_in_use() -> Path:
+    """As `nearest_store`. It warns, once for each, where the user is likely to have meant another one."""
+    path = nearest_store()
+    others = dict.fromkeys(_open_to_write.values())
+    if others and _listening.get() is None and not os.environ.get(ENVIRONMENT_VARIABLE):
+        found = path.resolve()
+        if found not in others:
+            other = next(reversed(others))
+            warnings.warn(
+                f"the store at {found} is used, not the one that is open at {other}: to open one does not put it in "
+                f"force. Use `with lineal.open({str(other)!r}):`, or set {ENVIRONMENT_VARIABLE}.",
+                OtherStoreWarning,
+                stacklevel=2,
+            )
+    return path
 
 
 def visualizes_here() -> bool:

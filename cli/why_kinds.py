@@ -18,7 +18,7 @@ class Cause(TypedDict):
 
     cause: str
     """first-run, code, input, parameter, reference, ignored, outputs, evicted, expired, off, refresh, unfinished,
-    not-offered, skipped, divergence, equivalence or untold."""
+    not-offered, not-trusted, skipped, divergence, equivalence or untold."""
     text: str
     what: str
     """A symbol of the code, a parameter, a reference, or an output."""

@@ -10,7 +10,7 @@ from typing import Self
 from ..errors import StoreClosed
 from ..events.catalogue import Subject
 from ..history import ArtifactVersionView, ArtifactView, History, RunView, StepRunView, View
-from ..in_force import InForce, entered
+from ..in_force import InForce, closed, entered
 from ..store import Store
 
 
@@ -49,6 +49,7 @@ class Opened(History):
         """Make everything submitted durable and let go of the store; closing twice is harmless."""
         if not self._is_closed:
             self._is_closed = True
+            closed(self)
             if not self._is_borrowed:
                 self._opened.store.close()
 

@@ -10,7 +10,7 @@ from ..cas.durable import disk_errors
 from ..cas.environment import DATA_FILE
 from ..directory import LOG, find_store
 from ..history import ArtifactVersionView, RunView
-from ..in_force import InForce, entered_store, nearest_store
+from ..in_force import InForce, entered_store, opened_to_write, store_in_use
 from ..store import open_store
 from .client import Client
 
@@ -31,7 +31,8 @@ def open(
 
     To open one does not make it the one that pipelines and the functions of `lineal` use: who opens a second store, to
     look something up, must not move where runs go. Only ``with lineal.open(path):`` does, inside the block, or
-    ``LINEAL_STORE`` for the whole process.
+    ``LINEAL_STORE`` for the whole process. Where a store is found and used while only another one is open to write,
+    an `OtherStoreWarning` says so.
 
     Args:
         path: Its directory; by default ``LINEAL_STORE``, else the nearest ``.lineal`` upwards, else a new one here. Or
@@ -61,7 +62,10 @@ def open(
 
         require_structure(found / LOG / DATA_FILE)
     store = open_store(found, read_only=read_only, create=create)
-    return Client(InForce(store, read_only, allow_pickle is not False, visualize))
+    client = Client(InForce(store, read_only, allow_pickle is not False, visualize))
+    if not read_only:
+        opened_to_write(client, store.path)
+    return client
 
 
 def foreseen_migration(path: str | os.PathLike[str] | None = None) -> Foreseen:
@@ -78,7 +82,7 @@ def foreseen_migration(path: str | os.PathLike[str] | None = None) -> Foreseen:
 def current() -> Client:
     """The store of the enclosing ``with lineal.open(…)``, else the one that `open` finds."""
     opened = entered_store()
-    return open(nearest_store()) if opened is None else Client(opened, is_borrowed=True)
+    return open(store_in_use()) if opened is None else Client(opened, is_borrowed=True)
 
 
 def save(value: Any, name: str) -> ArtifactVersionView:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import Invalid, LinealError, NotFound, StepNotFound
 from ..events.catalogue import RunStarted, StepCompleted, StepFailed, StepReused, StepSkipped
-from ..events.ids import RunId, StepRunId
+from ..events.ids import RunId, StepRunId, StoreId
 from ..events.projections import Causes, Steps
 from ..events.rows import key
 from .code_changes import code_changes
@@ -19,11 +19,13 @@ from .meaning import version_meant
 from .nearest import Begun, beginning, nearest
 from .reader import Reader, moment
 from .reasons import Reason, ReasonKind, change, time_text
-from .reuse import current_executions, newest_execution
+from .reuse import current_executions, doubted_execution, newest_execution
 from .stored import StoredVersion
 from .surroundings import environment_in
 from .why import Difference, Mention, Why, environment_differences
 
+_STORE_DIGITS = 8
+"""How much of a store's id is shown, which is enough for `lineal trust`."""
 FORCED: dict[str | None, ReasonKind] = {"off": "off", "refresh": "refresh"}
 """What a policy says against any result."""
 
@@ -63,7 +65,13 @@ def miss_reasons(
         because: What its policy said against taking a result; as in `StepStarted`.
     """
     then = Reader(reader.store, before - 1, allow_pickle=reader.allow_pickle)
-    result = next(current_executions(then, new.fingerprint), None) or newest_execution(then, new.fingerprint)
+    result = next(current_executions(then, new.fingerprint), None)
+    if result is None and because is None:
+        doubted = doubted_execution(then, new.fingerprint)
+        if doubted is not None:
+            yield _not_trusted(then, *doubted)
+            return
+    result = result or newest_execution(then, new.fingerprint)
     if because in FORCED:
         yield Reason(FORCED[because], f"forced: its cache policy was {because}")
     if result is not None and because is None:
@@ -109,6 +117,12 @@ def _expired(reader: Reader, result: StepCompleted | None) -> Reason:
         return Reason("expired", "expired: the result that it could have had was too old")
     source, ended = _mention(reader, result), moment(result.started_us + result.duration_us)
     return Reason("expired", f"expired: the result of {source}, of {time_text(ended)}, was too old", str(source))
+
+
+def _not_trusted(then: Reader, store: StoreId, result: StepCompleted) -> Reason:
+    source, id_ = _mention(then, result), str(store)[:_STORE_DIGITS]
+    what = f"not trusted: the result of {source} came from store {id_}, which was not trusted"
+    return Reason("not-trusted", f"{what}; `lineal trust {id_}` lets it be served", str(source), None, str(store))
 
 
 def _not_held(then: Reader, result: StepCompleted) -> Iterator[Reason]:

@@ -22,6 +22,7 @@ ReasonKind = Literal[
     "refresh",
     "unfinished",
     "not-offered",
+    "not-trusted",
     "skipped",
     "divergence",
     "equivalence",

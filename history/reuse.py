@@ -8,7 +8,7 @@ from itertools import islice
 from ..cas.digest import Digest
 from ..errors import Invalid, LogCorrupt, NotFound
 from ..events.catalogue import Input, StepCompleted
-from ..events.ids import Fingerprint
+from ..events.ids import Fingerprint, StoreId
 from ..events.log import Log
 from ..events.projections import Cache
 from ..events.rows import RowReader, key
@@ -73,15 +73,29 @@ def newest_execution(reader: Reader, fingerprint: Fingerprint) -> StepCompleted 
 def current_executions(reader: Reader, fingerprint: Fingerprint) -> Iterator[StepCompleted]:
     """The executions for a fingerprint that loaded what their references mean as of the view, the newest first.
 
-    Without those of stores that are not trusted now.
+    Without those of stores that were not trusted as of then.
     """
-    meanings, trust = Meanings(reader), Trust(reader.store)
+    return (executed for source, executed in _executions(reader, fingerprint) if source is None)
+
+
+def doubted_execution(reader: Reader, fingerprint: Fingerprint) -> tuple[StoreId, StepCompleted] | None:
+    """The newest execution that would serve a fingerprint if the store that it came from were trusted, and that store.
+
+    None if there is none.
+    """
+    for source, executed in _executions(reader, fingerprint):
+        if source is not None and all(eviction_of(reader, output.content) is None for output in executed.outputs):
+            return source, executed
+    return None
+
+
+def _executions(reader: Reader, fingerprint: Fingerprint) -> Iterator[tuple[StoreId | None, StepCompleted]]:
+    """Those that loaded what their references mean, each with the store that it came from if that is not trusted."""
+    meanings, trust = Meanings(reader), Trust(reader.store, reader.upto)
     for seq in executed_at(reader.rows(Cache.name), fingerprint):
-        if trust.doubted_source(seq) is not None:
-            continue
         executed = execution_at(reader.store.log, seq)
         if meanings.are_kept(executed.inputs, executed.missed):
-            yield executed
+            yield trust.doubted_source(seq), executed
 
 
 def executed_at(rows: RowReader, fingerprint: Fingerprint) -> Iterator[int]:

@@ -43,12 +43,12 @@ class Imported(NamedTuple):
 
 
 class Trust:
-    """What is trusted now, whatever a view is as of."""
+    """What is trusted now, whatever a view is as of; or, to tell why something was, what was trusted then."""
 
-    def __init__(self, store: Store) -> None:
-        """Look it up in this store at each question, since others may import, trust and revoke."""
+    def __init__(self, store: Store, upto: int | None = None) -> None:
+        """Look it up in this store at each question, since others may import, trust and revoke; or as of a position."""
         self._store = store
-        self._rows = store.committed_rows(Imports.name)
+        self._rows = store.committed_rows(Imports.name) if upto is None else store.rows(Imports.name, upto)
 
     @property
     def is_needed(self) -> bool:

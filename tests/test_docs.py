@@ -133,7 +133,7 @@ def test_comparing_and_changing_the_record_go_as_the_page_says(tmp_path: Path) -
         "('training-1',) ('model@1',) [('rows@1', 'run training-2 gave it, too')]",
         "['training-3', 'training-2'] ['training-3', 'training-2', 'training-1']",
         "['training-3', 'training-2', 'training-1'] model@1",
-        "training ['classifier@3', 'classifier@2', 'classifier@1']",
+        "fitting ['classifier@3', 'classifier@2', 'classifier@1']",
     ]
 
 

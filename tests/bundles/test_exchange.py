@@ -232,7 +232,15 @@ def test_the_cache_serves_what_was_imported_only_if_that_is_trusted(
         target.trust(source.store.id)
         assert {step.status for step in training(0.5).steps.values()} == {"cached"}
         target.distrust(source.store.id)
-        assert {step.status for step in training(0.5).steps.values()} == {"completed"}
+        foreseen = training.plan(0.5)
+        executed = training(0.5)
+        assert {step.status for step in executed.steps.values()} == {"completed"}
+        target.trust(source.store.id)
+        for step in (foreseen["load"], executed.steps["load"].why()):
+            (reason,) = step.reasons
+            assert (reason.kind, reason.what, reason.new) == ("not-trusted", "training-1/load", str(source.store.id))
+            assert f"`lineal trust {str(source.store.id)[:8]}`" in reason.text
+        target.distrust(source.store.id)
         assert {step.status for step in training(0.5).steps.values()} == {"cached"}
 
 

@@ -15,6 +15,7 @@ import lineal
 from lineal import Client, pipeline, step
 from lineal.errors import InvalidPipeline, LinealError, StepFailed, StoreFull, UnsavableValue
 from lineal.events import catalogue as facts
+from lineal.in_force import OtherStoreWarning
 
 calls: list[str] = []
 
@@ -388,6 +389,30 @@ def test_the_store_in_force_is_the_enclosing_one(tmp_path: Path) -> None:
     chain(2)
     assert (tmp_path / ".lineal" / "FORMAT").exists()
     assert [run.name for run in lineal.runs()] == ["chain-1"]
+
+
+def test_who_opened_another_store_is_told_where_a_run_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lineal.open(tmp_path / "read", read_only=False) as made:
+        other = lineal.open(tmp_path / "other")
+        chain(2)
+        assert len(list(made.runs())) == 1
+    looked_at = lineal.open(tmp_path / "read", read_only=True)
+    with pytest.warns(OtherStoreWarning, match=rf"{tmp_path}/.lineal is used, not .* open at {tmp_path}/other"):
+        chain(2)
+    with pytest.warns(OtherStoreWarning):
+        assert len(list(lineal.runs())) == 1
+    found = lineal.open()
+    chain(2)
+    found.close()
+    with pytest.warns(OtherStoreWarning):
+        lineal.save(1, "one")
+    other.close()
+    chain(2)
+    looked_at.close()
+    again = lineal.open(tmp_path / "other")
+    monkeypatch.setenv("LINEAL_STORE", str(tmp_path / "chosen"))
+    chain(2)
+    again.close()
 
 
 class Ref(NamedTuple):
