@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from queue import SimpleQueue
 from typing import Any
 
+from ..capturing.threads import raise_in
 from .worker import Stopped
 
 _Job = tuple[Future[Any], Callable[[], Any]]
@@ -50,7 +50,7 @@ class StepThreads(Executor):
         with self._lock:
             thread = self._working.get(future)
             if thread is not None:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Stopped))
+                raise_in(thread, Stopped)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more, and wait for what is under way, if asked to."""

@@ -335,12 +335,12 @@ def test_a_full_disk_is_a_typed_error_and_the_store_goes_on(client: Client) -> N
 def test_what_a_full_disk_cut_short_is_not_taken_for_stored(client: Client) -> None:
     import resource
 
-    first, second = (np.random.default_rng(seed).bytes(900_000) for seed in (1, 2))
+    first, second = (np.random.default_rng(seed).bytes(5_000_000) for seed in (1, 2))
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     @step
     def pair() -> tuple[bytes, bytes]:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, hard))  # Which the log stays below.
         return first, second
 
     @pipeline

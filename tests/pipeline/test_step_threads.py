@@ -8,6 +8,7 @@ from concurrent.futures import wait
 
 import pytest
 
+from lineal.pipeline.capturing.threads import START
 from lineal.pipeline.workers.step_threads import StepThreads
 from lineal.pipeline.workers.worker import Stopped
 
@@ -67,4 +68,28 @@ def test_stopping_what_is_about_to_end_harms_no_other_call() -> None:
             threads.stop(future)
         assert not wait(futures, 10).not_done
     assert threads.submit(len, "abc").result(10) == 3
+    threads.shutdown()
+
+
+def test_one_that_starts_threads_can_be_stopped_and_they_are_not_in_its_place() -> None:
+    threads = StepThreads(1)
+
+    def loop(begun: threading.Event) -> None:
+        while True:
+            begun.set()
+            thread = threading.Thread(target=begun.is_set, daemon=True)
+            thread.start()
+            thread.join()
+
+    START.put_in()
+    try:
+        for _ in range(300):
+            begun = threading.Event()
+            future = threads.submit(loop, begun)
+            begun.wait(10)
+            threads.stop(future)
+            with pytest.raises(Stopped):
+                future.result(10)
+    finally:
+        START.take_out()
     threads.shutdown()
