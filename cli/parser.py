@@ -173,11 +173,22 @@ def _understood(parser: _Parser, words: Sequence[str]) -> argparse.Namespace:
         not one.option_strings for group in parser._mutually_exclusive_groups for one in group._group_actions
     )
     parse_known = parser.parse_known_args if has_choice else parser.parse_known_intermixed_args
-    options, unknown = parse_known(words)
+    options, unknown = parse_known(_joined(words))
     if unknown:
-        options_known = [name for action in parser._actions for name in action.option_strings]
-        parser.refuse(f"unrecognized arguments: {' '.join(unknown)}", unknown[0].partition("=")[0], options_known)
+        known = [name for action in parser._actions for name in action.option_strings]
+        parser.refuse(f"unrecognized arguments: {' '.join(unknown)}", unknown[0].partition("=")[0], known)
     return options
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """The words with ``--order -metrics.loss`` in one: argparse takes what begins with a minus for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--order" and word.startswith("-") and not word.startswith("--"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _parser() -> _Parser:

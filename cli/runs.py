@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--where", metavar="CONDITION", help="only runs that meet it, as 'params.lr > 0.1 and metrics.accuracy >= 0.9'"
     )
     parser.add_argument(
-        "--order", metavar="BY", default="newest", help="newest, oldest, or a value: metrics.loss, =-metrics.accuracy"
+        "--order",
+        metavar="BY",
+        default="newest",
+        help="newest, oldest, or a value, as metrics.loss; -metrics.loss begins with the greatest",
     )
     parser.add_argument("--offset", metavar="N", type=count, default=0, help="leave out so many of the first")
     parser.add_argument("--limit", metavar="N", type=count, help="at most so many, the newest")

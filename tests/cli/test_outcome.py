@@ -241,3 +241,11 @@ def test_a_misspelt_word_of_the_command_line_is_answered_with_what_is_near(
 def test_control_characters_of_a_word_that_is_unknown_are_not_printed_raw(command: Command) -> None:
     for argv in (["ev\x1b[2Jil"], ["runs", "--ev\x1b[2Jil"]):
         assert "\x1b" not in command(*argv).err
+
+
+def test_an_order_with_a_minus_is_no_option(command: Command) -> None:
+    apart = command("runs", "--order", "-params.lr", "--limit", "2")
+    assert (apart.code, apart.err) == (0, "")
+    assert apart.out == command("runs", "--order=-params.lr", "--limit", "2").out
+    assert apart.out != command("runs", "--order", "params.lr", "--limit", "2").out
+    assert command("runs", "--order", "--limit", "2").code == 2
