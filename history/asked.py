@@ -6,10 +6,12 @@ read no further than to its beginning.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
+from ..errors import Invalid
 from ..events.rows import Row, Stamped
 from .reader import Reader
 
@@ -58,3 +60,12 @@ def in_pages(things: Iterable[T]) -> Iterator[list[T]]:
     while page := list(islice(rest, page_things)):
         yield page
         page_things = min(4 * page_things, _PAGE_THINGS)
+
+
+def part_of(things: Iterator[T], offset: int, limit: int | None) -> Iterator[T]:
+    """Of these things so many, without so many of the first. Raises `Invalid` where one is no count."""
+    for count in (offset, 0 if limit is None else limit):
+        if not isinstance(count, int) or count < 0:
+            raise Invalid(f"{count!r} is no count", hint="Give a whole number, from 0 on.")
+    stop = None if limit is None else min(offset + limit, sys.maxsize)
+    return islice(things, min(offset, sys.maxsize), stop)

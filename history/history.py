@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from ..events.proof import ExtensionProof
 from ..events.rows import RowReader, key
 from ..store import Store
 from ..tables import Tables
+from .asked import part_of
 from .deletion import has_deletions
 from .eviction import evictions
 from .finding import Found, find
@@ -238,7 +238,7 @@ class History:
         after = 0 if since is None else self._after(since)
         upto = None if until is None else self._place(until).seq
         found = runs_found(self._reader, RunQuery(pipeline, status, after, upto, tag, where, order))
-        return islice(found, offset, None if limit is None else offset + limit)
+        return part_of(found, offset, limit)
 
     def run(self, reference: str | RunId) -> RunView:
         """A run by its name, its id, or the beginning of its id (four or more hex digits).
@@ -298,7 +298,7 @@ class History:
             version_meant(self._reader, f"{artifact}@latest")
         after = 0 if since is None else self._after(since)
         upto = None if until is None else self._place(until).seq
-        return islice(versions_found(self._reader, artifact, after=after, upto=upto, tag=tag, where=where), limit)
+        return part_of(versions_found(self._reader, artifact, after=after, upto=upto, tag=tag, where=where), 0, limit)
 
     def artifact(self, reference: str) -> ArtifactVersionView:
         """A version of an artifact: ``name`` or ``name@latest``, ``name@3``, ``name@{digest prefix}``, ``name@label``.

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import lineal
 from lineal import Client, pipeline, step
-from lineal.errors import ArtifactNotFound, InvalidCondition, InvalidReference
+from lineal.errors import ArtifactNotFound, Invalid, InvalidCondition, InvalidReference
 from lineal.history.where import Fields, condition
 
 
@@ -194,6 +194,18 @@ def test_what_cant_be_read_is_shown_with_a_caret(trained: Client, where: str, pl
 def test_what_is_too_much_to_be_read_is_refused(trained: Client, where: str) -> None:
     with pytest.raises(InvalidCondition):
         trained.runs(where=where)
+
+
+def test_a_part_is_asked_for_by_counts(trained: Client) -> None:
+    everything = list(trained.runs())
+    assert list(trained.runs(offset=10**30)) == []
+    assert list(trained.runs(limit=10**30)) == everything
+    for bad in (-1, "1", 1.5):
+        for ask in (trained.runs, trained.versions):
+            with pytest.raises(Invalid, match="is no count"):
+                ask(limit=bad)
+        with pytest.raises(Invalid, match="is no count"):
+            trained.runs(offset=bad)
 
 
 def test_a_status_that_there_is_not_is_refused(trained: Client) -> None:
