@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, Protocol
 from ..cas import BlobKind, Manifest
 from ..cas.manifest import INLINE_MAX_BYTES, ManifestPart
 from ..errors import BundleCorrupt, BundleRefused, FormatTooNew, LinealError, ManifestCorrupt
-from ..events.catalogue import RunStarted, StoreCreated, Unknown
+from ..events.catalogue import RunStarted, StepReused, StoreCreated, Unknown
 from ..events.codec import Recorded
-from ..events.ids import StoreId
+from ..events.ids import StepRunId, StoreId
+from ..events.projections.steps import COMPLETED, RUNNING, STATUS
 from .layout import too_new
 from .reading import Bundle
 from .selection import EXPORTED, LABELS, OF_RUNS, OF_STEPS
@@ -30,6 +31,9 @@ class Taker(Protocol):
 
     def has_run(self, run: bytes) -> bool:
         """Whether it knows a run."""
+
+    def status_of(self, step: StepRunId) -> str | None:
+        """In which state a step run is there; None if there is none."""
 
 
 class _Run(NamedTuple):
@@ -61,6 +65,7 @@ class _Check:
         self._ids: set[bytes] = set()
         self._runs: dict[bytes, _Run] = {}
         self._ended: set[bytes] = set()
+        self._steps: dict[StepRunId, str] = {}
         table = bundle.table
         self._known = {held.digest: held.kind for held in table.blobs}
         self._lacking = set(table.lacking)
@@ -125,8 +130,24 @@ class _Check:
             self._require_run(run, recorded.origin, what)
         elif recorded.type in LABELS and event.subject.kind in ("run", "step"):
             self._require_run(event.subject.id, None, what)
+        if recorded.type in STATUS:
+            self._check_step(recorded, event, known is None, what)
         if recorded.type in _ENDS:
             self._ended.add(event.run)
+
+    def _check_step(self, recorded: Recorded, event: Any, is_new: bool, what: str) -> None:
+        """What a step run reuses has executed, and did not reuse anything itself: so nobody goes round in circles."""
+        step = StepRunId(event.run, event.step)
+        if isinstance(event, StepReused) and is_new:
+            if self._status_of(step) not in (None, RUNNING):
+                raise self._refused(f"{what} ends a step that has ended")
+            if self._status_of(event.reuses) != COMPLETED:
+                raise self._refused(f"{what} reuses what never completed")
+        self._steps[step] = STATUS[recorded.type]
+
+    def _status_of(self, step: StepRunId) -> str | None:
+        found = self._steps.get(step)
+        return found if found is not None or self._taker is None else self._taker.status_of(step)
 
     def _require_run(self, run: bytes, origin: StoreId | None, what: str) -> None:
         found = self._runs.get(run)

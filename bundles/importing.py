@@ -27,10 +27,10 @@ from ..events.catalogue import (
     Subject,
 )
 from ..events.codec import Recorded
-from ..events.ids import EventId, StoreId
+from ..events.ids import EventId, StepRunId, StoreId
 from ..events.log import LogWriter
 from ..events.positions import Positions
-from ..events.projections import Artifacts, Runs, Streams
+from ..events.projections import Artifacts, Runs, Steps, Streams
 from ..events.projections.artifacts import version_in
 from ..events.projections.streams import id_key
 from ..events.rows import key
@@ -109,6 +109,7 @@ class _Known:
         self._store = store
         self._ids = store.rows(Streams.name)
         self._runs = store.rows(Runs.name)
+        self._steps = store.rows(Steps.name)
 
     def body_of(self, event_id: bytes) -> bytes | None:
         found = self._ids.latest_seq(id_key(event_id))
@@ -116,6 +117,10 @@ class _Known:
 
     def has_run(self, run: bytes) -> bool:
         return self._runs.latest_seq(key("r", run)) is not None
+
+    def status_of(self, step: StepRunId) -> str | None:
+        found = self._steps.latest(key("s", step.run, step.step))
+        return None if found is None else str(found.row[1])
 
 
 class _Wanted:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from forging import events_of, forged, said, without
+from forging import events_of, forged, read, said, without
 
 import lineal
 from lineal import Client
@@ -168,6 +168,33 @@ def test_events_about_a_run_of_the_store_itself_are_refused(
         BundleRefused,
         "begins a run that has begun",
     )
+
+
+def test_a_step_that_reuses_nothing_that_executed_is_refused(
+    honest: Path, source: Client, target: Client, tmp_path: Path
+) -> None:
+    events = [one.event for one in events_of(read(honest)[1])]
+    (event,) = [one for one in events if isinstance(one, facts.StepCompleted) and one.step == "train"]
+
+    def reused(step: str, reuses: StepRunId) -> facts.StepReused:
+        what = event.run, step, event.function, event.fingerprint, event.code, event.inputs, event.outputs
+        return facts.StepReused(*what, reuses, 0, 0)
+
+    for number, (change, match) in enumerate(
+        (
+            ((reused("again", StepRunId(RUN, "x")),), "never completed"),
+            ((reused("again", StepRunId(event.run, "again")),), "never completed"),
+            (
+                (
+                    reused("again", StepRunId(event.run, "train")),
+                    reused("train", StepRunId(event.run, "again")),
+                ),
+                "has ended",
+            ),
+        )
+    ):
+        path = forged(honest, tmp_path / f"{number}", bodies=added(*change, origin=source.store.id))
+        refused(target, path, BundleRefused, match)
 
 
 def test_another_event_under_a_known_id_is_refused(honest: Path, source: Client, tmp_path: Path) -> None:
