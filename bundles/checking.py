@@ -22,6 +22,9 @@ from .strict import is_strict, is_time
 
 _ENDS = frozenset({"run.completed/1", "run.failed/1", "run.cancelled/1", "run.interrupted/2"})
 
+_ID_BYTES = {"artifact": 0, "pipeline": 0, "version": 32, "run": 16, "step": 16}
+"""By kind of subject, how long its id is."""
+
 
 class Taker(Protocol):
     """What a check asks of the store that is to take a bundle."""
@@ -95,6 +98,8 @@ class _Check:
             raise self._refused(f"{what} is of no kind that a bundle brings")
         if not is_strict(event) or not is_time(recorded.time_us) or recorded.stream != event.stream:
             raise self._corrupt(f"{what} is not as its type says")
+        if recorded.type in LABELS and len(event.subject.id) != _ID_BYTES.get(event.subject.kind):
+            raise self._corrupt(f"{what} is about what can't be")
         if recorded.id in self._ids:
             raise self._corrupt(f"{what} is in it twice")
         self._ids.add(recorded.raw_id)

@@ -130,6 +130,16 @@ FORGERIES: dict[str, tuple[Callable[..., Any], type[LinealError], str]] = {
         "not as its type says",
     ),
     "a field of another type": (lambda: added(facts.AliasRemoved(["model"], 7)), BundleCorrupt, "not as its type says"),
+    "a label of a version of no content": (
+        lambda: added(facts.Tagged(facts.Subject("version", "model", b"short"), ("x",))),
+        BundleCorrupt,
+        "about what can't be",
+    ),
+    "a label of no kind of thing": (
+        lambda: added(facts.Tagged(facts.Subject("nokind", "model", b""), ("x",))),
+        BundleCorrupt,
+        "about what can't be",
+    ),
     "an event twice": (lambda: lambda bodies: [*bodies, bodies[-1]], BundleCorrupt, "twice"),
     "no events": (lambda: lambda bodies: [], BundleCorrupt, "no events"),
     "no event at all": (lambda: lambda bodies: [*bodies, b"\xc1"], BundleCorrupt, "can't be read"),
