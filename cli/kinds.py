@@ -248,7 +248,7 @@ class ArtifactVersionDetail(TypedDict):
     annotations: dict[str, Any]
     metrics: dict[str, Metric]
     visualizations: list[str]
-    """Names of what it shows of itself; see `lineal visualize`."""
+    """Names of what is kept of what it shows of itself; `lineal visualize` draws small values, of which nothing is."""
     artifact: Artifact
     producer: Step | None
     """The step run that first made this content; null if it was first saved by hand."""

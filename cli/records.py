@@ -264,7 +264,7 @@ def version_detail(version: ArtifactVersionView) -> ArtifactVersionDetail:
         "metadata": json_value(version.metadata),
         "annotations": json_value(version.annotations),
         "metrics": metric_records(version),
-        "visualizations": version.visualizations.names,
+        "visualizations": version.kept_visualizations,
         "artifact": artifact_record(version.artifact, version),
         "producer": None if producer is None else step_record(producer),
         "consumers": [step_record(step) for step in version.consumers],

@@ -17,14 +17,17 @@ from ..errors import ArtifactNotFound
 from ..events.catalogue import Output, Subject
 from ..events.codec import Recorded
 from ..events.merkle import TreeHead
+from ..events.projections import Visualizations as Visualized
 from ..events.projections.artifacts import version_in
 from ..events.proof import InclusionProof
+from ..events.rows import key
 from .deletion import Deletion, deletion_of
 from .eviction import Eviction, Release, eviction_of, explained, release_of
 from .labels import Labelled, version_aliases
 from .lineage_parts import made_as
 from .proving import prove_inclusion
 from .reader import Reader, moment
+from .trust import Trust
 
 if TYPE_CHECKING:
     from .exhibits import Exhibition
@@ -179,6 +182,12 @@ class StoredVersion(Labelled):
         if not self._drawn:
             self._drawn = drawn_visualizations(self._reader, self.content)
         return self._drawn
+
+    @property
+    def kept_visualizations(self) -> list[str]:
+        """The names of those that are kept, without a look at the value; of a small one none may be, which is drawn."""
+        found = Trust(self._reader.store).newest(self._reader.rows(Visualized.name), key("c", self.content))
+        return [] if found is None else [str(name) for name, *_ in found.row[0]]
 
     def visualize(self, path: str | os.PathLike[str] | None = None) -> Path | None:
         """Show what the value shows of itself, as it was kept.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import lineal
@@ -128,6 +129,15 @@ def test_a_failed_step_shows_its_traceback_and_what_it_printed(command: Command)
     assert printed.startswith("about to fail: ")
 
 
+def test_what_is_kept_of_what_a_value_shows_is_named_and_nothing_is_drawn(command: Command, tmp_path: Path) -> None:
+    with lineal.open(tmp_path / "seen") as store:
+        names = store.save(np.arange(100_000), "large").visualizations.names
+        assert store.save({"small": 1}, "small").visualizations.names
+    at = ("--store", str(tmp_path / "seen"), "--json")
+    assert json.loads(command("show", "large", *at).out)["visualizations"] == names != []
+    assert json.loads(command("show", "small", *at).out)["visualizations"] == []
+
+
 def test_an_artifact_version_is_shown_in_full(command: Command) -> None:
     shown = settled(command("show", "digits-model@2").out)
     consumers = shown.index("consumers:")
@@ -139,7 +149,6 @@ def test_an_artifact_version_is_shown_in_full(command: Command) -> None:
         size      NN B
         created   YYYY-MM-DDThh:mm:ssZ
         producer  training-3/train
-        shows     metrics, tree
 
         metadata:
         length  1
