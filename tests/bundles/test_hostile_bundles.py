@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,25 @@ RUN = RunId(b"r" * 16)
 PROCESS = facts.Process("host", "boot", 1, 1)
 
 
+@pytest.fixture(scope="module")
+def exported(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "honest.bundle"
+    with lineal.open(filled, read_only=True) as store:
+        store.export_bundle(path, "model@2")
+    return path
+
+
 @pytest.fixture
-def honest(source: Client, tmp_path: Path) -> Path:
-    source.export_bundle(tmp_path / "honest.bundle", "model@2")
-    return tmp_path / "honest.bundle"
+def honest(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(exported, tmp_path))
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A store to which each of many refusals has to leave nothing."""
+    store = lineal.open(tmp_path_factory.mktemp("untouched") / "store", visualize=False)
+    yield store
+    store.close()
 
 
 def refused(target: Client, path: Path, kind: type[LinealError] | tuple[type[LinealError], ...], match: str) -> None:
@@ -149,10 +165,10 @@ FORGERIES: dict[str, tuple[Callable[..., Any], type[LinealError], str]] = {
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_a_bundle_is_refused_that_brings(honest: Path, target: Client, tmp_path: Path, name: str) -> None:
+def test_a_bundle_is_refused_that_brings(honest: Path, untouched: Client, tmp_path: Path, name: str) -> None:
     change, kind, match = FORGERIES[name]
     path = forged(honest, tmp_path / "forged.bundle", bodies=change())
-    refused(target, path, kind, match)
+    refused(untouched, path, kind, match)
     with pytest.raises(kind, match=match):
         lineal.open(path)
 

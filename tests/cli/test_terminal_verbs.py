@@ -14,6 +14,7 @@ import pytest
 from pseudo_terminal import COLOURS, harmful, on_terminal
 
 import lineal
+from lineal.cli import main
 from lineal.cli.paging import PAGED
 from lineal.cli.parser import VERBS
 
@@ -92,15 +93,22 @@ def test_every_verb_that_is_paged_is_one() -> None:
     assert set(VERBS) >= PAGED
 
 
-@pytest.fixture
-def changed(copied: Path) -> Path:
-    """A copy to be changed, with a metric to be bisected by and a file to be put."""
-    with lineal.open(copied) as store:
+@pytest.fixture(scope="module")
+def furnished(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store with a metric to be bisected by, and a text. Not to be written to."""
+    path = Path(shutil.copytree(trained, tmp_path_factory.mktemp("furnished") / "store"))
+    with lineal.open(path) as store:
         store.log_metrics("training-1", {"accuracy": 0.95})
         store.log_metrics("training-3", {"accuracy": 0.5})
         store.save("a \x1b[2Jtext\u202e\nof two lines", "text")
+    return path
+
+
+@pytest.fixture
+def changed(furnished: Path, tmp_path: Path) -> Path:
+    """A copy to be changed, and a file to be put."""
     Path("notes.txt").write_text("a note")
-    return copied
+    return Path(shutil.copytree(furnished, tmp_path / "changed"))
 
 
 SESSIONS = [
@@ -136,13 +144,15 @@ def test_a_verb_on_a_terminal(changed: Path, argv: list[str], code: int, shown: 
     assert harmful(written) == set()
 
 
-def test_values_on_stdout_are_what_a_file_would_hold(changed: Path) -> None:
+def test_values_on_stdout_are_what_a_file_would_hold(
+    furnished: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     for reference, form in (("raw", "bin"), ("digits-model", "json"), ("text", "txt")):
-        argv = [sys.executable, "-P", "-m", "lineal", "get", reference, "--store", str(changed), "--as", form]
-        subprocess.run([*argv, f"file.{form}"], check=True, capture_output=True)
-        printed = subprocess.run([*argv, "-"], check=True, capture_output=True)
-        assert printed.stdout == Path(f"file.{form}").read_bytes()
-        assert printed.stderr == b""
+        argv = ["get", reference, "--store", str(furnished), "--as", form]
+        assert main([*argv, f"file.{form}"]) == 0
+        capfdbinary.readouterr()
+        assert main([*argv, "-"]) == 0
+        assert capfdbinary.readouterr() == (Path(f"file.{form}").read_bytes(), b"")
 
 
 def test_a_run_is_followed_until_ctrl_c(changed: Path) -> None:
@@ -155,20 +165,16 @@ def test_a_run_is_followed_until_ctrl_c(changed: Path) -> None:
     assert "metric" in written
 
 
-def test_counts_of_the_past_are_of_the_past(changed: Path) -> None:
+def test_counts_of_the_past_are_of_the_past(furnished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def printed(*argv: str) -> str:
+        assert main([*argv, "--store", str(furnished)]) == 0
+        return capsys.readouterr().out
+
     def told(*argv: str) -> dict[str, object]:
-        command = [sys.executable, "-P", "-m", "lineal", *argv, "--json", "--store", str(changed)]
-        printed = subprocess.run(command, check=True, capture_output=True)
-        return dict(json.loads(printed.stdout))
+        return dict(json.loads(printed(*argv, "--json")))
 
     now, then = told("info"), told("info", "--as-of", "training-1")
     assert (now["runs"], then["runs"]) == (4, 1)
     assert now["artifact_versions"] > then["artifact_versions"]  # type: ignore[operator]
     proof = told("prove", "digits-model@1", "--as-of", "training-2")
-    head = subprocess.run(
-        [sys.executable, "-P", "-m", "lineal", "head", "--as-of", "training-2", "--store", str(changed)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert proof["head"] == head.stdout.strip()
+    assert proof["head"] == printed("head", "--as-of", "training-2").strip()
