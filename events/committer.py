@@ -20,9 +20,10 @@ from .log import Database
 if TYPE_CHECKING:
     import lmdb
 
-_BATCH_SUBMISSIONS = 1000
+_BATCH_SUBMISSIONS = 4000
+"""In a grown log each row dirties a page of its own: the more rows a commit has, the more of them share one."""
 _BATCH_BYTES = 8 * 1024 * 1024
-_WAITING_SUBMISSIONS = 20_000
+_WAITING_SUBMISSIONS = 16_000
 _WAITING_BYTES = 64 * 1024 * 1024
 LINGER_S = 0.02
 """How long a submission may wait for company where nobody waits for it."""
