@@ -424,7 +424,7 @@ def broken_promises(template: Path, workload: str, kind: str, *, stride: int) ->
 def test_a_call_that_fails_costs_nothing_acknowledged_and_the_store_goes_on(
     template: Path, workload: str, kind: str
 ) -> None:
-    assert broken_promises(template, workload, kind, stride=151 if "verify" in workload else 23) == []
+    assert broken_promises(template, workload, kind, stride=151 if "verify" in workload else 37) == []
 
 
 @pytest.mark.torture

@@ -11,7 +11,7 @@ from powercut.workloads import WORKLOADS
 
 pytestmark = pytest.mark.usefixtures("_traceable")
 
-SAMPLED_STATES = 150
+SAMPLED_STATES = 100
 EXHAUSTIVE_STATES = 4000
 WEAKENED = [
     ("create", "folders_not_synced"),
