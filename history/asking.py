@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..events.catalogue import Subject
-from ..events.ids import RunId
 from ..events.projections import Metadata, Metrics, Names
 from ..events.projections.metadata import note_key
 from ..events.projections.metrics import metric_key
@@ -19,7 +18,7 @@ from ..events.rows import framed
 from .asked import Column
 from .asked_runs import AskedRun
 from .asked_versions import AskedVersion
-from .measured import last_value
+from .measured import last_of_steps
 from .reader import moment
 from .where import Fields
 
@@ -30,7 +29,7 @@ STATUSES = (RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED)
 def run_fields() -> Fields[AskedRun]:
     """What can be asked of runs. Cost: a lookup for each that is asked for, a page of runs at a time, and for each
     step of a run that has not itself the metric asked for."""
-    tags = _run_column(Names.name, tags_key)
+    tags = _RUN.column(Names.name, tags_key)
     return Fields(
         single={
             "name": lambda run: run.state.name,
@@ -55,29 +54,39 @@ def run_fields() -> Fields[AskedRun]:
     )
 
 
-def _run_column(projection: str, place: Callable[[Subject], bytes], after: bytes = b"") -> Column:
-    """The column of what rows have of runs, by how the key of a subject is made."""
-    nobody = RunId(bytes(16))
-    return Column(projection, place(Subject("run", "", nobody)).removesuffix(nobody), after)
+class _Kind(NamedTuple):
+    """How things of a kind are named in keys: what subjects of theirs end with."""
+
+    subject: Subject
+    named: bytes
+
+    def column(self, projection: str, place: Callable[[Subject], bytes], after: bytes = b"") -> Column:
+        """The column of what rows have of them, by how the key of a subject is made."""
+        return Column(projection, place(self.subject).removesuffix(self.named), after)
+
+
+_NOTHING = Subject("version", "", b"")
+_RUN = _Kind(Subject("run", "", bytes(16)), bytes(16))
+_VERSION = _Kind(_NOTHING, subject_key(_NOTHING))
 
 
 @lru_cache
-def _metric_column(name: str) -> Column:
-    return _run_column(Metrics.name, metric_key, framed(name))
+def _metric(kind: _Kind, name: str) -> Column:
+    return kind.column(Metrics.name, metric_key, framed(name))
 
 
 @lru_cache
-def _note_column(name: str) -> Column:
-    return _run_column(Metadata.name, note_key, framed(name))
+def _note(kind: _Kind, name: str) -> Column:
+    return kind.column(Metadata.name, note_key, framed(name))
 
 
 def _last_metric(run: AskedRun, name: str) -> Any:
-    row = run.latest(_metric_column(name))
-    return last_value(run.reader, run.id, name) if row is None else row[4]
+    row = run.latest(_metric(_RUN, name))
+    return last_of_steps(run.reader, run.id, name) if row is None else row[4]
 
 
 def _last_note(run: AskedRun, name: str) -> Any:
-    row = run.latest(_note_column(name))
+    row = run.latest(_note(_RUN, name))
     return None if row is None or len(row) < 2 else row[1]
 
 
@@ -93,7 +102,7 @@ def _duration_s(run: AskedRun) -> float | None:
 
 def version_fields() -> Fields[AskedVersion]:
     """What can be asked of artifact versions. Cost: as for runs; that of the event that made each, about 10 µs."""
-    tags = _version_column(Names.name, tags_key)
+    tags = _VERSION.column(Names.name, tags_key)
     return Fields(
         single={
             "name": lambda version: version.made.key.name,
@@ -112,26 +121,10 @@ def version_fields() -> Fields[AskedVersion]:
 
 
 def _metadata(version: AskedVersion, name: str) -> Any:
-    noted = version.annotation(_version_note(name))
+    noted = version.annotation(_note(_VERSION, name))
     return version.output.metadata.get(name) if noted is None else noted
 
 
 def _metric_of_version(version: AskedVersion, name: str) -> Any:
-    row = version.latest(_version_metric(name))
+    row = version.latest(_metric(_VERSION, name))
     return None if row is None else row[4]
-
-
-def _version_column(projection: str, place: Callable[[Subject], bytes], after: bytes = b"") -> Column:
-    """The column of what rows have of versions."""
-    nothing = Subject("version", "", b"")
-    return Column(projection, place(nothing).removesuffix(subject_key(nothing)), after)
-
-
-@lru_cache
-def _version_metric(name: str) -> Column:
-    return _version_column(Metrics.name, metric_key, framed(name))
-
-
-@lru_cache
-def _version_note(name: str) -> Column:
-    return _version_column(Metadata.name, note_key, framed(name))

@@ -18,12 +18,11 @@ def last_value(reader: Reader, run: RunId, name: str) -> float | None:
     for each step of a run that has no such metric itself.
     """
     own = _logged(reader, Subject("run", "", run), name)
-    if own is not None:
-        return own
-    return _last_of_steps(reader, run, name)
+    return last_of_steps(reader, run, name) if own is None else own
 
 
-def _last_of_steps(reader: Reader, run: RunId, name: str) -> float | None:
+def last_of_steps(reader: Reader, run: RunId, name: str) -> float | None:
+    """The same where it is known that the run has no such metric itself."""
     rows = reader.rows(Steps.name)
     one, _, metric = name.rpartition("/")
     found: dict[str, float] = {}
