@@ -159,7 +159,7 @@ def running_step(path: Path) -> StepRunId | None:
 def record(store: Store, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
     """Submit events with the receipts of their blobs; by the process that drives the run, where a step executes here
     for another one. Workers never write the log."""
-    elsewhere = _recorded_elsewhere(store)
+    elsewhere = recorded_elsewhere(store)
     if elsewhere is None:
         store.append(events, blobs)
         return
@@ -169,7 +169,7 @@ def record(store: Store, events: Sequence[Event], blobs: Sequence[Blob]) -> None
 
 def recorded(store: Store, events: Sequence[Event]) -> Sequence[int]:
     """Record events that name no new blobs, in one commit and likewise; durable on return. Give their positions."""
-    elsewhere = _recorded_elsewhere(store)
+    elsewhere = recorded_elsewhere(store)
     if elsewhere is not None:
         return elsewhere(events, ())
     ticket = store.append(events, ids=[EventId.new() for _ in events])
@@ -177,7 +177,8 @@ def recorded(store: Store, events: Sequence[Event]) -> Sequence[int]:
     return ticket.places
 
 
-def _recorded_elsewhere(store: Store) -> Record | None:
+def recorded_elsewhere(store: Store) -> Record | None:
+    """What records events where this process executes a step of a run that another one drives; None elsewhere."""
     step = _listening.get()
     return None if step is None or step.path != store.path else step.record
 

@@ -79,8 +79,10 @@ class Store:
         """Open a store that exists, and recover it unless read-only; ``blobs`` gives those that are kept elsewhere."""
         self.path = self.place = path
         self.read_only = read_only
-        if not read_only:
-            _migrate(path)
+        if not read_only and is_old(read_format_file(path, KNOWN)):
+            from .migration import migrate_store  # Imported on use: hardly any opening has to.
+
+            migrate_store(path)
         with unless_migrated(path, is_reader=read_only):
             self.format = read_format(path)
             require_log(path)
@@ -180,6 +182,10 @@ class Store:
         self._committer.drain()
         if not self.read_only and self._projector.lag(projection):
             self._projector.catch_up(projection)
+        return self.rows_within(projection, upto)
+
+    def rows_within(self, projection: str, upto: int | None = None) -> RowReader:
+        """As `rows`, inside of `exclusively`: it waits for nothing, and what is appended there is not in it."""
         if not self._projector.lag(projection):
             return self.committed_rows(projection, upto)
         return TailedReader(self._env, projection, upto, self._projector.tail(projection))
@@ -224,9 +230,12 @@ class Store:
         """
         return self._env.changing()
 
-    def append_within(self, changes: Changes, events: Sequence[Event]) -> None:
-        """Append events that name no blobs in a transaction of `exclusively`, once in each."""
-        _Append(self, events, ()).write(_Writer(self, changes))
+    def append_within(self, changes: Changes, events: Sequence[Event]) -> tuple[int, ...]:
+        """Append events that name no new blobs in a transaction of `exclusively`, once in each; give their places."""
+        append, writer = _Append(self, events, ()), _Writer(self, changes)
+        append.check(writer)
+        append.write(writer)
+        return tuple(range(writer.log.head.seq + 1 - len(events), writer.log.head.seq + 1))
 
     def copy_within(self, changes: Changes, stretches: Iterable[Stretch]) -> None:
         """Append events of this store, and copies of another's log as they are, in a transaction of `exclusively`.
@@ -242,10 +251,7 @@ class Store:
             changes.flush()
 
     def old_logs(self) -> list[OldLog]:
-        """The logs of older formats that migrations have kept: going back to one needs all the files that there were.
-
-        So collections free nothing while there are any.
-        """
+        """The logs of older formats that migrations have kept; collections free nothing while there are any."""
         return old_logs(self.path)
 
     def close(self) -> None:
@@ -438,13 +444,6 @@ class _ConditionalAppend(_Append):
         super().check(writer)
         after = writer.log.head.seq
         self.places = [seq or (after := after + 1) for seq in found]
-
-
-def _migrate(path: Path) -> None:
-    if is_old(read_format_file(path, KNOWN)):
-        from .migration import migrate_store  # Imported on use: hardly any opening has to.
-
-        migrate_store(path)
 
 
 _opened: dict[tuple[int, int], Store] = {}

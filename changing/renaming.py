@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from ..errors import Conflict, InvalidReference, LinealError, PipelineNotFound, RunNotFound
@@ -56,19 +57,20 @@ def rename(store: Store, of: View, name: str) -> Renamed:
         check_name(name, "run")
         _refuse_run(reader, name)
         old = RunView(reader, of.id).name
-        (seq,) = record(store, [RunRenamed(of.id, name)])
+        (seq,) = record(store, [RunRenamed(of.id, name)], refuse=partial(_refuse_run, name=name))
         return Renamed("run", old, name, seq)
     if isinstance(of, ArtifactView):
         check_name(name, "artifact")
         artifact = ArtifactView(reader, of.name)
-        _refuse_artifact(reader, artifact, name)
-        (seq,) = record(store, _artifact_events(reader, artifact, name), ArtifactRenamed.TYPE)
+        _refuse_artifact(reader, of.name, name)
+        refuse = partial(_refuse_artifact, old=of.name, name=name)
+        (seq,) = record(store, _artifact_events(reader, artifact, name), ArtifactRenamed.TYPE, refuse=refuse)
         return Renamed("artifact", of.name, name, seq)
     if isinstance(of, PipelineView):
         check_name(name, "pipeline")
         require_no_pipeline(reader, name)
         old = PipelineView(reader, of.first_name).name
-        (seq,) = record(store, [PipelineRenamed(old, name)])
+        (seq,) = record(store, [PipelineRenamed(old, name)], refuse=partial(require_no_pipeline, name=name))
         return Renamed("pipeline", old, name, seq)
     raise InvalidReference(
         f"{of!r} can't be renamed", hint="Rename a run, an artifact or a pipeline; steps are called as their functions."
@@ -94,9 +96,9 @@ def require_no_pipeline(reader: Reader, name: str) -> None:
     raise Conflict(f"there is a pipeline {name!r}", hint="Choose another name, or call that one otherwise first.")
 
 
-def _refuse_artifact(reader: Reader, artifact: ArtifactView, name: str) -> None:
-    if not artifact.versions:
-        raise Conflict(f"artifact {artifact.name} has no version to be renamed", hint="Choose another one.")
+def _refuse_artifact(reader: Reader, old: str, name: str) -> None:
+    if not ArtifactView(reader, old).versions:
+        raise Conflict(f"artifact {old} has no version to be renamed", hint="Choose another one.")
     if ArtifactView(reader, name).versions:
         raise Conflict(f"there is an artifact {name!r}", hint="Choose another name, or delete that one first.")
 

@@ -209,15 +209,15 @@ class Projector:
             self.catch_up(*lagging)
 
     def tail(self, name: str) -> Tail:
-        """The rows that catching up would add to a projection that is kept behind; made once, and gone on with.
+        """The rows that catching up would add to a projection that is kept behind; gone on with while nobody does.
 
         Its `apply` may not ask for the latest row of a key.
         """
         projection = self._behind[name]
         with self._tailing, self._env.begin() as txn:
-            tail = self._tails.get(name)
-            if tail is None:
-                tail = self._tails[name] = Tail(self.upto(name))
+            tail, stored_upto = self._tails.get(name), self.upto(name)
+            if tail is None or tail.start < stored_upto:  # Memory holds what is not stored, and no more.
+                tail = self._tails[name] = Tail(stored_upto)
             changes = self._gather(txn)
             writer = ProjectionWriter(changes, [Placed(projection, name)])
             upto = tail.upto

@@ -61,6 +61,19 @@ class Reader:
         return read_manifest(self.store.blobs, content)
 
 
+class ExclusiveReader(Reader):
+    """Reads a store inside of its `exclusively`: nobody appends meanwhile, and nothing is waited for."""
+
+    __slots__ = ()
+
+    def __init__(self, store: Store) -> None:
+        """Read what is committed."""
+        super().__init__(store, store.log.head().seq)
+
+    def rows(self, projection: str) -> RowReader:
+        return self.store.rows_within(projection)
+
+
 def newest_content(store: Store, artifact: str) -> Digest | None:
     """Content of an artifact's newest version, that which is on its way included; None if there is none."""
     found = store.rows(Artifacts.name).latest(key("v", artifact))

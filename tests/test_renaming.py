@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
 
 import pytest
+from children import ended_well, forked
 
+import lineal
 from lineal import Artifact, Client, pipeline, step
+from lineal.changing import renaming, undoing
 from lineal.errors import (
     ArtifactNotFound,
     Conflict,
@@ -147,3 +155,65 @@ def test_an_artifact_is_renamed_with_its_numbers_labels_and_lineage(three: Clien
     three.undo(seq)
     assert versions(three, "model") == ["model@3", "model@2"]
     assert [one.name for one in three.artifacts()] == ["data", "model"]
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, room: ModuleType, other: Callable[[], object]) -> None:
+    """Have another process do something once, after a change was decided on, before it is recorded."""
+    recording = room.record
+
+    def record(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(room, "record", recording)
+        assert ended_well([forked(other)])
+        return recording(*arguments, **options)
+
+    monkeypatch.setattr(room, "record", record)
+
+
+@pytest.mark.parametrize("what", ["pipeline", "run", "artifact"])
+def test_of_two_processes_that_give_one_name_at_once_the_second_is_refused(
+    three: Client, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    pipeline(name="other")(trained)()
+    old, others = {
+        "pipeline": ("training", "other"),
+        "run": ("training-1", "training-2"),
+        "artifact": ("data", "model"),
+    }[what]
+    meanwhile(monkeypatch, renaming, partial(three.rename, others, "the-one"))
+    head = three.head.seq
+    with pytest.raises(Conflict, match="the-one"):
+        three.rename(old, "the-one")
+    renamed = [recorded.event for recorded in three.events(since=head) if recorded.type.endswith(".renamed/1")]
+    assert [one.name for one in renamed] == ["the-one"]
+    three.rename(old, "another")
+
+
+def test_undoing_a_renaming_is_refused_if_another_process_takes_the_name_meanwhile(
+    three: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline(name="other")(trained)()
+    seq = three.rename("training", "fitting").seq
+    meanwhile(monkeypatch, undoing, partial(three.rename, "other", "training"))
+    with pytest.raises(Conflict, match="there is a pipeline 'training'"):
+        three.undo(seq)
+    assert sorted(one.name for one in three.pipelines()) == ["fitting", "training"]
+
+
+def test_eight_processes_that_race_for_one_name_leave_it_to_one(three: Client, store_path: Path) -> None:
+    for number in range(8):
+        pipeline(name=f"p{number}")(trained)()
+    start = three.head.seq
+
+    def race(number: int) -> None:
+        handle = lineal.open(store_path)
+        while handle.head.seq == start:
+            pass
+        with suppress(Conflict):
+            handle.rename(f"p{number}", "the-one")
+
+    children = [forked(partial(race, number)) for number in range(8)]
+    three.save(1, "go")
+    three.flush()
+    assert ended_well(children)
+    assert len([recorded for recorded in three.events(since=start) if recorded.type == "pipeline.renamed/1"]) == 1
+    assert [one.name for one in three.pipelines()].count("the-one") == 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
+from children import ended_well, forked
 from marks import SOME, append_some, append_some_at, mark, numbers
 
 from lineal.errors import Conflict
@@ -21,27 +21,6 @@ HELD_MAX_SUBMISSIONS = 20_000 + 1_000
 """What may wait, and a batch that is on its way."""
 HELD_MAX_BYTES = (64 + 8 + 2) * 1024 * 1024
 """Likewise; each may end with one that goes beyond."""
-
-
-def forked(work: Callable[[], None]) -> int:
-    """Do something in a forked child, which then ends without clearing up; give its pid.
-
-    By hand: two threads that wait for children of `multiprocessing` at once take them from each other.
-    """
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return child
-
-
-def ended_well(children: Sequence[int]) -> bool:
-    """Wait for children, and tell whether each one did what it had to."""
-    return [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
 
 
 def test_what_a_parent_has_on_its_way_when_it_forks_is_committed_once_and_by_the_parent(store: Store) -> None:
