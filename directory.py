@@ -94,7 +94,7 @@ def not_found(path: Path) -> StoreNotFound | NotAStore:
     return StoreNotFound(
         "there is no store here",
         where=path,
-        hint="Run a pipeline here, make one with `lineal init`, or give the store's path.",
+        hint="Run a pipeline or save a value here, make a store with `lineal init`, or give a store's path.",
     )
 
 

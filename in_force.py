@@ -65,6 +65,11 @@ def current_store() -> InForce:
     return _enclosing.get() or InForce(open_store(store_in_use()), read_only=False, allow_pickle=True)
 
 
+def existing_store() -> InForce:
+    """The store entered, else the one found, for what goes on with a run that is there. Raises `StoreNotFound`."""
+    return _enclosing.get() or InForce(open_store(store_in_use(), create=False), read_only=False, allow_pickle=True)
+
+
 _open_to_write: WeakKeyDictionary[object, Path] = WeakKeyDictionary()
 """The handles that are open, by which stores are known to the user, with the paths of those."""
 

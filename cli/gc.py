@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Release artifact versions by a policy, then free the bytes that nothing holds. Without a policy, only what "
         "was released before goes, and what no event ever named. The latest version of an artifact, what is pinned, "
-        "what a running run uses, and what a version that stays was made from, stays. Lineage always does."
+        "what an alias points to, what a running run uses, and what a version that stays was made from, stays. "
+        "Lineage always does."
     )
     policy = parser.add_argument_group("policy")
     policy.add_argument(
@@ -43,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="keep versions with this tag or alias, and all of an artifact with this tag; can be repeated",
     )
+    policy.add_argument(
+        "--release-aliased", action="store_true", help="do not keep versions only because an alias points to them"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and why; do nothing")
     parser.add_argument(
         "--grace",
@@ -55,7 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, output: Output) -> int:
     """Collect."""
-    retention = Retention(options.keep_last, options.max_age, options.max_size, keep_tagged=tuple(options.keep_tagged))
+    retention = Retention(
+        options.keep_last,
+        options.max_age,
+        options.max_size,
+        keep_aliased=not options.release_aliased,
+        keep_tagged=tuple(options.keep_tagged),
+    )
     with opened_to_write(options) as client:
         with shown_progress():
             done = client.collect(retention, dry_run=options.dry_run, grace_s=options.grace.total_seconds())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..history import History, LogLine, RunView, StepRunView
 from .layout import Row
+from .meant import RUN_HELP, run_meant
 from .outcome import ExitCode
 from .output import Output, stdout_is_gone
 from .past import add_as_of, opened_history
@@ -26,7 +27,9 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
     parser.add_argument(
-        "reference", metavar="RUN[/STEP]", help="a run, or one step of it: where it was reused, what it said then"
+        "reference",
+        metavar="RUN[/STEP]",
+        help=f"{RUN_HELP}; or one step of it: where it was reused, what it said then",
     )
     parser.add_argument(
         "--level", choices=_LEVELS, help="only logging records and warnings from this level up, nothing printed"
@@ -46,10 +49,9 @@ def execute(options: argparse.Namespace, output: Output) -> int:
         if options.follow and (following := _followed(history, options)) is not None:
             output.live(following, COLUMNS, _row)
             return ExitCode.OK
-        kind = "step" if "/" in options.reference else "run"
-        found = history.find(options.reference, kind)
-        steps = list(found.steps.values()) if isinstance(found, RunView) else [found]
-        lines = (_lines(step, is_alone=kind == "step") for step in steps if isinstance(step, StepRunView))
+        run, step = _named(history, options.reference)
+        steps = list(run.steps.values()) if step is None else [run.get_step(step)]
+        lines = (_lines(one, is_alone=step is not None) for one in steps)
         merged = heapq.merge(*lines, key=lambda line: line[1].time)
         shown = (log_record(step, line) for step, line in merged if _is_wanted(line, options))
         output.listing(shown, COLUMNS, _row)
@@ -58,13 +60,18 @@ def execute(options: argparse.Namespace, output: Output) -> int:
 
 def _followed(history: History, options: argparse.Namespace) -> Iterator[Iterable[kinds.LogLine]] | None:
     """The lines of a run that goes on; None of one that has ended, or of a step that has."""
-    reference, _, step = options.reference.partition("/")
-    run = history.find(reference, "run")
-    assert isinstance(run, RunView)
-    if run.status != _RUNNING or (step in run.steps and run.steps[step].status != _RUNNING):
+    run, step = _named(history, options.reference)
+    asked_of: RunView | StepRunView = run if step is None else run.steps.get(step, run)
+    if run.status != _RUNNING or asked_of.status != _RUNNING:
         return None
-    lines = history.follow_logs(run, step or None, until=stdout_is_gone)
+    lines = history.follow_logs(run, step, until=stdout_is_gone)
     return ((log_record(said_by, line),) for said_by, line in lines if _is_wanted(line, options))
+
+
+def _named(history: History, reference: str) -> tuple[RunView, str | None]:
+    """A run, and the one of its steps that is meant, if only one is."""
+    run, slash, step = reference.rpartition("/")
+    return run_meant(history, run if slash else reference), step if slash else None
 
 
 def _is_wanted(line: LogLine, options: argparse.Namespace) -> bool:

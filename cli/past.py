@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from ..client import Client
+from ..client import Client, open_to_read
 from ..client import open as open_client
-from ..errors import RunNotFound, StoreClosed
+from ..errors import RunNotFound
 from ..history import History, When
 from .units import age
 
@@ -46,15 +46,8 @@ def count(text: str) -> int:
 
 
 def opened(options: argparse.Namespace, *, check_structure: bool = False) -> Client:
-    """The store of the command line, which must exist, for reading.
-
-    It is opened like any other, so that a run whose process died reads as interrupted; where it can't be
-    written to, as on a read-only mount, it is read as it is.
-    """
-    try:
-        return open_client(options.store, create=False, check_structure=check_structure)
-    except StoreClosed:
-        return open_client(options.store, create=False, read_only=True, check_structure=check_structure)
+    """The store of the command line, which must exist, for reading."""
+    return open_to_read(options.store, check_structure=check_structure)
 
 
 def opened_to_write(options: argparse.Namespace) -> Client:

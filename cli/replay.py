@@ -7,10 +7,12 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from . import kinds
+from .event_rows import EventRows
 from .layout import Row
-from .log import event_row
+from .meant import RUN_HELP, run_meant
 from .outcome import ExitCode
 from .output import Output
 from .past import add_as_of, opened_history
@@ -22,7 +24,7 @@ COLUMNS = ("at", "type", "what")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
-    parser.add_argument("run", metavar="RUN", help="the run: its name, id, or beginning of its id")
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument(
         "--speed", metavar="X", type=_speed, help="so many times as fast as it went; by default 1, on a terminal"
@@ -37,11 +39,12 @@ def execute(options: argparse.Namespace, output: Output) -> int:
     if speed is None and not options.instant and not options.json and sys.stdout.isatty():
         speed = 1.0
     with opened_history(options) as history:
-        scenes = map(scene_record, history.run(options.run).replay())
+        rows = EventRows(history)
+        scenes = map(scene_record, run_meant(history, options.run).replay())
         if speed is None:
-            output.listing(scenes, COLUMNS, _row)
+            output.listing(scenes, COLUMNS, partial(_row, rows))
         else:
-            output.live(_paced(scenes, speed), COLUMNS, _row)
+            output.live(_paced(scenes, speed), COLUMNS, partial(_row, rows))
     return ExitCode.OK
 
 
@@ -60,10 +63,10 @@ def _paced(scenes: Iterable[kinds.Scene], speed: float) -> Iterator[tuple[kinds.
         yield (scene,)
 
 
-def _row(scene: kinds.Scene) -> Row:
+def _row(rows: EventRows, scene: kinds.Scene) -> Row:
     at = f"+{scene['at_s']:.3f} s"
     event, printed = scene["event"], scene["printed"]
     if event is not None:
-        return (at, *event_row(event)[2:])
+        return (at, *rows.row(event)[2:])
     assert printed is not None
     return at, printed["stream"], f"{printed['step']}: {printed['text'].rstrip()}"

@@ -10,6 +10,7 @@ from ..history import History, StepRunView
 from .kinds import Step
 from .labelled import with_labels
 from .layout import Row
+from .meant import RUN_HELP, run_meant
 from .outcome import ExitCode
 from .output import Output
 from .past import add_as_of, count, opened_history
@@ -23,9 +24,7 @@ _STATUSES = ("running", "completed", "cached", "failed", "skipped", "cancelled",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
-    parser.add_argument(
-        "run", metavar="RUN", nargs="?", help="name, id or beginning of an id; by default all runs, newest first"
-    )
+    parser.add_argument("run", metavar="RUN", nargs="?", help=f"{RUN_HELP}; by default all runs, newest first")
     parser.add_argument("--status", choices=_STATUSES, help="only steps in this status")
     parser.add_argument("--step", metavar="NAME", help="only steps of this name")
     parser.add_argument("--limit", metavar="N", type=count, help="at most so many")
@@ -45,7 +44,7 @@ def execute(options: argparse.Namespace, output: Output) -> int:
 
 
 def _steps(history: History, run: str | None) -> Iterator[StepRunView]:
-    runs = history.runs() if run is None else iter([history.run(run)])
+    runs = history.runs() if run is None else iter([run_meant(history, run)])
     return chain.from_iterable(one.steps.values() for one in runs)
 
 

@@ -163,6 +163,8 @@ class Hold(TypedDict):
     """Labels."""
     labels: dict[str, list[str]]
     """Tags and aliases, by artifact version; a policy can keep versions for them."""
+    aliases: list[str]
+    """What points to one of the versions, as ``model@champion``; a policy keeps those, unless it says otherwise."""
 
 
 class Holding(TypedDict):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound
-from ..history import FOUND_KINDS, FOUND_ORDER, ArtifactVersionView, Reason, RunView, StepRunView, Why
+from ..history import FOUND_KINDS, FOUND_ORDER, ArtifactVersionView, PipelineView, Reason, RunView, StepRunView, Why
 from .layout import Block, Diff, Fields, Row, Section
 from .outcome import ExitCode
 from .output import Output
@@ -26,11 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's own options."""
     parser.description = (
         "Tell why a step was served from the cache, or had to execute: compared with the newest step run before it of "
-        "the same function. Of a run, each step in a line; of an artifact version, the step that made it."
+        "the same function. Of a run, or of a pipeline's newest one, each step in a line; of an artifact version, the "
+        "step that made it."
     )
     parser.add_argument("reference", metavar="REF", help=f"tried in this order: {FOUND_ORDER}")
     parser.add_argument(
-        "--kind", choices=FOUND_KINDS[:-1], help="what REF names, where several kinds of things are called so"
+        "--kind", choices=FOUND_KINDS, help="what REF names, where several kinds of things are called so"
     )
     add_as_of(parser)
 
@@ -39,6 +40,8 @@ def execute(options: argparse.Namespace, output: Output) -> int:
     """Explain a step, or each step of a run."""
     with opened_history(options) as history:
         found = history.find(options.reference, options.kind)
+        if isinstance(found, PipelineView):
+            found = found.latest
         if isinstance(found, RunView):
             output.listing((_record(step.why()) for step in found.steps.values()), _COLUMNS, _row)
         else:

@@ -51,6 +51,7 @@ def _hold(found: FoundHold) -> Hold:
         "more_events": found.more_events,
         "pins": [pin.label for pin in found.pins],
         "labels": {version: list(labels) for version, labels in found.labels.items()},
+        "aliases": list(found.aliases),
     }
 
 
@@ -68,12 +69,14 @@ def _rows(hold: Hold, digest: str) -> Iterator[Row]:
         holders.append(f"event {event['seq']}, {event['type'].partition('/')[0]}{': ' if place else ''}{place}")
     if hold["more_events"]:
         holders.append(f"and {hold['more_events']:,} more events")
-    holders += [f"a policy, if it keeps what is labelled {label}" for label in _labels(hold)]
+    holders += [f"alias {alias}, under a policy that does not release what is aliased" for alias in hold["aliases"]]
+    holders += [f"a policy, if it keeps what is labelled {label}" for label in _tags(hold)]
     content = "the blob itself" if hold["content"] == digest else hold["content"][:ID_DIGITS]
     versions = ", ".join(hold["artifact_versions"]) or NOTHING
     for number, holder in enumerate(holders):
         yield (content, versions, holder) if number == 0 else ("", "", holder)
 
 
-def _labels(hold: Hold) -> list[str]:
-    return sorted({label for labels in hold["labels"].values() for label in labels})
+def _tags(hold: Hold) -> list[str]:
+    aliases = {alias.rpartition("@")[2] for alias in hold["aliases"]}
+    return sorted({label for labels in hold["labels"].values() for label in labels} - aliases)

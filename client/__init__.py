@@ -6,7 +6,7 @@ from ..cas.progress import Progress, reporting
 from ..events.merkle import TreeHead
 from ..events.proof import PROOF_MAX_BYTES, ExtensionProof, InclusionProof, read_proof
 from .client import Client
-from .opening import artifact, current, foreseen_migration, load, open, runs, save
+from .opening import artifact, current, foreseen_migration, load, open, open_to_read, runs, save
 from .upkeep import Usage
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "foreseen_migration",
     "load",
     "open",
+    "open_to_read",
     "read_proof",
     "reporting",
     "runs",

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..cas.digest import Digest
 from ..errors import InvalidDigest, InvalidReference, NotFound
 from ..events.catalogue import ImportsTrusted, TrustRevoked
 from ..events.ids import StoreId
@@ -56,7 +55,7 @@ class Exchanging(Opened):
             return self.find(reference)
         except (NotFound, InvalidReference):
             try:
-                names = self.versions_of(Digest.parse(reference))
+                names = self.versions_of(reference)
             except InvalidDigest:
                 names = []
             if not names:

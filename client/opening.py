@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..cas.durable import disk_errors
 from ..cas.environment import DATA_FILE
 from ..directory import LOG, find_store
+from ..errors import StoreClosed
 from ..history import ArtifactVersionView, RunView
 from ..in_force import InForce, entered_store, opened_to_write, store_in_use
 from ..store import open_store
@@ -79,15 +80,31 @@ def foreseen_migration(path: str | os.PathLike[str] | None = None) -> Foreseen:
     return foreseen(find_store(path))
 
 
+def open_to_read(path: str | os.PathLike[str] | None = None, *, check_structure: bool = False) -> Client:
+    """Open a store that is there, to read it: like any other, so that a run whose process died reads as interrupted;
+    and as it is where it can't be written to, as on a read-only mount. Raises as `open` does.
+    """
+    try:
+        return open(path, create=False, check_structure=check_structure)
+    except StoreClosed:
+        return open(path, create=False, read_only=True, check_structure=check_structure)
+
+
 def current() -> Client:
-    """The store of the enclosing ``with lineal.open(…)``, else the one that `open` finds."""
+    """The store of the enclosing ``with lineal.open(…)``, else the one that `open` finds, to read it.
+
+    Raises:
+        StoreNotFound: There is none; reading makes none.
+    """
     opened = entered_store()
-    return open(store_in_use()) if opened is None else Client(opened, is_borrowed=True)
+    return open_to_read(store_in_use()) if opened is None else Client(opened, is_borrowed=True)
 
 
 def save(value: Any, name: str) -> ArtifactVersionView:
-    """Save a value in the store in force; as `Client.save`."""
-    return current().save(value, name)
+    """Save a value in the store in force, made if need be; as `Client.save`."""
+    opened = entered_store()
+    client = open(store_in_use()) if opened is None else Client(opened, is_borrowed=True)
+    return client.save(value, name)
 
 
 def load(reference: str) -> Any:

@@ -469,11 +469,15 @@ class History:
         pins = (Pin(label, Digest(content), expires_us, seq) for seq, label, content, expires_us in stamped)
         return sorted(pin for pin in pins if pin.holds(self._reader.now_us))
 
-    def versions_of(self, content: Digest) -> list[str]:
-        """The artifact versions that have a content, as ``name@3``, the first to have it first."""
+    def versions_of(self, content: Digest | str) -> list[str]:
+        """The artifact versions that have a content, as ``name@3``, the first to have it first.
+
+        Raises:
+            InvalidDigest: A text is not the 64 digits of one.
+        """
         from .holding import versions_of  # Imported on use, as below: few ask.
 
-        return list(versions_of(self._reader, content))
+        return list(versions_of(self._reader, Digest.parse(content) if isinstance(content, str) else content))
 
     def why_kept(self, which: str) -> Holding:
         """What keeps a blob now: the paths from it to the events and pins that hold it.

@@ -50,6 +50,8 @@ class Hold:
     pins: tuple[Pin, ...]
     labels: dict[str, tuple[str, ...]]
     """The tags and aliases of the versions, for which a policy may keep them: ``keep_tagged`` of `Retention`."""
+    aliases: tuple[str, ...]
+    """What points to one of the versions, as ``model@champion``: a policy keeps those, unless it says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,8 @@ def _events(reader: Reader, roots: list[Digest], liveness: Liveness) -> dict[Dig
 def _hold(reader: Reader, root: Digest, seqs: list[int], pins: list[Pin]) -> Hold:
     newest = seqs[: -_EVENTS_MAX - 1 : -1]
     events = tuple(_event(reader, seq) for seq in newest)
-    pinned = tuple(pins)
-    return Hold(root, tuple(versions_of(reader, root)), events, len(seqs) - len(events), pinned, _labels(reader, root))
+    versions, labels = tuple(versions_of(reader, root)), _labels(reader, root)
+    return Hold(root, versions, events, len(seqs) - len(events), tuple(pins), labels, _aliases(reader, root))
 
 
 def _labels(reader: Reader, content: Digest) -> dict[str, tuple[str, ...]]:
@@ -128,6 +130,11 @@ def _labels(reader: Reader, content: Digest) -> dict[str, tuple[str, ...]]:
         aliases = version_aliases(reader, name, content)
         labels[f"{name}@{number}"] = (*aliases, *tags_of(reader, Subject("version", name, content)))
     return {version: found for version, found in labels.items() if found}
+
+
+def _aliases(reader: Reader, content: Digest) -> tuple[str, ...]:
+    names = [name for name, _ in names_of(reader.rows(Artifacts.name), content)]
+    return tuple(f"{name}@{alias}" for name in names for alias in version_aliases(reader, name, content))
 
 
 def versions_of(reader: Reader, content: Digest) -> Iterator[str]:

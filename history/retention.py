@@ -51,6 +51,8 @@ class Retention:
     """Whether the latest version of each artifact stays in any case."""
     keep_pinned: bool = True
     """Whether pinned versions stay, as they would in fact: without it, they go once they are no longer pinned."""
+    keep_aliased: bool = True
+    """Whether versions that an alias points to stay: something asks for them by that name."""
     keep_tagged: tuple[str, ...] = ()
     """Versions that have one of these tags or aliases stay, and all versions of an artifact that has such a tag."""
     keep_used_by_kept: bool = True
@@ -204,7 +206,7 @@ class _Planner:
             return (
                 "the newest version" if retention.keep_last == 1 else f"among the last {retention.keep_last} versions"
             )
-        if retention.keep_tagged and (label := self._label_kept(version.key)):
+        if label := self._label_kept(version.key):
             return label
         if is_literal(self._reader, content):
             return "a step took it as a literal"
@@ -213,12 +215,16 @@ class _Planner:
     def _label_kept(self, version: VersionKey) -> str | None:
         """Which of its labels keeps a version."""
         reader, wanted = self._reader, self._retention.keep_tagged
-        found = {
+        for alias in version_aliases(reader, *version):
+            if self._retention.keep_aliased or alias in wanted:
+                return f"aliased {alias}"
+        if not wanted:
+            return None
+        tags = {
             "tagged": tags_of(reader, Subject("version", *version)),
-            "aliased": version_aliases(reader, *version),
             f"{version.name} is tagged": tags_of(reader, Subject("artifact", version.name, b"")),
         }
-        return next((f"{how} {one}" for how, labels in found.items() for one in labels if one in wanted), None)
+        return next((f"{how} {one}" for how, found in tags.items() for one in found if one in wanted), None)
 
     def _limit_passed(self, version: _Version) -> str | None:
         """Why a version that nothing protects goes, its size left aside."""

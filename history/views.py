@@ -469,6 +469,13 @@ class PipelineView(Labelled, InNotebooks):
         """Its runs, newest first, read as far as they are used."""
         return _runs_in(self._reader, key("p", self.first_name))
 
+    @property
+    def latest(self) -> RunView:
+        """Its newest run. Raises `PipelineNotFound` if it has none, as of the view."""
+        for run in self.runs:
+            return run
+        raise PipelineNotFound(f"pipeline {self.name} has no run", hint="Those that it had are deleted.")
+
     def __repr__(self) -> str:
         return f"<Pipeline {self.name}>"
 

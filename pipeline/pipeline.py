@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from ..errors import InvalidPipeline, StepFailed, StepsFailed
 from ..history import Reader, RunView, check_name
-from ..in_force import current_store, visualizes_here
+from ..in_force import current_store, existing_store, visualizes_here
 from .deciding.forecast import Forecast
 from .declaring.binding import Binder
 from .declaring.checks import check, checks_of
@@ -168,7 +168,7 @@ class Pipeline(Generic[P, R]):
             InvalidPipeline: It is a run of another pipeline, or was called with what this one does not take any more.
             StepFailed: A step raised; the new run is recorded as failed, and can be resumed, too.
         """
-        in_force = current_store()
+        in_force = existing_store()
         reader = Reader(in_force.store, allow_pickle=in_force.allow_pickle)
         left = unfinished(reader, run, self.name)
         plan = pinned(self.planned(self.bind_again(left.arguments)), reader, left.again.run)

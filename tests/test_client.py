@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import lineal
 from lineal import Client, pipeline, step
 from lineal.errors import BlobCorrupt, BlobMissing, InvalidName, StoreClosed, StoreNotFound, UnsavableValue
 from lineal.events.log import EVENTS
+from lineal.post_execution import get_pipelines, get_run
 
 
 def test_equal_content_is_stored_once_whatever_it_is_called_and_whoever_saves_it(store_path: Path) -> None:
@@ -149,6 +151,34 @@ def test_a_store_that_is_not_there_is_not_made_for_a_reader(tmp_path: Path) -> N
     with pytest.raises(StoreNotFound):
         lineal.open(tmp_path / "nowhere", create=False)
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_reading_makes_no_store_where_there_is_none_and_saving_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LINEAL_STORE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    @pipeline
+    def nothing() -> None: ...
+
+    asked: list[Callable[[], object]] = [
+        lambda: lineal.load("x"),
+        lambda: lineal.artifact("x"),
+        lambda: list(lineal.runs()),
+        lambda: get_pipelines(),
+        lambda: get_run("nothing-1"),
+        lambda: lineal.rerun("nothing-1"),
+        lambda: lineal.reproduce("nothing-1"),
+        lambda: nothing.resume("nothing-1"),
+    ]
+    for ask in asked:
+        with pytest.raises(StoreNotFound, match="lineal init"):
+            ask()
+    assert list(tmp_path.iterdir()) == []
+    lineal.save(1, "x")
+    assert lineal.load("x") == 1
+    assert [one.name for one in tmp_path.iterdir()] == [".lineal"]
 
 
 def test_the_functions_of_the_package_use_the_store_in_force(client: Client) -> None:

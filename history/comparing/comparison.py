@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from ...errors import InvalidReference, PipelineNotFound, RunNotFound, StepNotFound
+from ...errors import InvalidReference, RunNotFound, StepNotFound
 from ..finding import Found
 from ..reader import Reader
 from ..views import ArtifactVersionView, PipelineView, RunView, StepRunView
@@ -28,7 +28,7 @@ def compared(reader: Reader, old: Found | None, new: Found, *, load: bool, allow
         InvalidReference: They are of two kinds.
         NotFound: There is nothing before.
     """
-    one, other = (_run_meant(found) if isinstance(found, PipelineView) else found for found in (old, new))
+    one, other = (found.latest if isinstance(found, PipelineView) else found for found in (old, new))
     if isinstance(other, RunView) and isinstance(one, RunView | None):
         return run_diff(reader, one or run_before(reader, other), other)
     if isinstance(other, StepRunView) and isinstance(one, StepRunView | None):
@@ -59,10 +59,6 @@ def step_before(reader: Reader, step: StepRunView) -> StepRunView:
 
 def _earlier(pipeline: PipelineView, run: RunView) -> Iterator[RunView]:
     return (one for one in pipeline.runs if one.seq < run.seq)
-
-
-def _run_meant(pipeline: PipelineView) -> RunView:
-    return _first(iter(pipeline.runs), PipelineNotFound(f"pipeline {pipeline.name} has no run"))
 
 
 def _first(found: Iterator[T], error: Exception) -> T:

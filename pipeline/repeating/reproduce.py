@@ -22,7 +22,7 @@ from ...events.projections.cache import Reusable
 from ...history import Reader, RunView, StepRunView
 from ...history.code import CodeManifest
 from ...history.why import environment_differences
-from ...in_force import InForce, current_store
+from ...in_force import InForce, existing_store
 from ...materializers.comparing import Leaf, Stored, leaves
 from ...store import Store
 from ..deciding.preparing import Ready
@@ -65,7 +65,7 @@ def reproduce(run: RunReference | StepRunView, /, *, code: CodeChoice = "recorde
     """
     if code not in ("recorded", "current"):
         raise InvalidPipeline(f"there is no code {code!r}", hint="Say 'recorded' or 'current'.")
-    in_force = current_store()
+    in_force = existing_store()
     in_force.writable()
     wanted, steps = _meant(_reader(in_force), run)
     if code == "current":
@@ -101,7 +101,7 @@ class _Trial(NamedTuple):
 
 def reproduce_here(run: RunId, steps: Sequence[str], is_recorded: bool) -> Reproduction:
     """The same with the code that this process has, which is to be what was recorded, or is of today."""
-    in_force = current_store()
+    in_force = existing_store()
     reader, store = _reader(in_force), in_force.writable()
     then = run_of(reader, run)
     trials, checks = _trials(reader, then, steps, is_recorded)

@@ -15,7 +15,7 @@ from ...events.ids import RunId
 from ...history import Reader, RunView
 from ...history.code import CodeManifest
 from ...history.why import environment_differences
-from ...in_force import InForce, current_store
+from ...in_force import InForce, existing_store
 from ..declaring.declared import declared
 from ..fingerprint import CodeWalker, carried_by
 from ..graph.graph import Graph
@@ -60,7 +60,7 @@ def rerun_with(
     run: RunReference, overrides: Mapping[str, Any], *, code: CodeChoice = "recorded", cache: bool = True
 ) -> RunView:
     """The same with the overrides as a mapping, so that parameters may be called as the other arguments are."""
-    in_force = current_store()
+    in_force = existing_store()
     reader = _reader(in_force)
     earlier = run_of(reader, run)
     here = msgpack.unpackb(captured_environment(), unicode_errors="surrogateescape")
@@ -81,7 +81,7 @@ def _run_recorded(run: RunId, cache: bool, overrides: Mapping[str, Any]) -> RunI
 
 def run_again(run: RunId, cache: bool, overrides: Mapping[str, Any], *, is_recorded: bool) -> RunId:
     """Run a run's pipeline in this process; see `rerun`. Recorded code must be what it was."""
-    reader = _reader(current_store())
+    reader = _reader(existing_store())
     earlier = run_of(reader, run)
     pipeline = found_pipeline(earlier)
     arguments = pipeline.bind_again(recorded_arguments(reader, earlier.beginning), overrides)
@@ -132,7 +132,7 @@ def found_pipeline(run: RunView) -> Pipeline[..., Any]:
         CodeMissing: It can't be imported.
         LoadRefused: The run is of another store, which is not trusted: what it names may be any function.
     """
-    require_trusted(_reader(current_store()), run)
+    require_trusted(_reader(existing_store()), run)
     function = run.beginning.function
     if function is None:
         raise CodeMissing(

@@ -23,7 +23,7 @@ from lineal.cli import (
     visualization_kinds,
     why_kinds,
 )
-from lineal.cli.log import event_row
+from lineal.cli.event_rows import EventRows
 from lineal.cli.records import event_record, json_value
 from lineal.events.codec import decode
 
@@ -287,12 +287,14 @@ def test_a_run_counts_its_steps_by_what_became_of_them(command: Command) -> None
     assert {name: number for name, number in first.items() if number} == {"executed": 3}
 
 
-def test_an_event_of_a_newer_version_is_listed_as_it_is() -> None:
+def test_an_event_of_a_newer_version_is_listed_as_it_is(trained: Path) -> None:
     body = msgpack.packb([1, "tag.added/7", bytes(16), 0, bytes(16), b"", [], {"run": 1, "raw": b"\x01"}])
     event = event_record(decode(5, bytes(32), body))
     assert faults(event, kinds.Event, "event") == []
     assert (event["type"], event["is_known"], event["payload"]) == ("tag.added/7", False, {"run": 1, "raw": "01"})
-    assert event_row(event) == ("5", "1970-01-01T00:00:00Z", "tag.added", "written by a newer version")
+    with lineal.open(trained, read_only=True) as store:
+        row = EventRows(store).row(event)
+    assert row == ("5", "1970-01-01T00:00:00Z", "tag.added", "written by a newer version")
 
 
 class Opaque:

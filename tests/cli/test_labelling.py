@@ -113,9 +113,9 @@ def test_the_log_tells_what_was_labelled(on_copy: Command) -> None:
     tagged, aliased, annotated = (
         line.split("  ")[-1].strip() for line in on_copy("log", "--limit", "3").out.splitlines()[1:]
     )
-    assert re.fullmatch("version digits-model@[0-9a-f]{8} with candidate", tagged)
-    assert re.fullmatch("champion of digits-model on [0-9a-f]{8}", aliased)
-    assert re.fullmatch("step [0-9a-f]{8}/train with note", annotated)
+    assert tagged == "version digits-model@1 with candidate"
+    assert aliased == "champion of digits-model on digits-model@1"
+    assert annotated == "step training-1/train with note"
 
 
 def test_a_policy_can_keep_what_is_labelled_and_why_kept_names_the_labels(on_copy: Command, copied: Path) -> None:
@@ -128,6 +128,17 @@ def test_a_policy_can_keep_what_is_labelled_and_why_kept_names_the_labels(on_cop
     assert "raw@1" not in on_copy(*policy).out
     on_copy("untag", "raw@1", "paper")
     assert "raw@1" in on_copy(*policy).out
+
+
+def test_a_policy_keeps_what_is_aliased_unless_told_to_release_it(on_copy: Command, copied: Path) -> None:
+    with lineal.open(copied) as store:
+        store.save(b"more", "raw")
+    on_copy("alias", "raw@1", "first")
+    assert "alias raw@first" in on_copy("why-kept", "raw@1").out
+    policy = ("gc", "--keep-last", "1", "--grace", "0s")
+    assert re.search(r"raw@1 .* aliased first\n", on_copy(*policy, "--dry-run").out)
+    assert "raw@1" not in on_copy(*policy).out
+    assert "raw@1" in on_copy(*policy, "--release-aliased").out
 
 
 @pytest.mark.parametrize(

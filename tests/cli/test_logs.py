@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -80,6 +81,17 @@ def test_the_lines_of_all_steps_of_a_run_are_shown_in_order_of_time(command: Com
 def test_of_a_step_that_was_reused_the_lines_of_its_execution_are_shown(command: Command, sold: Path) -> None:
     assert [step for step, _ in rows(command, sold, "shop-2/sell")[1:]] == ["shop-1/sell"] * 3
     assert [step for step, _ in rows(command, sold, "shop-2")[1:]] == ["shop-2/deliver"]
+
+
+def test_a_pipeline_stands_for_its_newest_run(command: Command, sold: Path) -> None:
+    assert [step for step, _ in rows(command, sold, "shop")[1:]] == ["shop-2/deliver"]
+    assert [step for step, _ in rows(command, sold, "shop/sell")[1:]] == ["shop-1/sell"] * 3
+    steps = command("steps", "shop", "--store", str(sold)).out.splitlines()
+    assert [line.split()[0] for line in steps[1:]] == ["shop-2/sell", "shop-2/deliver"]
+    replayed = command("replay", "shop", "--instant", "--store", str(sold)).out
+    assert re.search(r"shop-2/sell gave \S+ as in shop-1/sell\n", replayed)
+    explained = command("why", "shop", "--store", str(sold)).out.splitlines()
+    assert explained[1].split() == ["sell", "hit", "reuses", "shop-1/sell"]
 
 
 def test_a_level_leaves_out_what_is_below_it_and_what_was_only_printed(command: Command, sold: Path) -> None:

@@ -225,15 +225,15 @@ def test_what_a_policy_keeps_for_its_tags_and_aliases_stays_and_what_it_was_made
     client.tag("model@1", "paper")
     client.alias("model@2", "champion")
     client.tag("model@3", "other")
-    found = planned(client, Retention(keep_last=1, keep_tagged=("paper", "champion")))
+    found = planned(client, Retention(keep_last=1, keep_aliased=False, keep_tagged=("paper", "champion")))
     assert sorted(released(found)) == ["data@3", "model@3"]
     assert kept(found)["model@1"] == "tagged paper"
     assert kept(found)["model@2"] == "aliased champion"
     assert kept(found)["data@1"] == "model@1 was made from it"
     client.untag("model@1", "paper")
     client.alias("model@3", "champion")
-    found = planned(client, Retention(keep_last=1, keep_tagged=("paper", "champion")))
-    assert sorted(released(found)) == ["data@1", "data@2", "model@1", "model@2"]
+    found = planned(client, Retention(keep_last=1, keep_aliased=False, keep_tagged=("paper",)))
+    assert sorted(released(found)) == ["data@1", "data@2", "data@3", "model@1", "model@2", "model@3"]
 
 
 def test_an_artifact_that_is_tagged_keeps_all_its_versions(client: Client) -> None:
@@ -246,9 +246,24 @@ def test_an_artifact_that_is_tagged_keeps_all_its_versions(client: Client) -> No
     assert kept(found)["x@1"] == "x is tagged archive"
 
 
-def test_labels_alone_keep_nothing(client: Client) -> None:
+def test_what_an_alias_points_to_stays_with_what_it_was_made_from_unless_aliased_versions_are_released(
+    client: Client,
+) -> None:
+    for n in (1, 2, 3):
+        training(n)
+    client.alias("model@1", "champion")
+    for limit in (Retention(keep_last=1), Retention(max_bytes=0), Retention(max_age=timedelta(0))):
+        found = planned(client, limit, later=timedelta(days=1))
+        assert sorted(released(found)) == ["data@2", "model@2"]
+        assert kept(found)["model@1"] == "aliased champion"
+        assert kept(found)["data@1"] == "model@1 was made from it"
+    assert "model@1" in released(planned(client, Retention(keep_last=1, keep_aliased=False)))
+    client.alias("model@2", "champion")
+    assert "model@1" in released(planned(client, Retention(keep_last=1)))
+
+
+def test_a_tag_alone_keeps_nothing(client: Client) -> None:
     for n in (1, 2):
         client.save(n, "x")
     client.tag("x@1", "paper")
-    client.alias("x@1", "champion")
     assert list(released(planned(client, Retention(keep_last=1)))) == ["x@1"]
