@@ -9,7 +9,7 @@ from .attempts import Attempt
 from .eviction import Eviction, Release
 from .finding import KINDS as FOUND_KINDS
 from .finding import ORDER as FOUND_ORDER
-from .history import History, When
+from .history import History
 from .labels import SUBJECT_KINDS
 from .lineage import Lineage
 from .lineage_parts import Node, Production, VersionKey
@@ -18,6 +18,7 @@ from .metrics import MetricView, Point, Series
 from .reader import Reader, newest_content
 from .references import check_alias, check_name
 from .reuse import Meanings, executed_at, execution_at
+from .seen_log import When
 from .surroundings import Checkout
 from .trust import Imported, Trust, may_execute
 from .views import (

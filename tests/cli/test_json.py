@@ -130,7 +130,9 @@ def test_one_thing_is_one_document(command: Command, argv: list[str], kind: str)
 def test_a_rebuild_and_damage_have_the_documented_fields(command: Command, copied: Any) -> None:
     rebuilt = json.loads(command("rebuild", "--store", str(copied), "--json").out)
     assert faults(rebuilt, KINDS["rebuild"], "rebuild") == []
-    (blob,) = [path for path in (copied / "blobs").rglob("*") if path.is_file()]
+    with lineal.open(copied, read_only=True) as store:
+        (part,) = store.artifact("raw@1").manifest.named()
+    (blob,) = (copied / "blobs").rglob(str(part.digest))
     blob.unlink()
     ended = command("verify", "--store", str(copied), "--json")
     verification = json.loads(ended.out)

@@ -236,23 +236,23 @@ def test_the_log_is_listed_oldest_first(command: Command) -> None:
     assert listed[:15] == lines("""
         SEQ  TIME                  TYPE                  WHAT
         1    YYYY-MM-DDThh:mm:ssZ  store.created         <id>
-        2    YYYY-MM-DDThh:mm:ssZ  run.started           xxxxxxxx of training
+        2    YYYY-MM-DDThh:mm:ssZ  run.started           training-1 of training
         3    YYYY-MM-DDThh:mm:ssZ  environment.captured  xxxxxxxx
         4    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of training
-        5    YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/load
+        5    YYYY-MM-DDThh:mm:ssZ  step.started          training-1/load
         6    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of load
-        7    YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/load gave rows, count
-        8    YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/train
+        7    YYYY-MM-DDThh:mm:ssZ  step.completed        training-1/load gave rows, count
+        8    YYYY-MM-DDThh:mm:ssZ  step.started          training-1/train
         9    YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of train
-        10   YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/train gave digits-model
-        11   YYYY-MM-DDThh:mm:ssZ  step.started          xxxxxxxx/check
+        10   YYYY-MM-DDThh:mm:ssZ  step.completed        training-1/train gave digits-model
+        11   YYYY-MM-DDThh:mm:ssZ  step.started          training-1/check
         12   YYYY-MM-DDThh:mm:ssZ  code.captured         xxxxxxxx of check
-        13   YYYY-MM-DDThh:mm:ssZ  step.completed        xxxxxxxx/check gave ok
-        14   YYYY-MM-DDThh:mm:ssZ  run.completed         xxxxxxxx
+        13   YYYY-MM-DDThh:mm:ssZ  step.completed        training-1/check gave ok
+        14   YYYY-MM-DDThh:mm:ssZ  run.completed         training-1
         """)
-    assert listed[16].endswith("step.reused           xxxxxxxx/load gave rows, count as in xxxxxxxx/load")
+    assert listed[16].endswith("step.reused           training-2/load gave rows, count as in training-1/load")
     assert listed[-2].endswith("artifact.saved        raw")
-    assert listed[-1].endswith("pin.added             champion on xxxxxxxx")
+    assert listed[-1].endswith("pin.added             champion on digits-model@1")
 
 
 def seqs(text: str) -> list[int]:
