@@ -16,6 +16,8 @@ from ..cas.files import MAP_FROM_BYTES
 from ..cas.manifest import INLINE_MAX_BYTES
 from ..cas.store import CATALOG
 from ..events.catalogue import (
+    ArtifactNamed,
+    ArtifactSaved,
     ContentsEvicted,
     ContentsReleased,
     Deleted,
@@ -23,15 +25,16 @@ from ..events.catalogue import (
     Numbered,
     Restored,
     RunStarted,
+    StepCompleted,
+    StepReused,
     StoreImported,
     Subject,
 )
 from ..events.codec import Recorded
-from ..events.ids import EventId, StepRunId, StoreId
+from ..events.ids import StepRunId, StoreId
 from ..events.log import LogWriter
-from ..events.positions import Positions
 from ..events.projections import Artifacts, Runs, Steps, Streams
-from ..events.projections.artifacts import version_in
+from ..events.projections.artifacts import outputs_of, version_in
 from ..events.projections.streams import id_key
 from ..events.rows import key
 from ..store import Store, Stretch
@@ -44,6 +47,7 @@ _STRETCH_EVENTS, _STRETCH_NUMBERS = 1000, 2000
 _SMALL_PAGE = 500
 _CONTENTS_MAX = 1000
 _SUBJECTS_MAX = 200
+_MAKING = frozenset(one.TYPE for one in (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed))
 
 
 class Arrived(NamedTuple):
@@ -85,9 +89,11 @@ def import_bundle(store: Store, path: Path) -> Arrived:
             for held in wanted.large:
                 _put(bundle, held, batch)
             receipts = batch.publish()
+            wanted.follow()
             with store.exclusively() as changes:
+                wanted.follow()
                 store.blobs.check(changes, receipts, ())
-                intake = Intake(store, bundle, changes)
+                intake = Intake(store, bundle, changes, wanted)
                 store.copy_within(changes, intake.stretches(receipts))
             store.blobs.release(receipts)
         return wanted.arrived(intake.events, len(intake.fresh))
@@ -124,19 +130,38 @@ class _Known:
 
 
 class _Wanted:
-    """What of a bundle a store may lack, looked at before the write lock is held."""
+    """What of a bundle a store may lack: looked at before the write lock is held, so that others wait less for it."""
 
     def __init__(self, bundle: Bundle, store: Store) -> None:
         self._bundle = bundle
+        self._store = store
+        self._upto = store.head().seq
         ids = store.rows(Streams.name)
-        lacks = [held for held in bundle.table.blobs if store.blobs.row(held.digest) is None]
+        self._is_known = bytearray(bundle.events)
+        self._since: set[bytes] = set()
+        self.roots: set[bytes] = set()
+        """The blobs that its events name."""
+        has_new = False
+        for number, recorded in enumerate(map(read_event, bundle.bodies())):
+            self.roots.update(recorded.named)
+            if ids.latest_seq(id_key(recorded.raw_id)) is not None:
+                self._is_known[number] = True
+            else:
+                has_new = has_new or is_taken(store, recorded)
+        lacks = any(store.blobs.row(held.digest) is None for held in bundle.table.blobs)
         self.large = [held for held in bundle.table.blobs if held.size_bytes > INLINE_MAX_BYTES]
-        has_new = any(
-            ids.latest_seq(id_key(recorded.raw_id)) is None and is_taken(store, recorded)
-            for recorded in map(read_event, bundle.bodies())
-        )
-        self.has_any = has_new or bool(lacks)
+        self.has_any = has_new or lacks
         self._lacking = sum(store.blobs.row(one) is None for one in bundle.table.lacking)
+
+    def follow(self) -> None:
+        """Look at what was appended meanwhile; under the write lock for the last time, for a short look."""
+        for recorded in self._store.log.scan(self._upto):
+            self._since.add(recorded.raw_id)
+            self._upto = recorded.seq
+
+    def has(self, number: int, event_id: bytes) -> bool:
+        """Whether the store has an event of the bundle, counted from 0, as of the last look."""
+        return bool(self._is_known[number]) or event_id in self._since
 
     def arrived(self, events: int, blobs: int) -> Arrived:
         bundle = self._bundle
@@ -154,15 +179,15 @@ def read_event(body: bytes) -> Recorded:
 class Intake:
     """What one transaction takes of a bundle, in stretches, each after an event that says what is imported."""
 
-    def __init__(self, store: Store, bundle: Bundle, changes: Changes) -> None:
-        """Look at what the transaction sees."""
+    def __init__(self, store: Store, bundle: Bundle, changes: Changes, wanted: _Wanted | None = None) -> None:
+        """Look at what the transaction sees; without what is ``wanted``, the store has nothing yet."""
         self._store = store
         self._bundle = bundle
         self._changes = changes
-        self._positions = Positions(changes)
+        self._wanted = wanted
         self._seq = LogWriter(changes).head.seq
         self._numbers = {(one.kind, one.name, one.id): one for one in bundle.table.numbers}
-        self._named: set[Digest] = set()
+        self._named: set[bytes] = set()
         table = bundle.table
         self.fresh = {held.digest for held in table.blobs if changes.get(CATALOG, held.digest) is None}
         """The blobs that were not there."""
@@ -185,7 +210,7 @@ class Intake:
         numbers: dict[Numbered, None] = {}
         for recorded in self._new():
             copies.append(recorded)
-            numbers |= dict.fromkeys(self._numbers_of(recorded.event))
+            numbers |= dict.fromkeys(self._numbers_of(recorded))
             if len(copies) >= _STRETCH_EVENTS or len(numbers) >= _STRETCH_NUMBERS:
                 yield self._imported(copies, numbers)
                 copies, numbers = [], {}
@@ -194,21 +219,26 @@ class Intake:
         yield self._closing(), (), ()
 
     def _small(self) -> Iterator[Stretch]:
-        small = (one for one in self._bundle.table.blobs if one.size_bytes <= INLINE_MAX_BYTES)
+        fresh = self.fresh
+        small = (one for one in self._bundle.table.blobs if one.size_bytes <= INLINE_MAX_BYTES and one.digest in fresh)
         while page := list(islice(small, _SMALL_PAGE)):
             blobs = [Blob(one.digest, one.size_bytes, one.kind, Inline(self._bundle.read(one.digest))) for one in page]
             yield [], blobs, ()
 
     def _new(self) -> Iterator[Recorded]:
-        for recorded in map(read_event, self._bundle.bodies()):
-            if self._positions.of(EventId(recorded.raw_id)) is None and is_taken(self._store, recorded):
-                self._named.update(recorded.refs)
+        wanted = self._wanted
+        for number, recorded in enumerate(map(read_event, self._bundle.bodies())):
+            if (wanted is None or not wanted.has(number, recorded.raw_id)) and is_taken(self._store, recorded):
+                self._named.update(recorded.named)
                 yield recorded
 
-    def _numbers_of(self, event: Event) -> Iterator[Numbered]:
-        places: list[tuple[str, str, bytes]] = [("version", one.artifact, one.content) for one in event.made]
-        if isinstance(event, RunStarted):
-            places += [("run", event.pipeline, event.run), ("pipeline", event.pipeline, event.structure)]
+    def _numbers_of(self, recorded: Recorded) -> Iterator[Numbered]:
+        places: list[tuple[str, str, bytes]] = []
+        if recorded.type in _MAKING:
+            places = [("version", output[1], output[2]) for output in outputs_of(recorded)]
+        elif recorded.type == RunStarted.TYPE:
+            started = recorded.fields
+            places = [("run", started.pipeline, started.run), ("pipeline", started.pipeline, started.structure)]
         return (self._numbers[place] for place in places if place in self._numbers)
 
     def _imported(self, copies: list[Recorded], numbers: dict[Numbered, None]) -> Stretch:
@@ -228,8 +258,8 @@ class Intake:
             events.append(ContentsEvicted(contents))
         for subjects in _pages(self._deleted, _SUBJECTS_MAX):
             events.append(Deleted(subjects, self._seq, "it had been deleted where it was imported from"))
-        roots = {ref for recorded in map(read_event, self._bundle.bodies()) for ref in recorded.refs}
-        again = sorted((roots & self.fresh) - self._named)
+        roots = set() if self._wanted is None else self._wanted.roots
+        again = sorted(self.fresh & roots - self._named)
         events += (Restored((), contents) for contents in _pages(again, _CONTENTS_MAX))
         return events
 

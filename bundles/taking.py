@@ -14,11 +14,13 @@ from ..events.rows import Stamped, key
 from ..history import Trust
 from ..store import Store
 
+_LABELS = frozenset(one.TYPE for one in (AliasSet, AliasRemoved, Untagged, Annotated, AnnotationsRemoved))
+
 
 def is_taken(store: Store, recorded: Recorded) -> bool:
     """Whether a new event is to be taken: the first of a store is not, nor what undoes a label that was set here."""
-    if recorded.type == StoreCreated.TYPE:
-        return False
+    if recorded.type not in _LABELS:
+        return recorded.type != StoreCreated.TYPE
     return not any(Trust(store).source(row.seq) is None for row in _undone(store, recorded))
 
 

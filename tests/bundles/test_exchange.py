@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from children import ended_well, forked
 from trained import training
 
 import lineal
 from lineal import Client
+from lineal.cas import BlobFiles
 from lineal.errors import (
     ArtifactEvicted,
     ArtifactNotFound,
@@ -21,6 +23,7 @@ from lineal.errors import (
     NotFound,
     StoreClosed,
 )
+from lineal.store import Store
 
 
 def told(store: Client) -> Any:
@@ -353,3 +356,27 @@ def test_labels_that_are_set_here_stay(source: Client, target: Client, tmp_path:
     assert version.content == source.artifact("model@2").content
     assert (version.tags, dict(version.annotations)) == (("good",), {"by": "me", "place": "here"})
     assert not target.import_bundle(tmp_path / "x.bundle").is_new
+
+
+@pytest.mark.parametrize(("owner", "moment"), [(BlobFiles, "publish"), (Store, "exclusively")])
+def test_what_another_process_imports_meanwhile_is_not_imported_twice(
+    source: Client, target: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, moment: str
+) -> None:
+    whole, part = tmp_path / "whole.bundle", tmp_path / "part.bundle"
+    source.export_bundle(whole)
+    source.export_bundle(part, "training-1")
+    then = getattr(owner, moment)
+
+    def after_the_other(*arguments: Any) -> Any:
+        monkeypatch.setattr(owner, moment, then)
+        assert ended_well([forked(lambda: (target.import_bundle(part), target.save(2, "own"), target.flush()))])
+        return then(*arguments)
+
+    monkeypatch.setattr(owner, moment, after_the_other)
+    target.import_bundle(whole)
+    ids = [recorded.id for recorded in target.events()]
+    assert len(ids) == len(set(ids))
+    assert target.import_bundle(whole).is_new is False
+    assert target.verify().is_sound
+    assert target.load("own") == 2
+    assert told(target)["runs"] == told(source)["runs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,10 @@ def _lost_facts(client: lineal.Client, owed: Owed) -> Iterator[str]:
             case {"copy": digest}:
                 if not any(str(digest_of(file.read_bytes())) == digest for file in _files(client)):
                     yield f"the only copy of {digest} is gone"
+            case {"together": listed}:
+                there = [(name, content) in made for name, content in json.loads(listed)]
+                if any(there) and not all(there):
+                    yield f"of {len(there)} versions that come together {sum(there)} are there"
             case {"damaged": _} | {"healed": _}:
                 pass
             case _:

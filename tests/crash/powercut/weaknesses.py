@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import lmdb
 
 from lineal import migration
-from lineal.cas import BlobFiles, BlobStore, Changes, Digest, mending, sweep
+from lineal.bundles import importing
+from lineal.cas import BlobFiles, BlobStore, Changes, Digest, Environment, mending, sweep
 from lineal.cas.compact import Waste
 from lineal.cas.format import FormatFile, write_format_file
 from lineal.cas.pack import PackWriter
@@ -24,6 +26,7 @@ from lineal.events.projection_writer import Placed, ProjectionWriter
 from lineal.events.projections import Projection
 from lineal.events.projector import Projector
 from lineal.events.standing import META, decode_standing, encode_standing, standing_key
+from lineal.store import Store, Stretch
 
 
 def files_not_synced() -> None:
@@ -95,7 +98,7 @@ def _open_environment_with(**weaker: bool) -> None:
 
 def facts_before_bytes() -> None:
     """Commit, and publish the blobs afterwards."""
-    real_publish, real_commit = BlobFiles.publish, Committer._commit
+    real_publish, real_commit, real_changing = BlobFiles.publish, Committer._commit, Environment.changing
     late: list[tuple[Any, ...]] = []
 
     def publish(*arguments: Any) -> None:
@@ -103,12 +106,22 @@ def facts_before_bytes() -> None:
 
     def commit(committer: Committer, batch: list[Any]) -> None:
         real_commit(committer, batch)
+        publish_late()
+
+    @contextmanager
+    def changing(*arguments: Any) -> Iterator[Changes]:
+        with real_changing(*arguments) as changes:
+            yield changes
+        publish_late()
+
+    def publish_late() -> None:
         while late:
             real_publish(*late.pop(0))
 
     BlobFiles.publish = publish  # type: ignore[method-assign]
     BlobStore.check = lambda *arguments: None  # type: ignore[method-assign]
     Committer._commit = commit  # type: ignore[method-assign]
+    Environment.changing = changing  # type: ignore[method-assign]
 
 
 def found_files_trusted() -> None:
@@ -213,6 +226,28 @@ def replayed_in_place() -> None:
     Projector._shadow = in_force  # type: ignore[method-assign]
 
 
+def imported_in_pieces() -> None:
+    """Commit what a bundle brings a few events at a time."""
+    real = Store.copy_within
+
+    @contextmanager
+    def changing(environment: Environment, needed_bytes: int = 0) -> Iterator[Changes]:
+        changes = Changes(environment, environment._begin(True))
+        yield changes
+        changes.flush()
+        changes.txn.commit()
+
+    def copy_within(store: Store, changes: Changes, stretches: Iterable[Stretch]) -> None:
+        for stretch in stretches:
+            real(store, changes, [stretch])
+            changes.txn.commit()
+            changes.txn = store.environment._begin(True)
+
+    importing._STRETCH_EVENTS = 3
+    Environment.changing = changing  # type: ignore[method-assign]
+    Store.copy_within = copy_within  # type: ignore[method-assign]
+
+
 def caught_up_before_the_rows() -> None:
     """Say that a projection that is kept behind is caught up, and write its rows afterwards."""
     real = Projector.catch_up
@@ -263,6 +298,7 @@ WEAKNESSES: dict[str, Callable[[], None]] = {
         bad_files_renamed,
         acknowledged_before_commit,
         replayed_in_place,
+        imported_in_pieces,
         caught_up_before_the_rows,
     )
 }

@@ -10,6 +10,7 @@ from powercut.acknowledging import Acknowledge, Phase, numbers
 from powercut.appending import APPENDING
 from powercut.collecting import COLLECTING
 from powercut.format_1 import make_format_1
+from powercut.importing import IMPORTING
 
 import lineal
 from lineal import pipeline, step
@@ -280,4 +281,5 @@ WORKLOADS: dict[str, tuple[Phase, Phase]] = {
     "two_processes": (empty, two_processes),
     **COLLECTING,
     **APPENDING,
+    **IMPORTING,
 }
