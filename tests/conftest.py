@@ -56,7 +56,9 @@ def pytest_collection_finish() -> None:
     """Let tests themselves be kept compiled, but nothing that they write; and leave alone what all of them share.
 
     A collection of garbage in a forked child would write to, and so copy, all that was ever imported.
+    The threads that numpy starts in each new process spin for a while, and have next to nothing to do in any.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.dont_write_bytecode = True
     gc.collect()
     gc.freeze()

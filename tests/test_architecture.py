@@ -85,6 +85,7 @@ ANY = f"{PACKAGE}.*"
 # Computed imports beyond the importer's own room: the public names on use, what the code of a step imports, and the
 # classes of records where they may be.
 COMPUTES = {PACKAGE: ANY, "materializers": "", "pipeline": ""}
+IMPORT_CALLS = ("import_module", "__import__")
 LATER_STANDARD_LIBRARY = {"annotationlib"}
 
 
@@ -135,25 +136,31 @@ def parsed(text: str) -> ast.Module:
 
 @functools.cache
 def import_nodes(text: str) -> list[tuple[ast.Import | ast.ImportFrom | ast.Call, bool]]:
-    tree = parsed(text)
-    deferred = deferred_nodes(tree)
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)]
-    return [(node, node not in deferred) for node in nodes if not isinstance(node, ast.Call) or is_import_call(node)]
+    """What imports something, and whether it does at once: not inside functions nor under ``if TYPE_CHECKING``."""
+    found = []
+    calls = any(name in text for name in IMPORT_CALLS)
+    waiting: list[tuple[ast.AST, bool]] = [(parsed(text), True)]
+    while waiting:
+        node, is_immediate = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom) or (isinstance(node, ast.Call) and is_import_call(node)):
+            found.append((node, is_immediate))
+        is_immediate = is_immediate and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        deferred = node.body if isinstance(node, ast.If) and is_for_typing(node) else []
+        # What is no statement imports by a call or not at all, and most of a tree is no statement.
+        children = [child for child in ast.iter_child_nodes(node) if calls or not isinstance(child, ast.expr)]
+        waiting += [(child, is_immediate and child not in deferred) for child in children]
+    return found
 
 
 def is_import_call(call: ast.Call) -> bool:
-    return ast.unparse(call.func).split(".")[-1] in {"import_module", "__import__"}
+    match call.func:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name in IMPORT_CALLS
+    return False
 
 
-def deferred_nodes(tree: ast.Module) -> set[ast.AST]:
-    """Everything inside functions and under ``if TYPE_CHECKING``."""
-    deferred: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            deferred.update(ast.walk(node))
-        elif isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-            deferred.update(inner for statement in node.body for inner in ast.walk(statement))
-    return deferred
+def is_for_typing(condition: ast.If) -> bool:
+    return ast.unparse(condition.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
 def targets_of(node: ast.AST, module: str, sources: Sources) -> Iterator[tuple[str, bool]]:

@@ -39,9 +39,14 @@ def is_in_package(path: str) -> bool:
     return path.split("/")[0] not in OUTSIDE
 
 
+@functools.cache
+def parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
 def violations(path: str, text: str) -> list[str]:
     """What the file breaks of the rules that hold for one file alone."""
-    tree = ast.parse(text)
+    tree = parsed(text)
     nodes = list(ast.walk(tree))
     found: list[str] = [*sizes(text, nodes), *names(path, nodes), *loose_ends(text, nodes)]
     if is_in_package(path):
@@ -155,7 +160,7 @@ def promised_by(name: str) -> frozenset[str]:
 @functools.cache
 def every_class() -> list[ast.ClassDef]:
     """Of the package."""
-    trees = [ast.parse(text) for path, text in FILES.items() if is_in_package(path)]
+    trees = [parsed(text) for path, text in FILES.items() if is_in_package(path)]
     return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 

@@ -11,7 +11,7 @@ from powercut.workloads import WORKLOADS
 
 pytestmark = pytest.mark.usefixtures("_traceable")
 
-SAMPLED_STATES = 100
+SAMPLED_STATES = 50
 EXHAUSTIVE_STATES = 4000
 WEAKENED = [
     ("create", "folders_not_synced"),
@@ -31,8 +31,8 @@ WEAKENED = [
     ("save_directory", "packs_not_synced"),
     ("migrate", "kept_log_not_synced"),
     ("migrate", "swap_not_synced"),
-    pytest.param("migrate", "migrated_copy_not_synced", marks=pytest.mark.torture),
-    pytest.param("migrate", "swapped_after_format", marks=pytest.mark.torture),
+    ("migrate", "migrated_copy_not_synced"),
+    ("migrate", "swapped_after_format"),
     ("collect", "files_removed_with_their_rows"),
     ("compact", "files_removed_with_the_move"),
     ("compact", "pack_names_not_synced"),
@@ -60,7 +60,7 @@ def test_no_power_cut_breaks_a_promise(workload: str) -> None:
         outcome = judged(recording, states=SAMPLED_STATES)
     print(f"{workload}: {outcome.states} states")
     assert outcome.faults == []
-    assert outcome.states > 50
+    assert outcome.states > 30
 
 
 @pytest.mark.torture

@@ -20,6 +20,8 @@ from powercut.trace import record
 _FOLDER = Path(__file__).parent
 _MEMORY = Path("/dev/shm")
 _JUDGES = 2
+_ALONE_UP_TO_STATES = 500
+"""So few are opened by one judge: each one goes through the whole recording first."""
 STORE = Path("new", "folder", "store")
 """Where the store is below the root of a recording: a creation makes the directories above it too."""
 
@@ -60,21 +62,22 @@ def judged(recording: Path, *, states: int, seed: int = 0, until_fault: bool = F
     """
     outcome = Outcome()
     enough = Event()
-    with ThreadPoolExecutor(_JUDGES) as pool:
+    judges = 1 if states <= _ALONE_UP_TO_STATES else _JUDGES
+    with ThreadPoolExecutor(judges) as pool:
         for part in pool.map(
-            lambda number: _judge(recording, number, states, seed, until_fault, enough), range(_JUDGES)
+            lambda number: _judge(recording, number, judges, states, seed, until_fault, enough), range(judges)
         ):
             outcome.states += part.states
             outcome.faults += part.faults
     return outcome
 
 
-def _judge(recording: Path, number: int, states: int, seed: int, until_fault: bool, enough: Event) -> Outcome:
+def _judge(recording: Path, number: int, of: int, states: int, seed: int, until_fault: bool, enough: Event) -> Outcome:
     """Have one judge's share opened; where a state kills the judge, the next one goes on behind it."""
     outcome = Outcome()
     first = 0
     while not enough.is_set():
-        arguments = map(str, (recording, number, _JUDGES, first, states, seed))
+        arguments = map(str, (recording, number, of, first, states, seed))
         command = [sys.executable, "-P", str(_FOLDER / "judge.py"), *arguments]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) as judge:
             assert judge.stdout is not None

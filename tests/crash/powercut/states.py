@@ -14,6 +14,8 @@ from powercut.trace import Call
 
 _FRUITLESS = 40
 """So many choices in a row that come to a state seen before are enough at a point."""
+_LEAST = 5
+"""So many choices are tried at a barrier, however few states are wanted: each of those that are no random ones."""
 _WEIGHTS = ((1, 1, 1), (6, 1, 2), (1, 6, 2))
 """How much of what was not synced is kept, lost and torn."""
 
@@ -54,6 +56,8 @@ class States:
 
     each: int
     """How many at a barrier, if there are so many."""
+    stride: int
+    """Of the points that are no barriers, every so-manieth counts."""
     seed: int
     _seen: set[bytes] = field(default_factory=set)
     _digests: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -62,15 +66,17 @@ class States:
     @classmethod
     def about(cls, wanted: int, seed: int, replay: Replay, calls: Sequence[Call]) -> States:
         """So many, if they are all different; goes through the trace once to see how often to choose."""
-        barriers = sum(point is Point.BARRIER for point in replay.points(calls))
-        return cls(max(8, wanted // barriers), seed)
+        points = list(replay.points(calls))
+        barriers = points.count(Point.BARRIER)
+        return cls(max(_LEAST, wanted // barriers), max(1, 2 * (len(points) - barriers) // wanted), seed)
 
     def of(self, replay: Replay, calls: Sequence[Call]) -> Iterator[State]:
         """Go through a trace and give the states of each of its points."""
         for number, point in enumerate(replay.points(calls)):
-            everything = [("everything", EVERYTHING)]
-            choices = everything if point is Point.STEP else self._choices(pending(replay.disk), number)
-            yield from self._at(replay, number, choices)
+            if point is Point.BARRIER:
+                yield from self._at(replay, number, self._choices(pending(replay.disk), number))
+            elif number % self.stride == 0:
+                yield from self._at(replay, number, [("everything", EVERYTHING)])
 
     def _at(self, replay: Replay, point: int, choices: Iterable[tuple[str, Choice]]) -> Iterator[State]:
         most, fruitless = self._count + self.each, 0
