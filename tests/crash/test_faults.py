@@ -1,31 +1,24 @@
-"""Faults: the nth call that reaches a store's files or its database fails, once or from then on.
-
-CPython calls a system call again when a signal interrupts it (PEP 475), so EINTR reaches none of this code:
-there is nothing to inject. What a signal may leave is a short count, and those are injected.
-"""
+"""Faults: whichever call fails, nothing acknowledged is lost, the error is ours, and the store goes on."""
 
 from __future__ import annotations
 
-import builtins
-import errno
-import io
-import mmap
+import functools
 import os
 import pickle
+import random
 import shutil
 import signal
-import stat
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
-import lmdb
 import numpy as np
 import pytest
+from faults import DATABASE_FAULTS, Faults, can_fail
 from memory import IN_MEMORY
 
 import lineal
@@ -37,202 +30,8 @@ from lineal.cas.files import Scratch
 from lineal.errors import LinealError, StoreBroken, StoreFull
 from lineal.in_force import entered
 
-PATH_CALLS = ("open", "stat", "mkdir", "replace", "rename", "unlink", "link", "listdir", "scandir")
-FD_CALLS = ("write", "writev", "pwrite", "pread", "preadv", "readinto", "read", "fsync", "fstat", "posix_fallocate")
-CHANGES = {"open", "mkdir", "replace", "rename", "link", "write", "writev", "pwrite", "fsync", "posix_fallocate"}
-COUNTED = {"write", "pwrite", "pread", "preadv"}
-DATABASE = {"begin", "put", "commit"}
-DATABASE_FAULTS: dict[str, Callable[[], Exception]] = {
-    "map full": lambda: lmdb.MapFullError("mdb_put: MDB_MAP_FULL"),
-    "readers full": lambda: lmdb.ReadersFullError("mdb_txn_begin: MDB_READERS_FULL"),
-    "disk": lambda: lmdb.DiskError("mdb_txn_commit: " + os.strerror(errno.EIO)),
-    "no space": lambda: lmdb.Error("mdb_txn_commit: " + os.strerror(errno.ENOSPC)),
-}
-
-
-class Faults:
-    """Counts the calls that reach a store, and makes one of them fail. Use it with ``with``."""
-
-    def __init__(self, root: Path, kind: str, nth: int, *, is_sticky: bool) -> None:
-        """Fail the nth call, from 1 on, that can fail in this way: EIO, ENOSPC, short, or one of the database's."""
-        self.calls = 0
-        self.failed: list[str] = []
-        """What was made to fail."""
-        self.retried: list[str] = []
-        """Files of which an fsync failed, and that were synced or named after that."""
-        self._root = str(root)
-        self._kind = kind
-        self._nth = nth
-        self._is_sticky = is_sticky
-        self._is_over = False
-        self._paths: dict[int, str] = {}
-        self._unsynced: set[tuple[int, int]] = set()
-        self._patches: list[Any] = []
-        self._fstat = os.fstat
-        self._stat = os.stat
-
-    def __enter__(self) -> Faults:
-        for name in PATH_CALLS:
-            self._patch(os, name, self._path_call(name, getattr(os, name)))
-        for name in FD_CALLS:
-            if hasattr(os, name):
-                self._patch(os, name, self._fd_call(name, getattr(os, name)))
-        self._patch(mmap, "mmap", self._fd_call("mmap", mmap.mmap))
-        for module in (io, builtins):
-            self._patch(module, "open", self._path_call("read", open))
-        self._patch(lmdb, "open", self._database(lmdb.open))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over = True
-        while self._patches:
-            self._patches.pop().stop()
-
-    def _patch(self, module: Any, name: str, replacement: Any) -> None:
-        patch = mock.patch.object(module, name, replacement)
-        patch.start()
-        self._patches.append(patch)
-
-    def _is_due(self, name: str, what: str) -> bool:
-        if self._is_over or (self._kind == "ENOSPC" and name not in CHANGES):
-            return False
-        if self._kind == "short" and name not in COUNTED:
-            return False
-        if (self._kind in DATABASE_FAULTS) != (name in DATABASE):
-            return False
-        if self._kind == "readers full" and name != "begin":
-            return False
-        if self._kind == "map full" and name != "put":
-            return False
-        self.calls += 1
-        is_due = self.calls == self._nth or (self._is_sticky and self.calls > self._nth)
-        if is_due:
-            self.failed.append(f"{name} {what}")
-        return is_due
-
-    def _raise(self, path: str) -> None:
-        code = errno.EIO if self._kind == "EIO" else errno.ENOSPC
-        raise OSError(code, os.strerror(code), path)
-
-    def _path_call(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(path: Any, *args: Any, **options: Any) -> Any:
-            text = self._paths.get(path, "") if isinstance(path, int) else os.fspath(path)
-            text = text.decode() if isinstance(text, bytes) else text
-            if not text.startswith(self._root) or "lock.mdb" in text:
-                result = real(path, *args, **options)
-                if name == "open":
-                    self._paths.pop(result, None)  # The number was that of one of the store's files, closed by now.
-                return result
-            if self._is_due(name, text):
-                self._raise(text)
-            if name in {"replace", "rename"}:
-                state = self._stat(path)
-                if (state.st_dev, state.st_ino) in self._unsynced:
-                    self.retried.append(f"{name} {text}")
-            result = real(path, *args, **options)
-            if name == "open":
-                self._paths[result] = text
-            return result
-
-        return call
-
-    def _fd_call(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(fd: int, *args: Any, **options: Any) -> Any:
-            text = self._paths.get(fd, "") if fd >= 0 else ""
-            if not text:
-                return real(fd, *args, **options)
-            state = self._fstat(fd)
-            is_file = stat.S_ISREG(state.st_mode)
-            if name == "fsync" and (state.st_dev, state.st_ino) in self._unsynced and is_file:
-                self.retried.append(f"fsync {text}")
-            if self._is_due(name, text):
-                if self._kind == "short":
-                    return self._short(name, real, fd, args)
-                if name == "fsync":
-                    self._unsynced.add((state.st_dev, state.st_ino))
-                self._raise(text)
-            return real(fd, *args, **options)
-
-        return call
-
-    def _short(self, name: str, real: Callable[..., Any], fd: int, args: tuple[Any, ...]) -> Any:
-        if name == "pread":
-            return real(fd, max(1, args[0] // 2), args[1])
-        buffer = memoryview(args[0][0] if name == "preadv" else args[0])
-        part = buffer[: max(1, buffer.nbytes // 2)]
-        return real(fd, [part] if name == "preadv" else part, *args[1:])
-
-    def _database(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def opened(*args: Any, **options: Any) -> Any:
-            return _FaultyEnvironment(real(*args, **options), self)
-
-        return opened
-
-    def fail_database(self, name: str) -> None:
-        """Raise if it is this call's turn."""
-        if self._is_due(name, "database"):
-            raise DATABASE_FAULTS[self._kind]()
-
-
-class _FaultyEnvironment:
-    """An LMDB environment some of whose calls fail."""
-
-    def __init__(self, real: Any, faults: Faults) -> None:
-        self._real = real
-        self._faults = faults
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-    def begin(self, **options: Any) -> Any:
-        self._faults.fail_database("begin")
-        txn = self._real.begin(**options)
-        return _FaultyTransaction(txn, self._faults) if options.get("write") else txn
-
-
-class _FaultyTransaction:
-    """A write transaction some of whose calls fail; one whose commit fails has written nothing."""
-
-    def __init__(self, real: Any, faults: Faults) -> None:
-        self._real = real
-        self._faults = faults
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"put", "delete"}:
-            self._faults.fail_database("put")
-        return getattr(self._real, name)
-
-    def cursor(self, database: Any) -> Any:
-        return _FaultyCursor(self._real.cursor(database), self._faults)
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
-        if kind is None:
-            try:
-                self._faults.fail_database("commit")
-            except BaseException:
-                self._real.abort()
-                raise
-        return self._real.__exit__(kind, error, trace)
-
-
-class _FaultyCursor:
-    def __init__(self, real: Any, faults: Faults) -> None:
-        self._real = real
-        self._faults = faults
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "putmulti":
-            self._faults.fail_database("put")
-        return getattr(self._real, name)
-
-    def __enter__(self) -> Any:
-        self._real.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> Any:
-        return self._real.__exit__(*error)
-
-
+SOME_OF = 100
+"""Of so many calls that can fail, another one is made to."""
 LARGE_BYTES = 1_300_000
 
 
@@ -315,6 +114,8 @@ class Outcome(NamedTuple):
     failed: list[str]
     broken: list[str]
     """Promises that were not kept."""
+    calls: Counter[str]
+    """How often each call was made while it worked, by name."""
 
 
 def tried(template: Path, workload: str, kind: str, nth: int, *, is_sticky: bool) -> Outcome:
@@ -329,14 +130,18 @@ def tried(template: Path, workload: str, kind: str, nth: int, *, is_sticky: bool
             try:
                 outcome: Any = _in_child(copy, WORKLOADS[workload], kind, nth, is_sticky)
             except BaseException:  # noqa: BLE001 — the parent reports it
-                outcome = [], [traceback.format_exc()]
+                outcome = [], [traceback.format_exc()], Counter()
             os.write(sending, pickle.dumps(tuple(outcome)))
             os._exit(0)
         os.close(sending)
         with os.fdopen(receiving, "rb") as pipe:
             data = pipe.read()
         _, status = os.waitpid(child, 0)
-        return Outcome(*pickle.loads(data)) if data else Outcome([], [f"the process ended with status {status}"])
+        return (
+            Outcome(*pickle.loads(data))
+            if data
+            else Outcome([], [f"the process ended with status {status}"], Counter())
+        )
 
 
 def _in_child(folder: Path, work: Callable[[Client], object], kind: str, nth: int, is_sticky: bool) -> Outcome:
@@ -365,7 +170,8 @@ def _in_child(folder: Path, work: Callable[[Client], object], kind: str, nth: in
     broken += [f"after a failed fsync: {one}" for one in faults.retried]
     is_unlinkable = any(one.startswith("unlink ") for one in faults.failed)
     broken += _wrong_afterwards(path, work, () if is_unlinkable else ("tmp",))
-    return Outcome(faults.failed, [f"{one} [{faults.failed[:1]} then {error!r}]" for one in broken])
+    told = [f"{one} [{faults.failed[:1]} then {error!r}]" for one in broken]
+    return Outcome(faults.failed, told, faults.calls)
 
 
 def _wrong_with(error: LinealError | None, kind: str) -> list[str]:
@@ -414,9 +220,21 @@ def trials(template: Path, workload: str, kind: str, *, stride: int) -> Iterator
         yield tried(template, workload, kind, sticky, is_sticky=True)
 
 
-def broken_promises(template: Path, workload: str, kind: str, *, stride: int) -> list[str]:
-    """What broke in any of the trials."""
-    return [promise for outcome in trials(template, workload, kind, stride=stride) for promise in outcome.broken]
+@functools.cache
+def without_faults(template: Path, workload: str) -> Outcome:
+    """What comes of a workload in which nothing fails."""
+    return tried(template, workload, "EIO", 0, is_sticky=False)
+
+
+def some_trials(template: Path, workload: str, kind: str) -> Iterator[Outcome]:
+    """Let some calls fail, chosen among all that the workload makes: one alone, and one with all that follow."""
+    sound = without_faults(template, workload)
+    yield sound
+    calls = sum(count for name, count in sound.calls.items() if can_fail(kind, name))
+    chance = random.Random(f"{workload} {kind}")
+    for _ in range(min(calls, 1 + calls // SOME_OF)):
+        yield tried(template, workload, kind, chance.randint(1, calls), is_sticky=False)
+        yield tried(template, workload, kind, chance.randint(1, calls), is_sticky=True)
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
@@ -424,7 +242,7 @@ def broken_promises(template: Path, workload: str, kind: str, *, stride: int) ->
 def test_a_call_that_fails_costs_nothing_acknowledged_and_the_store_goes_on(
     template: Path, workload: str, kind: str
 ) -> None:
-    assert broken_promises(template, workload, kind, stride=151 if "verify" in workload else 37) == []
+    assert [promise for outcome in some_trials(template, workload, kind) for promise in outcome.broken] == []
 
 
 @pytest.mark.torture
@@ -433,7 +251,8 @@ def test_a_call_that_fails_costs_nothing_acknowledged_and_the_store_goes_on(
 def test_whichever_call_fails_nothing_acknowledged_is_lost_and_the_store_goes_on(
     template: Path, workload: str, kind: str
 ) -> None:
-    assert broken_promises(template, workload, kind, stride=1) == []
+    outcomes = trials(template, workload, kind, stride=1)
+    assert [promise for outcome in outcomes for promise in outcome.broken] == []
 
 
 @pytest.mark.parametrize(("kind", "least"), [("EIO", 5), ("ENOSPC", 2), ("short", 1), ("disk", 3)])
