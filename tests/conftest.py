@@ -29,7 +29,9 @@ from lineal.store import Store, open_store
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Bytecode is taken for that of a text with the same size and second: tests edit texts faster than that.
+# Those that share the work inherit it, and would not keep the tests themselves compiled.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+sys.dont_write_bytecode = False
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("lineal", deadline=None)

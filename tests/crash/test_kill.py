@@ -96,7 +96,7 @@ def script(tmp_path: Path) -> Path:
 
 
 def test_a_crash_is_a_state_not_an_accident(store_path: Path, script: Path) -> None:
-    assert kill_writers(store_path, script, rounds=6, seed=1) > 0
+    assert kill_writers(store_path, script, rounds=4, seed=1) > 0
 
 
 @pytest.mark.torture

@@ -172,7 +172,7 @@ def what_is_wrong(store_path: Path) -> Iterator[str]:
 def test_writers_that_are_killed_lose_nothing_acknowledged_and_do_no_harm_to_others(
     store_path: Path, tmp_path: Path
 ) -> None:
-    kills, faults = torture(store_path, tmp_path, seconds=1.5, seed=1)
+    kills, faults = torture(store_path, tmp_path, seconds=0.8, seed=1)
     assert faults == []
     assert kills > 0
 

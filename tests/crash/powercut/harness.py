@@ -5,25 +5,29 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import Any, TextIO
 
+from powercut.judge import Share, judge
+from powercut.place import STORE
 from powercut.trace import record
+from powercut.workload import work
 
 _FOLDER = Path(__file__).parent
 _MEMORY = Path("/dev/shm")
 _JUDGES = 2
 _ALONE_UP_TO_STATES = 500
 """So few are opened by one judge: each one goes through the whole recording first."""
-STORE = Path("new", "folder", "store")
-"""Where the store is below the root of a recording: a creation makes the directories above it too."""
 
 
 @dataclass(slots=True)
@@ -44,10 +48,10 @@ def recorded(workload: str, weakness: str = "") -> Iterator[Path]:
         root.mkdir(parents=True)
         command = [sys.executable, "-P", str(_FOLDER / "workload.py"), workload, str(root / STORE)]
         command += [str(recording / "acknowledged"), weakness]
-        subprocess.run([*command, "prepare"], check=True, env=_environment(), cwd=recording)
+        _prepare(workload, root / STORE, recording / "acknowledged")
         shutil.copytree(root, recording / "before")
         shutil.copy(recording / "acknowledged", recording / "acknowledged-before")
-        record([*command, "run"], recording / "trace", env=_environment(), cwd=recording)
+        record(command, recording / "trace", env={**os.environ, "PYTHONPATH": str(_FOLDER.parent)}, cwd=recording)
         yield recording
 
 
@@ -72,17 +76,22 @@ def judged(recording: Path, *, states: int, seed: int = 0, until_fault: bool = F
     return outcome
 
 
+def _prepare(workload: str, store: Path, acknowledged: Path) -> None:
+    with _forked(lambda _: work(workload, store, acknowledged, is_preparing=True)) as child:
+        child.told.read()
+    if child.code != 0:
+        raise RuntimeError(f"preparing {workload} ended with {child.code}")
+
+
 def _judge(recording: Path, number: int, of: int, states: int, seed: int, until_fault: bool, enough: Event) -> Outcome:
     """Have one judge's share opened; where a state kills the judge, the next one goes on behind it."""
     outcome = Outcome()
     first = 0
     while not enough.is_set():
-        arguments = map(str, (recording, number, of, first, states, seed))
-        command = [sys.executable, "-P", str(_FOLDER / "judge.py"), *arguments]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) as judge:
-            assert judge.stdout is not None
+        share = Share(number, of, first)
+        with _forked(partial(judge, recording, share, states, seed)) as child:
             opened = None
-            for line in judge.stdout:
+            for line in child.told:
                 state, *rest = json.loads(line)
                 opened = state if not rest else None
                 if rest:
@@ -91,17 +100,50 @@ def _judge(recording: Path, number: int, of: int, states: int, seed: int, until_
                 if outcome.faults and until_fault:
                     enough.set()
                 if enough.is_set():
-                    judge.terminate()
+                    os.kill(child.pid, signal.SIGKILL)
                     return outcome
         if opened is None:
-            if judge.returncode != 0:
-                raise RuntimeError(f"a judge ended with {judge.returncode}")
+            if child.code != 0:
+                raise RuntimeError(f"a judge ended with {child.code}")
             return outcome
         outcome.states += 1
-        outcome.faults.append(f"state {opened} ended its process with {judge.returncode}")
+        outcome.faults.append(f"state {opened} ended its process with {child.code}")
         first = opened + 1
     return outcome
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(_FOLDER.parent)}
+@dataclass(slots=True)
+class _Child:
+    pid: int
+    told: TextIO
+    """A line of JSON for each thing that it tells."""
+    code: int | None = None
+    """What it ended with."""
+
+
+@contextmanager
+def _forked(do: Callable[[Callable[[list[Any]], None]], object]) -> Iterator[_Child]:
+    """Do something in a child, which has imported already what it needs; awaits its end."""
+    receiving, sending = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            do(lambda told: _write_line(sending, told))
+            code = 0
+        except BaseException:  # noqa: BLE001 — the code tells the parent
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(sending)
+    with os.fdopen(receiving, encoding="utf-8") as pipe:
+        child = _Child(pid, pipe)
+        try:
+            yield child
+        finally:
+            child.code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _write_line(fd: int, told: list[Any]) -> None:
+    with os.fdopen(fd, "w", encoding="utf-8", closefd=False) as pipe:
+        pipe.write(json.dumps(told) + "\n")

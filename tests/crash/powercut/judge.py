@@ -1,20 +1,17 @@
-"""One of several processes that open the states of a recording, so that a state that kills its process is told of.
-
-``judge.py RECORDING NUMBER OF FROM WANTED SEED``: of the states from one on, every so-manieth; a line of JSON for each.
-"""
+"""Opens the states of a recording, in a process of its own, so that a state that kills its process is told of."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from powercut.disk import EVERYTHING, Folder, scanned
-from powercut.harness import STORE
-from powercut.place import Places
+from powercut.place import STORE, Places
 from powercut.replay import Replay
 from powercut.states import States, Tree
 from powercut.trace import calls
@@ -27,8 +24,19 @@ _SHARED_MEMORY = "lock.mdb"
 """Written through a map, and made anew by whoever opens the store first."""
 
 
-def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: int) -> None:
-    """Print ``[number]`` before a state is opened, ``[number, description, faults]`` after."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which states are one judge's."""
+
+    number: int
+    of: int
+    """Every so-manieth, from one's own number on."""
+    first: int
+    """Those before it are passed over."""
+
+
+def judge(recording: Path, share: Share, wanted: int, seed: int, tell: Callable[[list[Any]], None]) -> None:
+    """Tell ``[number]`` before a state is opened, ``[number, description, faults]`` after."""
     again = _blobs_of(recording / "root" / STORE)
     traced = list(calls(recording / "trace"))
 
@@ -44,15 +52,15 @@ def main(recording: Path, number: int, of: int, first: int, wanted: int, seed: i
     with tempfile.TemporaryDirectory(dir=recording.parent) as folder:
         places = Places(Path(folder))
         for state in states.of(begin(), traced):
-            if state.number < first or state.number % of != number:
+            if state.number < share.first or state.number % share.of != share.number:
                 continue
-            print(json.dumps([state.number]), flush=True)
+            tell([state.number])
             place = places.put(state.tree)
-            is_thorough = state.number // of % _THOROUGH_EVERY == 0
+            is_thorough = state.number // share.of % _THOROUGH_EVERY == 0
             facts = [json.loads(line) for line in state.acknowledged]
             owed = Owed(facts, list(_named(state.tree)), again if is_thorough else None)
             found = faults(place / STORE, owed)
-            print(json.dumps([state.number, state.description, found]), flush=True)
+            tell([state.number, state.description, found])
 
 
 def _unlike(folder: Folder, path: Path) -> Iterator[str]:
@@ -80,7 +88,3 @@ def _blobs_of(store: Path) -> list[bytes]:
     with lineal.open(store, read_only=True) as client:
         blobs = client._reader.store.blobs
         return [blobs.read(entry.digest) for entry in blobs.entries() if not entry.is_inline]
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from powercut.states import Tree
 
+STORE = Path("new", "folder", "store")
+"""Where the store is below the root of a recording: a creation makes the directories above it too."""
 _SHARED_FROM_BYTES = 4096
 _SHARED_MAX_BYTES = 128 * 1024 * 1024
 

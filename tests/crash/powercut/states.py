@@ -14,8 +14,9 @@ from powercut.trace import Call
 
 _FRUITLESS = 40
 """So many choices in a row that come to a state seen before are enough at a point."""
-_LEAST = 5
-"""So many choices are tried at a barrier, however few states are wanted: each of those that are no random ones."""
+_LEAST = (5, 2)
+"""So many choices are tried at a barrier, however few states are wanted: each of those that are no random ones, and
+where there are more barriers than that, what is durable for certain, and all."""
 _WEIGHTS = ((1, 1, 1), (6, 1, 2), (1, 6, 2))
 """How much of what was not synced is kept, lost and torn."""
 
@@ -56,9 +57,9 @@ class States:
 
     each: int
     """How many at a barrier, if there are so many."""
-    stride: int
-    """Of the points that are no barriers, every so-manieth counts."""
     seed: int
+    stride: int = 1
+    """Of the points that are no barriers, every so-manieth counts."""
     _seen: set[bytes] = field(default_factory=set)
     _digests: dict[tuple[int, int], bytes] = field(default_factory=dict)
     _count: int = 0
@@ -68,7 +69,8 @@ class States:
         """So many, if they are all different; goes through the trace once to see how often to choose."""
         points = list(replay.points(calls))
         barriers = points.count(Point.BARRIER)
-        return cls(max(_LEAST, wanted // barriers), max(1, 2 * (len(points) - barriers) // wanted), seed)
+        least = _LEAST[barriers > wanted]
+        return cls(max(least, wanted // barriers), seed, max(1, 2 * (len(points) - barriers) // wanted))
 
     def of(self, replay: Replay, calls: Sequence[Call]) -> Iterator[State]:
         """Go through a trace and give the states of each of its points."""

@@ -1,4 +1,4 @@
-"""A process to be recorded: ``workload.py NAME STORE ACKNOWLEDGED WEAKNESS prepare|run``."""
+"""A process to be recorded: ``workload.py NAME STORE ACKNOWLEDGED WEAKNESS``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from powercut.weaknesses import WEAKNESSES
 from powercut.workloads import WORKLOADS
 
 
-def main(name: str, store: Path, acknowledged: Path, weakness: str, phase: str) -> None:
+def work(name: str, store: Path, acknowledged: Path, *, is_preparing: bool) -> None:
     """Prepare the store, or do with it what is to be recorded."""
     prepare, run = WORKLOADS[name]
-    if weakness and phase == "run":
-        WEAKNESSES[weakness]()
     with open(acknowledged, "a", buffering=1, encoding="ascii") as file:
-        (prepare if phase == "prepare" else run)(store, Acknowledge(file))
+        (prepare if is_preparing else run)(store, Acknowledge(file))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5])
+    if weakness := sys.argv[4]:
+        WEAKNESSES[weakness]()
+    work(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), is_preparing=False)
