@@ -371,6 +371,7 @@ def test_a_rerun_ends_with_who_called_it(tmp_path: Path, sent: signal.Signals) -
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     while not (tmp_path / "waiting").exists():
         assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
     process.send_signal(sent)
     process.communicate()
     with lineal.open(tmp_path / "store", read_only=True) as store:
