@@ -100,6 +100,14 @@ def wheel_files(wheel: Path) -> list[str]:
     return zipfile.ZipFile(wheel).namelist()
 
 
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel in it."""
+    environment = tmp_path_factory.mktemp("installed") / "venv"
+    install(wheel, environment)
+    return environment
+
+
 def test_nothing_generic_lands_in_site_packages(wheel_files: list[str]) -> None:
     assert {name.split("/")[0] for name in wheel_files} == {"lineal", DIST_INFO}
 
@@ -128,9 +136,8 @@ def test_every_directory_with_modules_is_a_package() -> None:
     assert [str(path) for path in directories if not (path / "__init__.py").exists()] == []
 
 
-def test_the_installed_record_names_nothing_outside_the_package(wheel: Path, tmp_path: Path) -> None:
-    install(wheel, tmp_path / "venv")
-    site = site_packages(tmp_path / "venv")
+def test_the_installed_record_names_nothing_outside_the_package(installed: Path) -> None:
+    site = site_packages(installed)
     record = (site / DIST_INFO / "RECORD").read_text(encoding="utf-8")
     tops = {line.split(",")[0].split("/")[0] for line in record.splitlines()}
     assert tops - {"..", "bin"} == {"lineal", DIST_INFO}
@@ -148,25 +155,32 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("name", ["lineal", "another name"])
-@pytest.mark.parametrize("hook", ["build_editable", "build_wheel"])
-def test_it_works_from_a_checkout_of_any_name(tmp_path: Path, name: str, hook: str) -> None:
-    checkout = copy_checkout(tmp_path / name)
-    python = install(build(checkout, hook), tmp_path / "venv")
+def works_in(folders: list[Path], package: Path, python: Path, tmp_path: Path) -> None:
+    """Check that what is imported is this package, also by another process, in these directories and elsewhere."""
     script = tmp_path / "scripts" / "spawning.py"
     script.parent.mkdir()
     script.write_text(SPAWNING, encoding="utf-8")
-    installed = checkout if hook == "build_editable" else tmp_path / "venv"
-    for cwd in [script.parent, checkout]:
+    for cwd in [script.parent, *folders]:
         works, where = run(python, script, cwd=cwd).split(" ", 1)
         assert works == "True"
-        assert Path(where.strip()).is_relative_to(installed)
+        assert Path(where.strip()).is_relative_to(package)
         assert run(python, "-c", "import lineal.cas.digest as it; print(it.__name__)", cwd=cwd) == "lineal.cas.digest\n"
 
 
-def test_the_console_command_is_installed(wheel: Path, tmp_path: Path) -> None:
-    install(wheel, tmp_path / "venv")
-    (script,) = (tmp_path / "venv").rglob("bin/lineal")
+@pytest.mark.parametrize("name", ["lineal", "another name"])
+def test_it_works_from_a_checkout_of_any_name(tmp_path: Path, name: str) -> None:
+    checkout = copy_checkout(tmp_path / name)
+    python = install(build(checkout, "build_editable"), tmp_path / "venv")
+    works_in([checkout], checkout, python, tmp_path)
+
+
+def test_what_is_installed_is_what_works_in_a_checkout_of_any_name(installed: Path, tmp_path: Path) -> None:
+    folders = [copy_checkout(tmp_path / name) for name in ("lineal", "another name")]
+    works_in(folders, installed, installed / "bin" / "python", tmp_path)
+
+
+def test_the_console_command_is_installed(installed: Path) -> None:
+    (script,) = installed.rglob("bin/lineal")
     assert "from lineal.cli import main" in script.read_text(encoding="utf-8")
 
 

@@ -23,7 +23,8 @@ from lineal.errors import BlobCorrupt
 Array = np.ndarray[Any, np.dtype[Any]]
 Edit = Callable[[Array, np.random.Generator], tuple[Array, int, int]]
 LEAST_BYTES = 4096
-SIZE = 4 << 20
+SIZE = 2 << 20
+COLUMN_LENGTH = 1 << 19
 
 
 def bytes_of(data: Array) -> memoryview:
@@ -166,7 +167,7 @@ def test_two_hundred_insertions_cost_their_own_bytes(kind: str) -> None:
 
 def test_cells_changed_in_place_leave_most_of_a_column_shared() -> None:
     random = np.random.default_rng(6)
-    old = random.normal(size=SIZE // 8)
+    old = random.normal(size=COLUMN_LENGTH)
     new = old.copy()
     new[random.random(len(new)) < 0.0005] += 1
     assert uncovered_bytes(new, old) <= 0.05 * new.nbytes
@@ -175,7 +176,7 @@ def test_cells_changed_in_place_leave_most_of_a_column_shared() -> None:
 @pytest.mark.parametrize("count", range(150_000, 300_000, 10_001))
 def test_a_part_replaced_in_place_costs_its_own_bytes(count: int) -> None:
     random = np.random.default_rng(15)
-    old = random.normal(size=SIZE // 8)
+    old = random.normal(size=COLUMN_LENGTH)
     new = old.copy()
     new[[0, -1]] += 1
     new[100_000 : 100_000 + count] = random.normal(size=count)
@@ -184,27 +185,27 @@ def test_a_part_replaced_in_place_costs_its_own_bytes(count: int) -> None:
 
 def test_rows_inserted_into_sorted_codes_shift_what_follows_and_no_more() -> None:
     random = np.random.default_rng(7)
-    old = np.sort(random.integers(0, 5, SIZE // 8)).astype(np.float64)
+    old = np.sort(random.integers(0, 5, COLUMN_LENGTH)).astype(np.float64)
     new = np.sort(np.concatenate([old, random.integers(0, 5, 1000).astype(np.float64)]))
     assert uncovered_bytes(new, old) <= 1.1 * 8000 + 5 * 300
 
 
 def test_a_part_repeated_from_elsewhere_is_found() -> None:
     random = np.random.default_rng(8)
-    old = random.normal(size=SIZE // 8)
+    old = random.normal(size=COLUMN_LENGTH)
     part = old[100_000:200_000]
     new = np.concatenate([[1.0], old[50_000:400_000], part, part, old[:50_000], [2.0]])
     assert uncovered_bytes(new, old) <= 1000
 
 
 def test_bytes_repeated_as_a_whole_are_found() -> None:
-    old = np.random.default_rng(12).normal(size=SIZE // 8)
+    old = np.random.default_rng(12).normal(size=COLUMN_LENGTH)
     assert uncovered_bytes(np.concatenate([old, old, [1.0], old]), old) == 8
 
 
 def test_what_is_shared_beyond_much_that_is_new_is_found_to_its_first_byte() -> None:
     random = np.random.default_rng(13)
-    old = random.normal(size=SIZE // 8)
+    old = random.normal(size=COLUMN_LENGTH)
     fresh = random.normal(size=SIZE)
     new = np.concatenate([fresh, old[:300_000], fresh[::-1], old[300_000:]])
     assert uncovered_bytes(new, old) == 2 * fresh.nbytes
@@ -294,7 +295,7 @@ class Scattered:
 
 def test_any_source_will_do_and_is_never_read_beyond_its_ends() -> None:
     random = np.random.default_rng(14)
-    old = random.normal(size=SIZE // 8)
+    old = random.normal(size=COLUMN_LENGTH)
     new, _, _ = inserted(300, 3)(moved(old, random)[0], random)
     assert matches(Scattered(new), Scattered(old), item_bytes=8) == checked(new, old)
 

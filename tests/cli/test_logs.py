@@ -156,9 +156,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(
-    ("executor", "timeout_s"), [("inline", "0"), ("threads", "0"), ("processes", "0"), ("inline", "60")]
+    ("executor", "timeout_s", "of"),
+    [("inline", "0", ""), ("threads", "0", ""), ("processes", "0", "/talk"), ("inline", "60", "/talk")],
 )
-@pytest.mark.parametrize("of", ["", "/talk"])
 def test_following_tells_lines_while_their_step_runs_each_once_until_the_end(
     tmp_path: Path, executor: str, timeout_s: str, of: str
 ) -> None:

@@ -68,7 +68,7 @@ def contents(hash_seed: str, imported_before: str) -> list[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_four_processes_with_four_hash_seeds_make_the_same_contents() -> None:
-    found = [contents(seed, before) for seed, before in (("0", "0"), ("1", "1"), ("12345", "0"), ("random", "1"))]
-    assert len(set(found[0])) == 11 + len(golden_values.REPRODUCED)
-    assert found[1:] == [found[0]] * 3
+def test_a_process_of_another_hash_seed_and_other_imports_makes_the_same_contents() -> None:
+    found = contents("0", "0")
+    assert len(set(found)) == 11 + len(golden_values.REPRODUCED)
+    assert contents("random", "1") == found

@@ -192,6 +192,6 @@ class BlobMachine(RuleBasedStateMachine):
 
 
 BlobMachine.TestCase.settings = settings(
-    max_examples=examples(15), stateful_step_count=20, deadline=None, phases=[Phase.generate]
+    max_examples=examples(10), stateful_step_count=20, deadline=None, phases=[Phase.generate]
 )
 test_the_blob_store_behaves_as_a_dict = BlobMachine.TestCase

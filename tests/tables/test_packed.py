@@ -6,6 +6,7 @@ from typing import Any
 
 import msgpack
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,14 +69,14 @@ def expected(row: list[Any]) -> list[Any]:
     ]
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(rows, st.integers(0, WIDTH)), max_size=8))
 def test_columns_are_what_msgpack_unpacks_and_missing_where_a_row_ends_before(drawn: list[Any]) -> None:
     shortened = [row[:width] for row, width in drawn]
     assert read([msgpack.packb(row) for row in shortened]) == [expected(row) for row in shortened]
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(rows, min_size=1, max_size=5), st.data())
 def test_some_of_the_rows_are_read_as_all_are(drawn: list[Any], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(drawn) - 1), unique=True).map(sorted))
