@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import timedelta
 
 from .cas import BlobPart, Changes, Digest, ManifestPart, read_manifest, walk
@@ -26,6 +25,7 @@ from .events.rows import key
 from .history.closure import Closure
 from .history.reader import Reader
 from .history.retention import Plan, Retention, Verdict, plan, running_runs
+from .immutable import Immutable
 from .in_force import recorded
 from .store import Store, now_us
 
@@ -33,8 +33,7 @@ _CONTENTS_MAX = 1000
 """How many contents one event releases; a thousand take about 35 kB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(Immutable):
     """What a collection did, or what it would do."""
 
     is_dry_run: bool

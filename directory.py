@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +26,7 @@ from .events.log import EVENTS, Log, LogWriter
 from .events.projections import PROJECTIONS
 from .events.projector import Projector
 from .events.standing import META, databases_of
+from .immutable import Immutable
 
 DIRECTORY_NAME = ".lineal"
 ENVIRONMENT_VARIABLE = "LINEAL_STORE"
@@ -53,8 +53,7 @@ DATABASES_OF_STORE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Immutable):
     """What the FORMAT file says."""
 
     store: StoreId

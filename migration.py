@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -116,7 +115,7 @@ def migrate_store(path: Path) -> None:
                 shutil.rmtree(path / NEW_LOG, ignore_errors=True)
                 raise
         BlobFiles(path).create()
-        write_format_file(path, KNOWN, replace(_settled(file), version=FORMAT_VERSION))
+        write_format_file(path, KNOWN, _settled(file).replaced(version=FORMAT_VERSION))
         shutil.rmtree(path / NEW_LOG, ignore_errors=True)
 
 
@@ -131,7 +130,7 @@ def drop_old_logs(path: Path) -> list[OldLog]:
 
 
 def _settled(file: FormatFile) -> FormatFile:
-    return replace(file, required=tuple(name for name in file.required if name != MIGRATING))
+    return file.replaced(required=tuple(name for name in file.required if name != MIGRATING))
 
 
 def _needed_bytes(path: Path) -> int:
@@ -262,7 +261,7 @@ def _swap(path: Path, file: FormatFile) -> None:
     with disk_errors(path):
         kept.mkdir(exist_ok=True)
         # The directory's name is made durable with it.
-        write_format_file(path, KNOWN, replace(file, required=(*_settled(file).required, MIGRATING)))
+        write_format_file(path, KNOWN, file.replaced(required=(*_settled(file).required, MIGRATING)))
         write_durably(kept / FORMAT_FILE, _settled(file).encoded(KNOWN))
         _keep(log / DATA_FILE, kept / DATA_FILE)
         sync_directory(kept)

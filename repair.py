@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .cas.digest import Digest
 from .cas.mending import Mending, mend
+from .immutable import Immutable
 from .store import Store, now_us
 from .verification import Damage, DamageKind, Examination, examine
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(Immutable):
     """Something that is whole again."""
 
     what: str
@@ -22,8 +21,7 @@ class Mended:
     """Of a blob."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(Immutable):
     """What was done, or, on a trial, what would be."""
 
     is_trial: bool

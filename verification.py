@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from itertools import islice
@@ -27,6 +26,7 @@ from .events.projections import PROJECTIONS
 from .events.projector import Projector
 from .events.standing import META, databases_of
 from .history.harm import Use, harm, named_blobs
+from .immutable import Immutable
 from .store import Store, now_us
 
 _TAIL_EVENTS = 1000
@@ -50,8 +50,7 @@ class DamageKind(StrEnum):
     """Bytes of a file that no blob has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Immutable):
     """One thing that is not as it was written."""
 
     kind: DamageKind
@@ -73,8 +72,7 @@ class Damage:
         return tuple(use.what for use in self.uses)
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Immutable):
     """What was looked at, and what is wrong with it."""
 
     is_quick: bool
@@ -93,8 +91,7 @@ class Verification:
         return not self.damages
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
+class Examination(Immutable):
     """A verification with the findings behind it."""
 
     verification: Verification

@@ -7,7 +7,7 @@ their own; and of a large one that succeeds another, only what is new goes to th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -204,7 +204,7 @@ class Batch:
     def _raise_kind(self, digest: Digest, kind: BlobKind) -> None:
         receipt, pending = self._receipts.get(digest), self._pending.get(digest)
         if receipt is not None and kind > receipt.kind:
-            self._receipts[digest] = replace(receipt, kind=kind)
+            self._receipts[digest] = receipt.replaced(kind=kind)
         if pending is not None:
             pending.kind = max(kind, pending.kind)
 

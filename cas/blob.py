@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ..immutable import Immutable
 from .digest import Buffer, Digest
 from .manifest import BlobPart, Manifest, ManifestPart
 from .place import BlobKind, Inline, Place
 from .source import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Immutable):
     """The receipt of a put: a transaction that names the digest must carry it.
 
     It pickles, so that a worker can put and another process commit.

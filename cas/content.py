@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from blake3 import blake3
 
 from ..errors import BlobCorrupt, ManifestCorrupt
+from ..immutable import Immutable
 from .blob import BlobReader
 from .digest import Digest
 from .manifest import BlobPart
@@ -19,8 +19,7 @@ _WHOLE_MAX_BYTES = 1024 * 1024
 """Up to this size a blob is taken whole, and so verified at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Immutable):
     """Bytes inside a manifest, or in a blob that is read when they are asked for."""
 
     part: bytes | BlobPart

@@ -13,10 +13,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BlobMissing, Corrupt, Invalid
+from ..immutable import Immutable
 from .blob import BlobReader, BlobWriter, walk
 from .content import Content
 from .digest import Digest, digest_of
@@ -126,8 +126,7 @@ def copy_below(manifest: Manifest, reader: BlobReader, writer: BlobWriter) -> No
             writer.put_stream(Content(part, reader).pieces(), after=part.digest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(Immutable):
     """An entry, or a node that stands for several."""
 
     name: str

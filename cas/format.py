@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..errors import FormatTooNew, NotAStore
+from ..immutable import Immutable
 from .durable import write_durably
 
 FORMAT_FILE = "FORMAT"
@@ -30,14 +31,13 @@ class Known(NamedTuple):
     """Those that may be required."""
 
 
-@dataclass(frozen=True, slots=True)
-class FormatFile:
+class FormatFile(Immutable):
     """What a FORMAT file says."""
 
     version: int
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
-    others: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Any] = MappingProxyType({})
     """All the other fields, those of newer versions too."""
 
     def encoded(self, known: Known) -> bytes:

@@ -12,13 +12,13 @@ Maps inside the head keep their order: order is part of a value.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import msgpack
 
 from ..errors import ManifestCorrupt
+from ..immutable import Immutable
 from .digest import Digest, digest_of
 
 MAGIC = "lineal.manifest"
@@ -31,16 +31,14 @@ Plain = None | bool | int | float | str | bytes | list[Any] | dict[str, Any]
 """What a head may hold: msgpack's own types, nested."""
 
 
-@dataclass(frozen=True, slots=True)
-class BlobPart:
+class BlobPart(Immutable):
     """A part that is a blob of its own."""
 
     digest: Digest
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestPart:
+class ManifestPart(Immutable):
     """A part that is another manifest, kept as a blob of its own."""
 
     digest: Digest
@@ -48,8 +46,7 @@ class ManifestPart:
     """Logical: the manifest and all blobs under it."""
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Immutable):
     """The layout of one value: which format, of which type, with which head and parts."""
 
     format: str
@@ -58,7 +55,7 @@ class Manifest:
     """Qualified name of the value's type; for people to read, never imported from."""
     head: Plain
     """What the format wants to know before it touches a part: shape, dtype, small values whole."""
-    parts: tuple[tuple[str, Part], ...] = field(default=())
+    parts: tuple[tuple[str, Part], ...] = ()
     """Named parts in the format's order."""
 
     @cached_property

@@ -13,7 +13,6 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from itertools import accumulate
@@ -23,6 +22,7 @@ from zlib import crc32
 import msgpack
 
 from ..errors import BlobCorrupt
+from ..immutable import Immutable
 from .digest import DIGEST_BYTES, Digest, digest_of
 
 _FIELDS = struct.Struct("<BBQ")
@@ -64,20 +64,17 @@ class Extent(NamedTuple):
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Inline:
+class Inline(Immutable):
     """The bytes are in the catalog row."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Immutable):
     """The bytes are a file of their own."""
 
 
-@dataclass(frozen=True)
-class Cut:
+class Cut(Immutable):
     """The bytes are these extents, one after the other."""
 
     extents: tuple[Extent, ...]

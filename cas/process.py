@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from ..immutable import Immutable
 
 CLOCK_SKEW_US = 30_000_000
 """How far the clocks of hosts may be apart before one takes a live process of another for dead."""
@@ -14,8 +15,7 @@ _FIRST_NAMESPACE = "pid:[4026531836]"
 """Linux's PROC_PID_INIT_INO: the namespace of pids that containers are not in."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStamp:
+class ProcessStamp(Immutable):
     """Names one process for good: a reused pid, a reboot or another machine gives another stamp."""
 
     host: str

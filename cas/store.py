@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
+from ..immutable import Immutable
 from .blob import Blob, BlobReader, read_manifest, walk
 from .digest import DIGEST_BYTES, Digest
 from .environment import Changes, Environment
@@ -52,8 +52,7 @@ _REMEMBERED_MAX, _REMEMBERED_PARTS_MAX, _REMEMBERED_ROW_MAX_BYTES = 16_384, 64, 
 """Of how many manifests, of how many parts at most, it is remembered what they name, with rows of which size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Immutable):
     """What the catalog says of a blob."""
 
     digest: Digest

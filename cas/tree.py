@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
 
 from ..errors import EntryNotFound, ManifestCorrupt
+from ..immutable import Immutable
 from .blob import BlobReader, read_manifest
 from .content import Content
 from .digest import Digest
@@ -41,8 +41,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(Immutable):
     """A regular file."""
 
     name: str
@@ -50,8 +49,7 @@ class FileEntry:
     is_executable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LinkEntry:
+class LinkEntry(Immutable):
     """A symbolic link."""
 
     name: str

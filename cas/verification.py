@@ -10,12 +10,12 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TypeVar
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt, ManifestCorrupt
+from ..immutable import Immutable
 from .blob import read_manifest
 from .digest import DIGEST_BYTES, Digest, digest_of
 from .files import BlobFiles, corrupt, missing
@@ -33,8 +33,7 @@ _T = TypeVar("_T")
 Fault = BlobCorrupt | BlobMissing | ManifestCorrupt
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedBlob:
+class DamagedBlob(Immutable):
     """A blob whose bytes are damaged or gone, or whose row is."""
 
     digest: Digest
@@ -45,8 +44,7 @@ class DamagedBlob:
     has_damaged_row: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedFile:
+class DamagedFile(Immutable):
     """A file that is there, with other bytes than those of its name."""
 
     path: Path
@@ -56,24 +54,23 @@ class DamagedFile:
     """Those that have bytes in it, be they hurt or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
+class Orphan(Immutable):
     """A file that no row names: left by a crash, or not yet committed."""
 
     path: Path
     size_bytes: int
 
 
-@dataclass(slots=True)
 class Findings:
     """What was found wrong with the blobs of a store."""
 
-    blobs: dict[Digest, DamagedBlob] = field(default_factory=dict)
-    files: list[DamagedFile] = field(default_factory=list)
-    volume_rows: list[bytes] = field(default_factory=list)
-    """Keys in the table of volumes at which it disagrees with the catalog."""
-    orphans: list[Orphan] = field(default_factory=list)
-    checked_blobs: int = 0
+    def __init__(self) -> None:
+        self.blobs: dict[Digest, DamagedBlob] = {}
+        self.files: list[DamagedFile] = []
+        self.volume_rows: list[bytes] = []
+        """Keys in the table of volumes at which it disagrees with the catalog."""
+        self.orphans: list[Orphan] = []
+        self.checked_blobs = 0
 
 
 def verify_blobs(store: BlobStore, *, is_quick: bool, wanted: Iterable[tuple[Digest, BlobKind]] = ()) -> Findings:

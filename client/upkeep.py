@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..cas.store import stored_bytes
@@ -11,6 +10,7 @@ from ..events.catalogue import ArtifactNamed, ArtifactSaved, Output, StepComplet
 from ..events.log import Head
 from ..events.merkle import TreeHead, known_head
 from ..events.projections.artifacts import outputs_of
+from ..immutable import Immutable
 from .opened import Opened
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from ..verification import Verification
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Immutable):
     """What a store holds."""
 
     stored_bytes: int

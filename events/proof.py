@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..cas.digest import DIGEST_BYTES, Digest
 from ..errors import InvalidProof, InvalidReference, LogCorrupt
+from ..immutable import Immutable
 from .catalogue import Output
 from .codec import EVENT_MAX_BYTES, Recorded, decode
 from .log import chained
@@ -37,8 +37,7 @@ class Inclusion(NamedTuple):
     """What the event says of the artifact: its name, its content id, its type and format."""
 
 
-@dataclass(frozen=True, slots=True)
-class InclusionProof:
+class InclusionProof(Immutable):
     """That the event which made an artifact version is in the log under a head."""
 
     head: TreeHead
@@ -82,8 +81,7 @@ class InclusionProof:
         raise InvalidProof(f"the event does not make {self.artifact!r} with this content", where=self.content)
 
 
-@dataclass(frozen=True, slots=True)
-class ExtensionProof:
+class ExtensionProof(Immutable):
     """That the log under a head begins with all that was in it under an older one, unchanged."""
 
     old: TreeHead

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .catalogue import CATALOGUE, Event
 
 _K = TypeVar("_K")
+_MISSING: Any = object()
+"""Where there is no default."""
 
 
 class Schema:
@@ -19,7 +20,7 @@ class Schema:
         self._kind = kind
         self.names = kind.FIELDS
         self._width = len(self.names)
-        self._defaults = (MISSING,) * (self._width - len(kind.DEFAULTS)) + kind.DEFAULTS
+        self._defaults = (_MISSING,) * (self._width - len(kind.DEFAULTS)) + kind.DEFAULTS
         self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def fields(self, payload: list[Any]) -> Any:
@@ -35,7 +36,7 @@ class Schema:
 
     def _filling(self, start: int) -> tuple[Any, ...]:
         filling = self._defaults[start:]
-        if MISSING in filling:
+        if _MISSING in filling:
             raise TypeError(f"{self._kind.TYPE} has {start} fields, too few")
         return filling
 
@@ -43,7 +44,7 @@ class Schema:
         """A payload by name as one in order. Raises `KeyError` if one is missing."""
         listed = []
         for name, default in zip(self.names, self._defaults, strict=True):
-            if name not in payload and default is MISSING:
+            if name not in payload and default is _MISSING:
                 raise KeyError(name)
             listed.append(payload.get(name, default))
         return listed

@@ -8,21 +8,20 @@ a value is a digest's 32 bytes or readable text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgpack
 
 from ..cas.digest import Digest, digest_of
 from ..errors import InvalidDigest, ManifestCorrupt
+from ..immutable import Immutable
 
 DOMAIN = "lineal.code/1"
 
 Entry = Digest | str
 
 
-@dataclass(frozen=True, slots=True)
-class CodeDiff:
+class CodeDiff(Immutable):
     """Which symbols differ between two manifests, each sorted."""
 
     added: tuple[str, ...]
@@ -60,8 +59,7 @@ _GAPS = {
 }
 
 
-@dataclass(frozen=True)
-class CodeManifest:
+class CodeManifest(Immutable):
     """What a step's code consists of."""
 
     entries: Mapping[str, Entry]

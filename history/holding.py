@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..cas.digest import Digest
 from ..errors import InvalidReference, NotFound
@@ -13,6 +12,7 @@ from ..events.projections import Artifacts, Runs
 from ..events.projections.artifacts import names_of
 from ..events.projections.runs import RunRow
 from ..events.rows import key
+from ..immutable import Immutable
 from ..store import now_us
 from .closure import Closure
 from .labels import tags_of, version_aliases
@@ -24,8 +24,7 @@ _EVENTS_MAX = 10
 """How many events are named of those that hold one content."""
 
 
-@dataclass(frozen=True, slots=True)
-class HoldingEvent:
+class HoldingEvent(Immutable):
     """An event that names a content."""
 
     seq: int
@@ -35,8 +34,7 @@ class HoldingEvent:
     step: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Immutable):
     """One content that keeps the blob, and what keeps the content."""
 
     content: Digest
@@ -54,8 +52,7 @@ class Hold:
     """What points to one of the versions, as ``model@champion``: a policy keeps those, unless it says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Immutable):
     """Everything that keeps a blob. Without any hold, the next collection frees it."""
 
     digest: Digest

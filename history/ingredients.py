@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgpack
@@ -16,14 +15,14 @@ from ..events.ids import Fingerprint, RunId
 from ..events.projections import Runs
 from ..events.projections.runs import RunRow
 from ..events.rows import key
+from ..immutable import Immutable
 from .code import CodeManifest, Gap
 from .nearest import Begun
 from .reader import Reader
 from .sources import Sources, sources_of
 
 
-@dataclass(frozen=True, slots=True)
-class Ingredients:
+class Ingredients(Immutable):
     """What the fingerprint of a step run is made of."""
 
     pipeline: str

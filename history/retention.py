@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from ..events.projections import Lineage as LineageRows
 from ..events.projections.artifacts import version_in
 from ..events.projections.runs import RUNNING
 from ..events.rows import key
+from ..immutable import Immutable
 from ..store import Store
 from .closure import Closure
 from .deletion import is_deleted
@@ -33,8 +33,7 @@ from .tracing import node_of
 from .views import RunView
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Immutable):
     """A policy. With nothing set it releases nothing.
 
     ``keep_last`` is a promise, ``max_age`` and ``max_bytes`` are limits: what the promise covers stays whatever its age
@@ -79,8 +78,7 @@ class Verdict(NamedTuple):
         return f"{self.name}@{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Immutable):
     """What a policy comes to at one position of the log."""
 
     upto: int

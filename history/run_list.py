@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
 
@@ -12,6 +11,7 @@ from ..events.ids import RunId
 from ..events.projections import Runs
 from ..events.projections.runs import INTERRUPTED, RUNNING
 from ..events.rows import Stamped, key
+from ..immutable import Immutable
 from .asked_runs import AskedRun, Begun, asked_runs
 from .asking import STATUSES, run_fields
 from .deletion import present
@@ -29,8 +29,7 @@ _ID_DIGITS = 32
 _NEAR_NAMES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class RunQuery:
+class RunQuery(Immutable):
     """Which runs are wanted, and in which order."""
 
     pipeline: str | None = None
@@ -57,7 +56,7 @@ def runs_found(reader: Reader, query: RunQuery) -> Iterator[RunView]:
     if query.status is not None and query.status not in STATUSES:
         raise InvalidReference(f"no run is ever {query.status!r}", hint=near(query.status, STATUSES))
     if query.pipeline is not None:
-        query = replace(query, pipeline=pipeline_named(reader, query.pipeline) or query.pipeline)
+        query = query.replaced(pipeline=pipeline_named(reader, query.pipeline) or query.pipeline)
     fields = run_fields()
     found = asked_runs(reader, _candidates(reader, query))
     if query.where is not None:

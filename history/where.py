@@ -12,11 +12,12 @@ import ast
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from ..errors import InvalidCondition
+from ..immutable import Immutable
 from .references import near
 
 T = TypeVar("T")
@@ -44,15 +45,14 @@ _COMPUTES: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 _METHODS = {"startswith": str.startswith, "endswith": str.endswith}
 
 
-@dataclass(frozen=True, slots=True)
-class Fields(Generic[T]):
+class Fields(Immutable, Generic[T]):
     """What can be asked of a thing."""
 
     single: Mapping[str, Callable[[T], Any]]
     """By name, as ``status``."""
     keyed: Mapping[str, Callable[[T, str], Any]]
     """By name and key, as ``params.lr`` or ``params["lr"]``; None for a key that is not there."""
-    choices: Mapping[str, Collection[str]] = field(default_factory=dict)
+    choices: Mapping[str, Collection[str]] = MappingProxyType({})
     """The values that some of the single ones can have, if they are few."""
 
     @property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from ..events.ids import StepRunId
+from ..immutable import Immutable
 from .code import Gap
 from .reasons import Reason, time_text
 
@@ -40,8 +40,7 @@ class Difference(NamedTuple):
         return f"{self.what} {self.old or 'nothing'} → {self.new or 'nothing'}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Why:
+class Why(Immutable):
     """Why a step run was a hit or a miss; printed or shown, it tells it."""
 
     step: str

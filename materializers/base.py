@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -16,6 +15,7 @@ from ..cas.manifest import Plain
 from ..cas.source import Source
 from ..cas.tree import FileEntry, Tree
 from ..errors import Invalid
+from ..immutable import Immutable
 from .type_names import type_name as type_name
 from .visualization import Visualization
 
@@ -75,8 +75,7 @@ class TooDeep(Exception):
     """A value is nested in itself, or deeper than its format can be; the whole of it is pickled instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Immutable):
     """What of a value to load; the rest is left where it is."""
 
     columns: tuple[Hashable, ...] | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..cas.blob import BlobReader, read_manifest
@@ -16,6 +15,7 @@ from ..cas.digest import Digest, digest_of
 from ..cas.manifest import BlobPart, Manifest, ManifestPart, Part
 from ..cas.tree import DIRECTORY_FORMAT
 from ..errors import ManifestCorrupt
+from ..immutable import Immutable
 from .base import PLAIN_FORMAT, Selection, shown
 from .builtins import PlainValues
 from .describing import OF_VALUES, PROBLEM
@@ -45,8 +45,7 @@ class Leaf(NamedTuple):
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Inner:
+class _Inner(Immutable):
     """Stands for a value inside another that is not loaded."""
 
     part: Manifest | ManifestPart

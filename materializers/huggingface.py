@@ -6,7 +6,7 @@ A dataset that only picks rows of another is saved as the rows that it picks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -77,7 +77,7 @@ class DatasetDict(Materializer[Any]):
     def visualize(self, value: Any) -> Iterator[Visualization]:
         for name, dataset in islice(value.items(), _SHOWN_MAX_SPLITS):
             for one in views_of(_rows(dataset)):
-                yield replace(one, name=f"{one.name} of {shown(name)}")
+                yield one.replaced(name=f"{one.name} of {shown(name)}")
 
 
 def _rows(dataset: Any) -> Rows:

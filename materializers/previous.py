@@ -7,7 +7,6 @@ little is stored: a version whose manifest is gone or damaged, or whose layout i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from ..cas.blob import BlobReader, read_manifest
@@ -15,13 +14,13 @@ from ..cas.digest import Digest
 from ..cas.manifest import BlobPart, Manifest, ManifestPart, Part
 from ..cas.tree import Tree
 from ..errors import BlobMissing, Corrupt, ManifestCorrupt
+from ..immutable import Immutable
 
 COMPARED_MIN_BYTES = 1024 * 1024
 """Buffers from this size on are compared to their predecessors."""
 
 
-@dataclass(frozen=True, slots=True)
-class Previous:
+class Previous(Immutable):
     """The version that a value succeeds."""
 
     content: Callable[[], Digest | None]

@@ -7,7 +7,6 @@ out alike. A large nested manifest is a blob too: versions of a container share 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..cas.place import BlobKind
 from ..cas.source import Source
 from ..cas.tree import EXECUTABLE, FileEntry, Tree
 from ..errors import Invalid, UnsavableValue
+from ..immutable import Immutable
 from .base import CODE, PICKLE_FORMAT, Materializer, TooDeep, is_built_in, name_of_code, type_name
 from .describing import described
 from .previous import COMPARED_MIN_BYTES, Previous, Slot
@@ -32,8 +32,7 @@ _RIDING_MAX_BYTES = 64 * 1024
 _TINY_MAX_BYTES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Immutable):
     """A value that was put: its blobs and manifest wait in the writer for publication."""
 
     manifest: Manifest

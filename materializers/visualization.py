@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..immutable import Immutable
 
 
-@dataclass(frozen=True, slots=True)
-class Visualization:
+class Visualization(Immutable):
     """One picture, text or table that a materializer makes of a value."""
 
     name: str

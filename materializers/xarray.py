@@ -7,7 +7,6 @@ that it came from is no part of the value.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -57,7 +56,7 @@ class Dataset(Materializer[Any]):
         for name, one in islice(value.data_vars.items(), _DRAWN_MAX_VARIABLES):
             if isinstance(one.variable._data, np.ndarray):
                 for view in views_of(one.variable._data):
-                    yield replace(view, name=f"{view.name} of {shown(name)}"[:100])
+                    yield view.replaced(name=f"{view.name} of {shown(name)}"[:100])
 
 
 class DataArray(Materializer[Any]):

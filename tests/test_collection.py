@@ -8,7 +8,6 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +51,7 @@ def collect(client: Client, retention: Retention | None = None, grace_s: float =
     foreseen = client.collect(retention, dry_run=True, grace_s=grace_s)
     assert (client.head, files(client), client.usage()) == (head, before, usage)
     done = client.collect(retention, grace_s=grace_s)
-    assert replace(foreseen, is_dry_run=False) == done
+    assert foreseen.replaced(is_dry_run=False) == done
     assert client.verify().is_sound
     return done
 

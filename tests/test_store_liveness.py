@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ from lineal.events.ids import RunId
 from lineal.store import now_us
 
 HERE = ProcessStamp.current()
-ELSEWHERE = replace(HERE, host="elsewhere", boot="another", start_ticks=7)
-CONTAINER = replace(HERE, host="container", start_ticks=7)
+ELSEWHERE = HERE.replaced(host="elsewhere", boot="another", start_ticks=7)
+CONTAINER = HERE.replaced(host="container", start_ticks=7)
 MINUTE_US = 60_000_000
 
 
@@ -36,15 +35,15 @@ def start(path: Path, stamp: ProcessStamp, lease_until_us: int | None) -> RunId:
     ("stamp", "ends_us", "status", "reason"),
     [
         (HERE, -MINUTE_US, "running", None),
-        (replace(HERE, start_ticks=HERE.start_ticks + 1), MINUTE_US, "interrupted", "died"),
-        (replace(HERE, boot="before"), MINUTE_US, "interrupted", "died"),
+        (HERE.replaced(start_ticks=HERE.start_ticks + 1), MINUTE_US, "interrupted", "died"),
+        (HERE.replaced(boot="before"), MINUTE_US, "interrupted", "died"),
         (ELSEWHERE, MINUTE_US, "running", None),
         (ELSEWHERE, -CLOCK_SKEW_US // 2, "running", None),
         (ELSEWHERE, -CLOCK_SKEW_US - MINUTE_US, "interrupted", "has not renewed its lease"),
         (CONTAINER, MINUTE_US, "running", None),
         (CONTAINER, -CLOCK_SKEW_US - MINUTE_US, "interrupted", "has not renewed its lease"),
         (ELSEWHERE, None, "running", None),
-        (replace(HERE, start_ticks=HERE.start_ticks + 1), None, "interrupted", "died"),
+        (HERE.replaced(start_ticks=HERE.start_ticks + 1), None, "interrupted", "died"),
     ],
 )
 def test_a_run_whose_process_is_dead_or_taken_for_it_is_interrupted_by_who_opens_next(

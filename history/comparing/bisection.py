@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...errors import Invalid, NotFound
@@ -68,7 +67,6 @@ class Turn(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Bisection(Told):
     """Where a metric turned over runs; `str` tells it."""
 

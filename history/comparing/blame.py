@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...errors import ArtifactNotFound, InvalidReference, LinealError
@@ -63,7 +62,6 @@ class Cause(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Blame(Told):
     """What explains that a version is not as the one before; `str` tells it."""
 

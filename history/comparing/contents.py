@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...cas.blob import BlobReader
 from ...cas.manifest import Manifest
+from ...immutable import Immutable
 from ...materializers import load
 from ...materializers.files import Directory, File
 from ..why import Difference
@@ -64,8 +64,7 @@ class Comparison(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ContentDiff:
+class ContentDiff(Immutable):
     """What loading two values tells."""
 
     comparisons: tuple[Comparison, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -59,7 +58,6 @@ class RunSide(NamedTuple):
         return {**self._asdict(), "started": self.started.isoformat()}
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class RunDiff(Told):
     """What differs from one run to another; `str` tells it."""
 

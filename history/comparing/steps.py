@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ...events.projections.steps import SKIPPED
@@ -26,7 +25,6 @@ from .changes import (
 from .told import NOTHING, Part, Told
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class StepDiff(Told):
     """What differs between two step runs, or of a step that only one run has; `str` tells it."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, dataclass_transform
 
+from ...immutable import Immutable, Kind
 from ...materializers.markup import Markup, element, escaped, joined
 from ...materializers.pages import figures, fragment, page, table
 
@@ -38,13 +39,16 @@ class Part(NamedTuple):
         return not (self.rows or self.text or self.diff or self.pictures)
 
 
-class Told(ABC):
+@dataclass_transform(frozen_default=True)
+class _ToldKind(Kind, ABCMeta):
+    """Makes a type of result."""
+
+
+class Told(Immutable, metaclass=_ToldKind):
     """A result that tells itself: printed or shown as text, in a notebook as HTML, `to_dict` for programs.
 
     `to_html` makes a page of it.
     """
-
-    __slots__ = ()
 
     @property
     @abstractmethod

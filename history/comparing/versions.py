@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,7 +48,6 @@ class VersionSide(NamedTuple):
         return {**self._asdict(), "created": self.created.isoformat()}
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class VersionDiff(Told):
     """What differs from one artifact version to another; `str` tells it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import decimal
 import pathlib
@@ -208,4 +207,4 @@ def test_a_few_bytes_that_stand_for_more_than_the_world_has_are_refused() -> Non
         load(manifest, blobs)
     parts = tuple((name, ManifestPart(part.digest, 100)) for name, _ in manifest.parts)
     with pytest.raises(ManifestCorrupt, match="a part of 100 bytes"):
-        load(dataclasses.replace(manifest, parts=parts), blobs)
+        load(manifest.replaced(parts=parts), blobs)

@@ -124,7 +124,7 @@ def test_loading_under_another_version_warns_of_it(changed: dict[str, Any], name
     blobs = MemoryBlobs()
     manifest = save(StandardScaler(), blobs).manifest
     assert isinstance(manifest.head, dict)
-    other = dataclasses.replace(manifest, head={**manifest.head, **changed})
+    other = manifest.replaced(head={**manifest.head, **changed})
     with pytest.warns(VersionMismatchWarning, match=named):
         load(other, blobs)
 
@@ -159,12 +159,12 @@ def test_a_cut_stream_is_a_damaged_manifest() -> None:
     (_, stream), *_ = manifest.parts
     assert isinstance(stream, bytes)
     for length in range(0, len(stream), 7):
-        cut = dataclasses.replace(manifest, parts=(("stream", stream[:length]),))
+        cut = manifest.replaced(parts=(("stream", stream[:length]),))
         with pytest.raises((ManifestCorrupt, Unsupported)):
             load(cut, MemoryBlobs())
     for head in (None, {}, {"packages": 3}):
         with pytest.raises(ManifestCorrupt):
-            load(dataclasses.replace(manifest, head=head), MemoryBlobs())
+            load(manifest.replaced(head=head), MemoryBlobs())
     with pytest.raises(ManifestCorrupt, match="buffer"):
         load(Manifest(manifest.format, manifest.type, manifest.head, (("other", stream),)), MemoryBlobs())
 

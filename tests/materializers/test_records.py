@@ -273,7 +273,7 @@ def test_a_class_is_imported_only_where_that_is_allowed(
 def test_a_class_that_has_changed_is_warned_of() -> None:
     manifest = save(Frozen(1.0), MemoryBlobs()).manifest
     head: Any = manifest.head
-    renamed = dataclasses.replace(manifest, head=[1, head[1].replace(b"inner", b"other")])
+    renamed = manifest.replaced(head=[1, head[1].replace(b"inner", b"other")])
     with pytest.warns(ClassChangedWarning, match="Frozen"):
         assert load(renamed, MemoryBlobs()).other is None  # type: ignore[attr-defined]
     with warnings.catch_warnings():

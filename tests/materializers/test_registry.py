@@ -97,7 +97,7 @@ def test_a_registered_materializer_comes_before_a_built_in_one(registry: Registr
 
 
 def test_a_built_in_materializer_leaves_subclasses_alone(registry: Registry) -> None:
-    for kind in (np.matrix, type("Frozen", (dict,), {}), type("Own", (int,), {})):
+    for kind in (np.matrix, type("Immutable", (dict,), {}), type("Own", (int,), {})):
         assert registry.for_type(kind).format == "python.pickle/1"
 
 
@@ -155,7 +155,7 @@ def test_an_unknown_format_says_what_is_missing(registry: Registry) -> None:
 def test_what_a_materializer_cannot_make_sense_of_is_a_damaged_manifest(registry: Registry) -> None:
     with pytest.raises(ManifestCorrupt, match="KeyError") as caught:
         load(
-            dataclasses.replace(save(Signal(1, 1), MemoryBlobs(), registry).manifest, head={}),
+            save(Signal(1, 1), MemoryBlobs(), registry).manifest.replaced(head={}),
             MemoryBlobs(),
             registry=registry,
         )

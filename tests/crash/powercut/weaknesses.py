@@ -7,7 +7,6 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,8 +177,8 @@ def swapped_after_format() -> None:
     real_swap = migration._swap
 
     def swap(path: Path, file: FormatFile) -> None:
-        write_format_file(path, migration.KNOWN, replace(file, version=migration.FORMAT_VERSION))
-        real_swap(path, replace(file, version=migration.FORMAT_VERSION))
+        write_format_file(path, migration.KNOWN, file.replaced(version=migration.FORMAT_VERSION))
+        real_swap(path, file.replaced(version=migration.FORMAT_VERSION))
 
     migration._swap = swap
     migration.kept_log = lambda path, version: path / "log.1"
