@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
 from .outcome import ExitCode, outcome_of, silence_stdout, tolerate_odd_text
 from .parser import parse
+
+
+_ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
+
+
+def command() -> int:
+    """Run the process's command line, in a process that does nothing else; give its exit code.
+
+    Of what is imported nothing is garbage, and what is left in the end goes with the process: looking through both
+    would take a sixth of the time in which a store is read.
+    """
+    gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
+    code = main()
+    gc.freeze()
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:

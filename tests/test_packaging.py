@@ -181,7 +181,7 @@ def test_what_is_installed_is_what_works_in_a_checkout_of_any_name(installed: Pa
 
 def test_the_console_command_is_installed(installed: Path) -> None:
     (script,) = installed.rglob("bin/lineal")
-    assert "from lineal.cli import main" in script.read_text(encoding="utf-8")
+    assert "from lineal.cli import command" in script.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("module", LIGHT)
