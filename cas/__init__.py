@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 from .blob import Blob, BlobReader, BlobWriter, read_manifest, walk
 from .content import Content
 from .digest import Buffer, Digest, digest_of
-from .directory import put_directory, put_file
 from .environment import Changes, Environment
 from .files import BlobFiles
 from .manifest import BlobPart, Manifest, ManifestPart
-from .memory import MemoryBlobs
 from .place import BlobKind, Cut, Extent, Inline, Place, Row, Volume, VolumeKind, Whole
 from .progress import Progress, reporting
 from .reader import PlacedBlobs
@@ -21,6 +19,8 @@ from .tree import FileEntry, LinkEntry, Tree
 
 if TYPE_CHECKING:
     from .batch import Batch
+    from .directory import put_directory, put_file
+    from .memory import MemoryBlobs
     from .standalone import ContentStore
 
 __all__ = [
@@ -77,4 +77,12 @@ def __getattr__(name: str) -> Any:
         from .standalone import ContentStore
 
         return ContentStore
+    if name == "MemoryBlobs":
+        from .memory import MemoryBlobs
+
+        return MemoryBlobs
+    if name in {"put_directory", "put_file"}:
+        from . import directory
+
+        return getattr(directory, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from .outcome import ExitCode, outcome_of, silence_stdout, tolerate_odd_text
 from .parser import parse
 
-
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 
 

@@ -19,16 +19,16 @@ from ..history import (
     View,
     level_name,
 )
-from ..history import Attempt as FoundAttempt
-from ..history import Eviction as FoundEviction
-from ..history import LogLine as FoundLine
-from ..history import Pin as FoundPin
-from ..history import Scene as FoundScene
-from ..history.code import Gap as FoundGap
-from ..history.deletion import Deletion
 from ..history.version_list import version_count
 
 if TYPE_CHECKING:
+    from ..history import Attempt as FoundAttempt
+    from ..history import Eviction as FoundEviction
+    from ..history import LogLine as FoundLine
+    from ..history import Pin as FoundPin
+    from ..history import Scene as FoundScene
+    from ..history.code import Gap as FoundGap
+    from ..history.deletion import Deletion
     from .kinds import (
         Artifact,
         ArtifactVersion,

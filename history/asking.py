@@ -11,7 +11,7 @@ from ..events.projections import Metadata, Metrics, Names
 from ..events.projections.metadata import note_key
 from ..events.projections.metrics import metric_key
 from ..events.projections.names import tags_key
-from ..events.projections.runs import CANCELLED, COMPLETED, FAILED, INTERRUPTED, RUNNING
+from ..events.projections.runs import RUNNING, STATUSES
 from ..events.projections.steps import CACHED
 from ..events.projections.subjects import subject_key
 from ..events.rows import framed
@@ -21,9 +21,6 @@ from .asked_versions import AskedVersion
 from .measured import last_of_steps
 from .reader import moment
 from .where import Fields
-
-STATUSES = (RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED)
-"""What a run can be."""
 
 
 def run_fields() -> Fields[AskedRun]:

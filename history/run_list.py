@@ -9,11 +9,10 @@ from operator import attrgetter
 from ..errors import InvalidReference, RunNotFound
 from ..events.ids import RunId
 from ..events.projections import Runs
-from ..events.projections.runs import INTERRUPTED, RUNNING
+from ..events.projections.runs import INTERRUPTED, RUNNING, STATUSES
 from ..events.rows import Stamped, key
 from ..immutable import Immutable
 from .asked_runs import AskedRun, Begun, asked_runs
-from .asking import STATUSES, run_fields
 from .deletion import present
 from .labels import tagged
 from .pipeline_names import pipeline_named
@@ -21,7 +20,6 @@ from .reader import Reader
 from .references import is_hex, near
 from .run_names import run_named
 from .views import RunView
-from .where import condition, ordered
 
 NEWEST, OLDEST = "newest", "oldest"
 _ID_PREFIX_MIN = 4
@@ -57,11 +55,16 @@ def runs_found(reader: Reader, query: RunQuery) -> Iterator[RunView]:
         raise InvalidReference(f"no run is ever {query.status!r}", hint=near(query.status, STATUSES))
     if query.pipeline is not None:
         query = query.replaced(pipeline=pipeline_named(reader, query.pipeline) or query.pipeline)
-    fields = run_fields()
     found = asked_runs(reader, _candidates(reader, query))
+    view_of: Callable[[AskedRun], RunView] = attrgetter("view")
+    if query.where is None and query.order in (NEWEST, OLDEST):
+        return present(reader, map(view_of, found))
+    from .asking import run_fields
+    from .where import condition, ordered
+
+    fields = run_fields()
     if query.where is not None:
         found = filter(condition(query.where, fields), found)
-    view_of: Callable[[AskedRun], RunView] = attrgetter("view")
     if query.order in (NEWEST, OLDEST):
         return present(reader, map(view_of, found))
     return present(reader, ordered(found, query.order, fields, view_of))

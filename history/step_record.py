@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cas.digest import Digest
 from ..errors import LogCorrupt, StepNotFound
@@ -23,14 +23,15 @@ from ..events.codec import Recorded
 from ..events.ids import Fingerprint, StepRunId
 from ..events.rows import key
 from .attempts import Attempt, attempt, attempt_events
-from .code import Gap
-from .ingredients import gaps_in
 from .labels import Labelled
 from .literals import literal_values
 from .logs import LogLine, lines_of, text_of
 from .metrics import MetricsByName, MetricView
 from .reader import Reader, moment
-from .sources import Sources, sources_of
+
+if TYPE_CHECKING:
+    from .code import Gap
+    from .sources import Sources
 
 StepEvent = StepStarted | StepCompleted | StepReused | StepFailed | StepSkipped
 
@@ -87,6 +88,8 @@ class StepRecord(Labelled):
     @property
     def gaps(self) -> tuple[Gap, ...]:
         """Where its fingerprint is less exact than its code: it sees less there, or more, than what is used."""
+        from .ingredients import gaps_in
+
         return gaps_in(self._reader, self.code)
 
     @property
@@ -96,6 +99,8 @@ class StepRecord(Labelled):
         Raises:
             BlobMissing: They are gone.
         """
+        from .sources import sources_of
+
         code = self.code
         return None if code is None else sources_of(self._reader, code, self.function)
 

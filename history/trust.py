@@ -22,7 +22,6 @@ from ..events.catalogue import (
 from ..events.ids import StoreId
 from ..events.projections import Imports, References
 from ..events.rows import RowReader, Stamped, key
-from ..materializers import is_plain_alone
 from ..store import Store
 
 _MADE_BY = frozenset(
@@ -116,6 +115,8 @@ def may_execute(store: Store, manifest: Manifest, *, allow_pickle: bool) -> bool
 
     Nobody's trust is asked for where a small value is of built-in types alone.
     """
+    from ..materializers import is_plain_alone
+
     if not allow_pickle or is_plain_alone(manifest):
         return allow_pickle
     return Trust(store).allows([manifest.digest])

@@ -9,13 +9,11 @@ from ..events.projections import Artifacts
 from ..events.projections.artifacts import version_in
 from ..events.rows import key
 from .asked_versions import AskedVersion, Made, asked_versions
-from .asking import version_fields
 from .deletion import has_deletions, is_deleted, once_deleted, present
 from .labels import tagged
 from .lineage_parts import VersionKey, digest_at
 from .reader import Reader
 from .views import ArtifactVersionView, ArtifactView
-from .where import condition
 
 
 def artifacts_found(reader: Reader, like: str | None, tag: str | None) -> list[ArtifactView]:
@@ -61,6 +59,9 @@ def versions_found(
         made = (version for name in names for version in _of(reader, name, after, upto))
     if where is None:
         return present(reader, (ArtifactVersionView(reader, *one.key) for one in made))
+    from .asking import version_fields
+    from .where import condition
+
     found = filter(condition(where, version_fields()), asked_versions(reader, made))
     return present(reader, (one.view for one in found))
 

@@ -34,6 +34,8 @@ from .numbers import next_number, note_numbers
 from .pipeline_names import first_name, name_after, note_renaming
 
 RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED = "running", "completed", "failed", "cancelled", "interrupted"
+STATUSES = (RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED)
+"""What a run can be."""
 _ENDS = {
     RunCompleted.TYPE: COMPLETED,
     RunFailed.TYPE: FAILED,
