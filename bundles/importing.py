@@ -27,6 +27,7 @@ from ..events.catalogue import (
     RunStarted,
     StepCompleted,
     StepReused,
+    StoreCreated,
     StoreImported,
     Subject,
 )
@@ -41,7 +42,7 @@ from ..store import Store, Stretch
 from .checking import check_bundle
 from .layout import Held
 from .reading import Bundle
-from .taking import is_taken
+from .taking import adds_tags, is_taken
 
 _STRETCH_EVENTS, _STRETCH_NUMBERS = 1000, 2000
 _SMALL_PAGE = 500
@@ -64,6 +65,10 @@ class Arrived(NamedTuple):
     """How many were not here before."""
     lacking: int
     """How many contents are in neither: only what is known of them was imported."""
+    merged: int
+    """How many things that had tags here have those of there as well now."""
+    kept: int
+    """How many changes of labels were not taken, since a label that was set here stays as it is."""
 
     @property
     def is_new(self) -> bool:
@@ -84,7 +89,7 @@ def import_bundle(store: Store, path: Path) -> Arrived:
         check_bundle(bundle, store.id, known)
         wanted = _Wanted(bundle, store)
         if not wanted.has_any:
-            return wanted.arrived(0, 0)
+            return wanted.arrived()
         with store.blobs.batch() as batch:
             for held in wanted.large:
                 _put(bundle, held, batch)
@@ -96,7 +101,7 @@ def import_bundle(store: Store, path: Path) -> Arrived:
                 intake = Intake(store, bundle, changes, wanted)
                 store.copy_within(changes, intake.stretches(receipts))
             store.blobs.release(receipts)
-        return wanted.arrived(intake.events, len(intake.fresh))
+        return wanted.arrived(intake)
 
 
 def _put(bundle: Bundle, held: Held, batch: Any) -> None:
@@ -163,10 +168,20 @@ class _Wanted:
         """Whether the store has an event of the bundle, counted from 0, as of the last look."""
         return bool(self._is_known[number]) or event_id in self._since
 
-    def arrived(self, events: int, blobs: int) -> Arrived:
+    def arrived(self, intake: Intake | None = None) -> Arrived:
+        """What an import brought; without an intake, nothing."""
         bundle = self._bundle
-        known = bundle.events - 1 - events  # The first is that of the other store.
-        return Arrived(bundle.table.store, bundle.id, events, known, blobs, self._lacking)
+        events = 0 if intake is None else intake.events
+        return Arrived(
+            bundle.table.store,
+            bundle.id,
+            events,
+            bundle.events - 1 - events,  # The first is that of the other store.
+            0 if intake is None else len(intake.fresh),
+            self._lacking,
+            0 if intake is None else len(intake.merged),
+            0 if intake is None else intake.kept,
+        )
 
 
 def read_event(body: bytes) -> Recorded:
@@ -195,6 +210,10 @@ class Intake:
         self._deleted = [one for one in table.deleted if not self._has(one)]
         self.events = 0
         """How many events were copied."""
+        self.merged: set[Subject] = set()
+        """What had tags here and has more now."""
+        self.kept = 0
+        """How many changes of labels were not taken."""
 
     def _has(self, subject: Subject) -> bool:
         rows = self._store.committed_rows
@@ -228,9 +247,16 @@ class Intake:
     def _new(self) -> Iterator[Recorded]:
         wanted = self._wanted
         for number, recorded in enumerate(map(read_event, self._bundle.bodies())):
-            if (wanted is None or not wanted.has(number, recorded.raw_id)) and is_taken(self._store, recorded):
-                self._named.update(recorded.named)
-                yield recorded
+            if wanted is not None and wanted.has(number, recorded.raw_id):
+                continue
+            if not is_taken(self._store, recorded):
+                self.kept += recorded.type != StoreCreated.TYPE
+                continue
+            merging = adds_tags(self._store, recorded)
+            if merging is not None:
+                self.merged.add(merging)
+            self._named.update(recorded.named)
+            yield recorded
 
     def _numbers_of(self, recorded: Recorded) -> Iterator[Numbered]:
         places: list[tuple[str, str, bytes]] = []

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..events.catalogue import AliasRemoved, AliasSet, Annotated, AnnotationsRemoved, StoreCreated, Untagged
+from ..events.catalogue import (
+    AliasRemoved,
+    AliasSet,
+    Annotated,
+    AnnotationsRemoved,
+    StoreCreated,
+    Subject,
+    Tagged,
+    Untagged,
+)
 from ..events.codec import Recorded
 from ..events.projections import Metadata, Names
 from ..events.projections.metadata import note_key
 from ..events.projections.names import tag_key
 from ..events.rows import Stamped, key
-from ..history import Trust
+from ..history import Reader, Trust
+from ..history.labels import tags_of
 from ..store import Store
 
 _LABELS = frozenset(one.TYPE for one in (AliasSet, AliasRemoved, Untagged, Annotated, AnnotationsRemoved))
@@ -22,6 +32,15 @@ def is_taken(store: Store, recorded: Recorded) -> bool:
     if recorded.type not in _LABELS:
         return recorded.type != StoreCreated.TYPE
     return not any(Trust(store).source(row.seq) is None for row in _undone(store, recorded))
+
+
+def adds_tags(store: Store, recorded: Recorded) -> Subject | None:
+    """What an event puts tags on that has others already, and not these; None for any other event."""
+    if recorded.type != Tagged.TYPE:
+        return None
+    event: Any = recorded.event
+    here = tags_of(Reader(store), event.subject)
+    return event.subject if here and not set(event.tags) <= set(here) else None
 
 
 def _undone(store: Store, recorded: Recorded) -> Iterator[Stamped]:

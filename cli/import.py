@@ -40,6 +40,8 @@ def execute(options: argparse.Namespace, output: Output) -> int:
         "known": arrived.known,
         "blobs": arrived.blobs,
         "lacking": arrived.lacking,
+        "merged": arrived.merged,
+        "kept": arrived.kept,
         "is_trusted": is_trusted,
     }
     output.document(record, _sections)
@@ -53,6 +55,13 @@ def _sections(record: Arrival) -> list[Section]:
     pairs = [("imported", news), ("from", f"store {record['store']}")]
     if record["lacking"]:
         pairs.append(("lacking", f"{record['lacking']:,} contents that had been collected there"))
+    labels = []
+    if record["merged"]:
+        labels.append(f"{record['merged']:,} things that had tags here have those of there, too")
+    if record["kept"]:
+        labels.append(f"{record['kept']:,} changes of there were not taken: what was set here stays")
+    if labels:
+        pairs.append(("labels", "; ".join(labels)))
     sections: list[Section] = [Fields("", pairs)]
     if not record["is_trusted"]:
         sections.append(Block("", f"If you trust who made it, run `lineal trust {record['store'][:12]}`."))

@@ -64,6 +64,10 @@ class Arrival(TypedDict):
     """How many were not here before."""
     lacking: int
     """How many contents are neither here nor in it."""
+    merged: int
+    """How many things that had tags here have those of there as well now."""
+    kept: int
+    """How many changes of labels were not taken, since what was set here stays."""
     is_trusted: bool
     """Whether all that was ever imported from that store is trusted."""
 

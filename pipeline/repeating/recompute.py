@@ -6,15 +6,18 @@ name that its function had; its code must be what it was, and what it gives is h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from ...cas.digest import Digest
 from ...errors import LinealError, RecomputeFailed
 from ...events.catalogue import ArtifactSaved, ContentRecomputed, Event, Output, StepCompleted
 from ...events.ids import Fingerprint, StepRunId
-from ...events.projections import Artifacts
+from ...events.projections import Artifacts, Lineage
 from ...events.projections.artifacts import version_in
+from ...events.rows import key
 from ...history import ArtifactVersionView, Reader, RunView
 from ...history.lineage_parts import VersionKey, execution
 from ...store import Store
@@ -29,7 +32,7 @@ from ..step import Step, StepOptions
 from ..surroundings.script import MAIN
 from ..workers.executors import InlineExecutor
 from .arguments import form_of_arguments
-from .trusted import require_trusted_step
+from .trusted import is_trusted_step, require_trusted_step
 
 PIPELINE = "recompute"
 
@@ -95,12 +98,30 @@ def _missing(reader: Reader, wanted: ArtifactVersionView) -> list[ArtifactVersio
 
 
 def _executed(reader: Reader, version: ArtifactVersionView) -> StepCompleted:
-    first = version_in(reader.rows(Artifacts.name), version.name, version.content)
-    event = None if first is None else reader.event(first.seq).event
-    executed = None if event is None or isinstance(event, ArtifactSaved) else execution(reader, event)
-    if executed is None:
+    """The execution to do again: the one that the version comes from, else the newest that gave the same content.
+
+    One of a store that is not trusted is none where another one gave it, too.
+    """
+    first: StepCompleted | None = None
+    for executed in _executions(reader, version):
+        if is_trusted_step(reader, executed.run, executed.step):
+            return executed
+        first = first or executed
+    if first is None:
         raise RecomputeFailed(f"{version} was saved by hand, so nothing can make it again", hint="Save it again.")
-    return executed
+    return first
+
+
+def _executions(reader: Reader, version: ArtifactVersionView) -> Iterator[StepCompleted]:
+    """The executions that gave a version's content, that which the version comes from first, then the newest first."""
+    made = version_in(reader.rows(Artifacts.name), version.name, version.content)
+    given = reader.rows(Lineage.name).history(key("p", version.content), newest_first=True)
+    seqs = (seq for seq, row in given if row and row[3])
+    for seq in seqs if made is None else chain([made.seq], seqs):
+        event = reader.event(seq).event
+        executed = None if isinstance(event, ArtifactSaved) else execution(reader, event)
+        if executed is not None:
+            yield executed
 
 
 def _recipe(reader: Reader, version: ArtifactVersionView) -> _Recipe:

@@ -29,6 +29,12 @@ def require_trusted_step(reader: Reader, run: RunId, step: str) -> None:
         _require(trust, _steps(reader, run, step), step)
 
 
+def is_trusted_step(reader: Reader, run: RunId, step: str) -> bool:
+    """Whether `require_trusted_step` lets it pass."""
+    trust = Trust(reader.store)
+    return not trust.is_needed or not any(map(trust.doubted_source, _steps(reader, run, step)))
+
+
 def _require(trust: Trust, seqs: list[int], name: str) -> None:
     source = next(filter(None, map(trust.doubted_source, seqs)), None)
     if source is not None:

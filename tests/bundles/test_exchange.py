@@ -226,6 +226,40 @@ def test_a_name_or_a_pin_is_no_trust_but_making_it_here_is(source: Client, targe
     assert target.load("mine").value == source.load("model@1")
 
 
+def test_tags_of_both_stores_are_kept_and_an_import_says_that_it_put_them_together(
+    source: Client, target: Client, tmp_path: Path
+) -> None:
+    source.export_bundle(tmp_path / "x.bundle", "model@2")
+    target.save(source.load("model@2"), "model")
+    target.tag("model", "mine")
+    arrived = target.import_bundle(tmp_path / "x.bundle")
+    assert (arrived.merged, arrived.kept) == (1, 0)
+    assert set(target.artifact("model").tags) == {"mine", "good"}
+
+
+def test_what_was_made_here_as_well_is_made_again_by_what_made_it_here(
+    source: Client, target: Client, tmp_path: Path
+) -> None:
+    source.export_bundle(tmp_path / "x.bundle", "model@1")
+    target.import_bundle(tmp_path / "x.bundle")
+    with lineal.open(target.path):
+        training(0.5)
+    target.release("model@1")
+    target.release("data@1")
+    target.collect(grace_s=0)
+    assert target.artifact("model@1").is_evicted
+    assert target.recompute("model@1").load() == source.load("model@1")
+
+
+def test_what_only_an_untrusted_store_made_is_not_made_again(source: Client, target: Client, tmp_path: Path) -> None:
+    source.export_bundle(tmp_path / "x.bundle", "model@1")
+    target.import_bundle(tmp_path / "x.bundle")
+    target.release("model@1")
+    target.collect(grace_s=0)
+    with pytest.raises(LoadRefused, match="not trusted"):
+        target.recompute("model@1")
+
+
 def test_the_cache_serves_what_was_imported_only_if_that_is_trusted(
     source: Client, target: Client, tmp_path: Path
 ) -> None:
@@ -351,7 +385,9 @@ def test_labels_that_are_set_here_stay(source: Client, target: Client, tmp_path:
     target.save(source.load("model@2"), "model")
     target.tag("model", "good")
     target.annotate("model", {"by": "me", "place": "here"})
-    target.import_bundle(tmp_path / "x.bundle")
+    arrived = target.import_bundle(tmp_path / "x.bundle")
+    # The tag was there; it was taken off, and the keys were set, removed and set again: none of that is taken.
+    assert (arrived.merged, arrived.kept) == (0, 4)
     version = target.artifact("model")
     assert version.content == source.artifact("model@2").content
     assert (version.tags, dict(version.annotations)) == (("good",), {"by": "me", "place": "here"})
