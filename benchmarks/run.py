@@ -5,6 +5,7 @@ from __future__ import annotations
 import bench_array
 import bench_asking
 import bench_blobs
+import bench_bundles
 import bench_containers
 import bench_events
 import bench_fanout
@@ -39,6 +40,7 @@ BENCHMARKS = (
     bench_streams,
     bench_tables,
     bench_blobs,
+    bench_bundles,
     bench_versions,
     bench_history,
     bench_lineage,

@@ -6,6 +6,7 @@ A log's own events are believed; those of a bundle may be made to make readers f
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -16,12 +17,12 @@ _TIME_MAX_US = 250_000_000_000_000_000
 _INT_MAX = 2**62
 _NESTING_MAX = 32
 
+Check = Callable[[Any], bool]
+
 
 def is_strict(event: Event) -> bool:
     """Whether every field is of its declared type, and every time is one that can be shown."""
-    hints = _hints(type(event))
-    pairs = zip(event.FIELDS, event, strict=True)
-    return all(_fits(value, hints[name]) and (not name.endswith("_us") or _is_time(value)) for name, value in pairs)
+    return all(map(_called, _checks_of(type(event)), event))
 
 
 def is_time(time_us: object) -> bool:
@@ -29,37 +30,60 @@ def is_time(time_us: object) -> bool:
     return type(time_us) is int and 0 <= time_us <= _TIME_MAX_US
 
 
-def _is_time(value: Any) -> bool:
-    return value is None or is_time(value)
+def _called(check: Check, value: Any) -> bool:
+    return check(value)
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _checks_of(kind: type[Event]) -> tuple[Check, ...]:
+    """What the fields of an event are held against, in their order."""
+    hints = get_type_hints(kind)
+    return tuple(_time_like(hints[name]) if name.endswith("_us") else _check_of(hints[name]) for name in kind.FIELDS)
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def _time_like(hint: Any) -> Check:
+    fits = _check_of(hint)
+    return lambda value: fits(value) and (value is None or is_time(value))
+
+
+@cache
+def _check_of(hint: Any) -> Check:
+    """Whether a value is of a declared type: made once for each, since a bundle may have millions of values."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
-        return _is_plain(value, _NESTING_MAX)
+        return lambda value: _is_plain(value, _NESTING_MAX)
     if origin in (Union, types.UnionType):
-        return any(_fits(value, one) for one in arguments)
+        any_of = tuple(map(_check_of, arguments))
+        return lambda value: any(check(value) for check in any_of)
     if origin is tuple:
-        return isinstance(value, tuple | list) and all(_fits(one, arguments[0]) for one in value)
+        of_each = _check_of(arguments[0])
+        return lambda value: isinstance(value, tuple | list) and all(map(of_each, value))
     if origin is dict:
-        return type(value) is dict and all(
-            _fits(name, arguments[0]) and _fits(one, arguments[1]) for name, one in value.items()
+        of_name, of_value = map(_check_of, arguments)
+        return lambda value: (
+            type(value) is dict and all(map(of_name, value.keys())) and all(map(of_value, value.values()))
         )
-    if hint is type(None):
-        return value is None
     if hasattr(hint, "_fields"):
-        inner = _hints(hint)
-        return isinstance(value, hint) and all(
-            _fits(one, inner[name]) for name, one in zip(hint._fields, value, strict=True)
-        )
-    if hint is int:
-        return type(value) is int and abs(value) <= _INT_MAX
-    return isinstance(value, hint) or (hint is float and type(value) is int and abs(value) <= _INT_MAX)
+        return _record_like(hint)
+    return _single_like(hint)
+
+
+def _record_like(kind: Any) -> Check:
+    hints = get_type_hints(kind)
+    checks = tuple(_check_of(hints[name]) for name in kind._fields)
+    return lambda value: isinstance(value, kind) and all(map(_called, checks, value))
+
+
+def _single_like(kind: Any) -> Check:
+    if kind is int:
+        return _is_integer
+    if kind is float:
+        return lambda value: isinstance(value, float) or _is_integer(value)
+    return lambda value: isinstance(value, kind)
+
+
+def _is_integer(value: Any) -> bool:
+    return type(value) is int and abs(value) <= _INT_MAX
 
 
 def _is_plain(value: Any, depth: int) -> bool:
