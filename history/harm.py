@@ -5,7 +5,7 @@ It reads every event, and every manifest that has not been read yet; call it onl
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple
 
@@ -20,20 +20,20 @@ from ..events.catalogue import (
     Event,
     Input,
     MetricsLogged,
-    Numbered,
-    PipelineRenamed,
-    RunRenamed,
     RunStarted,
     StepCompleted,
     StepFailed,
     StepRetried,
     StepReused,
     StepStarted,
-    StoreImported,
     Subject,
 )
 from ..events.codec import Recorded
 from ..events.ids import RunId
+from ..events.newest_rows import NewestRows
+from ..events.projections import Artifacts, Runs
+from ..events.projections.runs import RunRow
+from ..events.rows import key
 
 
 class Use(NamedTuple):
@@ -75,41 +75,27 @@ def named_blobs(events: Iterable[Recorded]) -> Iterator[Named]:
     """Everything that events name, once for each use. Memory: a little for each run and artifact version."""
     names = _Names()
     for recorded in events:
-        yield from names.named(recorded.event)
+        yield from names.named(recorded)
 
 
 class _Names:
-    """Folds the log to the names of runs and artifact versions."""
+    """Folds the log to the names of runs and artifact versions, by the projections' own rules."""
 
     def __init__(self) -> None:
-        self._runs: dict[bytes, str] = {}
-        self._first_names: dict[str, str] = {}
-        self._called: dict[str, str] = {}
-        self._numbers = _Numbers()
-        self._versions: set[tuple[str, Digest]] = set()
+        self._versions, self._runs = NewestRows(), NewestRows()
+        self._folds = ((Artifacts(), self._versions), (Runs(), self._runs))
         self._by_hand: set[tuple[str, Digest]] = set()
 
-    def named(self, event: Event) -> Iterator[Named]:
-        for output in event.made:
-            version = output.artifact, output.content
-            if version not in self._versions:
-                self._versions.add(version)
-                wanted = event.number or 0 if isinstance(event, ArtifactNamed) else 0
-                reference = f"{output.artifact}@{self._numbers.next('version', *version, output.artifact, wanted)}"
-                if self._is_by_hand(event, output.content):
-                    self._by_hand.add(version)
-                    remedy = "It was saved by hand: save it again."
-                else:
-                    remedy = f"Run `lineal recompute {reference}`."
-                yield Named(output.content, BlobKind.MANIFEST, Use(reference, remedy))
+    def named(self, recorded: Recorded) -> Iterator[Named]:
+        event = recorded.event
+        new = dict.fromkeys((one.artifact, one.content) for one in event.made)
+        new = {version: None for version in new if not self._versions.has(_place(*version))}
+        for projection, rows in self._folds:
+            if type(event) in projection.events:
+                projection.apply(rows, recorded)
+        for version in new:
+            yield self._version(event, *version)
         match event:
-            case StoreImported():
-                self._numbers.note(event.numbers)
-            case PipelineRenamed():
-                first = self._first_names.get(event.pipeline, event.pipeline)
-                self._first_names[event.name], self._called[first] = first, event.name
-            case RunRenamed():
-                self._runs[event.run] = event.name
             case RunStarted():
                 yield from self._run(event)
             case StepStarted():
@@ -140,6 +126,15 @@ class _Names:
             case MetricsLogged(points=Digest() as points):
                 yield Named(points, BlobKind.BYTES, Use(f"metrics of {self._subject(event.subject)}", _UNLOGGED))
 
+    def _version(self, event: Event, artifact: str, content: Digest) -> Named:
+        row = self._versions.latest(_place(artifact, content))
+        assert row is not None  # The event that makes a version has just been folded in.
+        reference = f"{artifact}@{row[1]}"
+        if self._is_by_hand(event, content):
+            self._by_hand.add((artifact, content))
+            return Named(content, BlobKind.MANIFEST, Use(reference, "It was saved by hand: save it again."))
+        return Named(content, BlobKind.MANIFEST, Use(reference, f"Run `lineal recompute {reference}`."))
+
     def _is_by_hand(self, event: Event, content: Digest) -> bool:
         """Whether what an event gives was first saved by hand, under whatever name."""
         if isinstance(event, ArtifactNamed):
@@ -149,15 +144,13 @@ class _Names:
     def _subject(self, subject: Subject) -> str:
         kind, name, id_ = subject
         if kind == "run":
-            return self._runs.get(id_) or str(RunId(id_))[:12]
+            return self._run_name(RunId(id_))
         if kind == "step":
             return self._step(RunId(id_), name)
         return f"{kind} {name}"
 
     def _run(self, event: RunStarted) -> Iterator[Named]:
-        first = self._first_names.get(event.pipeline, event.pipeline)
-        number = self._numbers.next("run", first, event.run, event.pipeline)
-        name = self._runs[event.run] = event.name or f"{self._called.get(first, first)}-{number}"
+        name = self._run_name(event.run)
         yield Named(event.structure, BlobKind.BYTES, Use(f"structure of {name}", _RERUN))
         yield Named(event.environment, BlobKind.BYTES, Use(f"environment of {name}", _RERUN))
         if event.code is not None:
@@ -167,27 +160,16 @@ class _Names:
         yield from _literals(event.parameters, name)
 
     def _step(self, run: RunId, step: str) -> str:
-        return f"{self._runs.get(run) or str(RunId(run))[:12]}/{step}"
+        return f"{self._run_name(run)}/{step}"
+
+    def _run_name(self, run: RunId) -> str:
+        """What a run is called; that of a run whose beginning was not read is the beginning of its id."""
+        row = self._runs.latest(key("r", run))
+        return str(run)[:12] if row is None else RunRow.of(row).name
 
 
-class _Numbers:
-    """Folds the log to the numbers of runs and artifact versions, by the rules of the projections that number them."""
-
-    def __init__(self) -> None:
-        self._newest: Counter[tuple[str, str]] = Counter()
-        self._elsewhere: dict[tuple[str, str, bytes], int] = {}
-
-    def note(self, numbers: Iterable[Numbered]) -> None:
-        """Note what an import says of the events that follow it."""
-        for kind, name, id_, number in numbers:
-            self._elsewhere[kind, name, id_] = number
-
-    def next(self, kind: str, name: str, id_: bytes, name_there: str, wanted: int = 0) -> int:
-        """The number of what is new under a name; another store knew it by ``name_there``."""
-        elsewhere = self._elsewhere.pop((kind, name_there, id_), 0)
-        number = max(self._newest[kind, name] + 1, elsewhere, wanted)
-        self._newest[kind, name] = number
-        return number
+def _place(artifact: str, content: Digest) -> bytes:
+    return key("c", content, artifact)
 
 
 def _literals(inputs: Iterable[Input], title: str) -> Iterator[Named]:

@@ -11,7 +11,7 @@ from samples import EVENT, ORIGIN, TIME_US, sample_of
 import lineal
 from lineal import Artifact, Client, pipeline, step
 from lineal.events.catalogue import CATALOGUE, ContentRecomputed, Event, PinAdded, Restored
-from lineal.events.codec import Recorded
+from lineal.events.codec import decode, encode
 from lineal.history.harm import named_blobs
 
 OF_OTHERS = (PinAdded, ContentRecomputed, Restored)
@@ -23,7 +23,8 @@ OF_OTHERS = (PinAdded, ContentRecomputed, Restored)
 )
 def test_of_every_blob_that_an_event_names_it_is_known_what_it_is_a_part_of(kind: type[Event]) -> None:
     event = sample_of(kind)
-    named = {one.digest for one in named_blobs([Recorded(event, EVENT, TIME_US, ORIGIN)])}
+    body = encode(event, event_id=EVENT, time_us=TIME_US, origin=ORIGIN)
+    named = {one.digest for one in named_blobs([decode(1, bytes(32), body)])}
     assert set(event.refs) <= named
 
 
