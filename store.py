@@ -410,6 +410,8 @@ class _Append(Ticket):
         for recorded in self._events:
             recorded.seq, recorded.chain = append(recorded.body)
             apply(recorded)
+        if self._events and not self.places:
+            self.places = range(self._events[0].seq, self._events[-1].seq + 1)
 
     def settle(self) -> None:
         if self.blobs:

@@ -175,8 +175,8 @@ class BlobStore:
 
     def holds(self, content: Digest) -> bool:
         """Whether a value can be loaded: its manifests read and every blob under them is there with its size."""
-        seen: dict[Volume, bool] = {}
         try:
+            seen: dict[Volume, bool] = {}
             for part in self._named_under(content):
                 if isinstance(part, ManifestPart):
                     self.read(part.digest)
@@ -192,16 +192,18 @@ class BlobStore:
         Bytes that are those that were verified need no second look.
         """
         row, named = self._named.get(content, (None, None))
-        if row is not None and named is not None and row == self._stored(content):
+        data = self._stored(content)
+        if data is not None and named is not None and row == data:
             return named
-        encoded = self.read(content)
+        found = None if data is None else inline_in(content, data)
+        encoded = self._placed.read(content) if found is None else found
         if named is None:
             named = tuple(walk(self, Manifest.decode(encoded)))
         if len(named) <= _REMEMBERED_PARTS_MAX:
             if len(self._named) >= _REMEMBERED_MAX:
                 self._named.clear()
-            is_small = len(encoded) <= _REMEMBERED_ROW_MAX_BYTES
-            self._named[content] = (self._stored(content) if is_small else None), named
+            is_small = found is not None and len(encoded) <= _REMEMBERED_ROW_MAX_BYTES
+            self._named[content] = (data if is_small else None), named
         return named
 
     def _is_there(self, digest: Digest, size_bytes: int, seen: dict[Volume, bool]) -> bool:

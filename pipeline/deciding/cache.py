@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from weakref import WeakKeyDictionary
 
 from ...events.committer import Ticket
 from ...events.ids import Fingerprint, StepRunId
 from ...events.projections import Cache, Causes
 from ...events.projections.cache import Reusable
 from ...events.rows import key
-from ...history import Meanings, Reader, Trust, executed_at, execution_at
+from ...history import Meanings, Reader, Trust, executed_at
 from ...store import Store
 from ..declaring.outputs import Outputs
 from ..graph.unkept import Unkept
+from .executions import executions_of
 from .preparing import Ready
-
-_REMEMBERED_MAX = 16_384
-_executions: WeakKeyDictionary[Store, dict[int, Reusable]] = WeakKeyDictionary()
-"""By store and position in its log, what executions gave that were looked up before."""
 
 
 class StepCache:
@@ -42,7 +38,7 @@ class StepCache:
         head = store.log.head().seq
         self._own_upto = 0 if self._trust.is_needed else head
         """Up to this position nothing was imported, so that nothing there is to be trusted."""
-        self._executions = _executions.setdefault(store, {})
+        self._executions = executions_of(store)
         self._has_equivalences = bool(self._causes.keys(key("q"), 1))
         self._on_their_way: dict[Fingerprint, tuple[Reusable, Ticket]] = {}
         self._submitted: dict[StepRunId, Ticket] = {}
@@ -51,6 +47,7 @@ class StepCache:
         """Let steps find what is not committed yet."""
         self._on_their_way[fingerprint] = completed, ticket
         self._submitted[completed.step] = ticket
+        self._executions.expect(completed, ticket)
 
     def submission(self, completed: StepRunId) -> Ticket | None:
         """On what it depends that a step run stands, if that is not settled yet."""
@@ -109,7 +106,7 @@ class StepCache:
             return None
         if newest.loads or newest.missed:
             meanings = self._meanings()
-            earlier = map(self._executed, self._trusted(fingerprint))
+            earlier = map(self._executions.at, self._trusted(fingerprint))
             found = next((one for one in chain([newest], earlier) if meanings.are_kept(one.loads, one.missed)), None)
             return found if found is not None and self._are_there(found) else None
         return newest if self._are_there(newest) else None
@@ -136,19 +133,11 @@ class StepCache:
         seq = self._rows.latest_seq(b"f" + fingerprint)
         if seq is not None and seq > self._own_upto and self._trust.is_needed:
             seq = next(self._trusted(fingerprint), None)
-        return None if seq is None else self._executed(seq)
+        return None if seq is None else self._executions.at(seq)
 
     def _trusted(self, fingerprint: Fingerprint) -> Iterator[int]:
         """Where the executions for a fingerprint are, the newest first; not those of stores that are not trusted."""
         return (seq for seq in executed_at(self._rows, fingerprint) if self._trust.doubted_source(seq) is None)
-
-    def _executed(self, seq: int) -> Reusable:
-        known = self._executions.get(seq)
-        if known is None:
-            if len(self._executions) >= _REMEMBERED_MAX:
-                self._executions.clear()
-            known = self._executions[seq] = Reusable.of(execution_at(self._store.log, seq))
-        return known
 
 
 def _is_expired(found: Reusable, ready: Ready) -> bool:
