@@ -134,18 +134,24 @@ class _Listening(NamedTuple):
 _listening: ContextVar[_Listening | None] = ContextVar("lineal_listening", default=None)
 
 
-@contextmanager
-def listening(path: Path, step: StepRunId, record: Record | None = None) -> Iterator[Mapping[str, Resolved]]:
+class listening:  # A generator would be a good part of what a trivial step costs.
     """Hear which artifacts a step asks for in the store of its run, which is the nearest one inside, by reference.
 
     What it saves there is recorded so, by default by this process.
     """
-    heard = _Listening(path, step, {}, record)
-    token = _listening.set(heard)
-    try:
-        yield heard.resolved
-    finally:
-        _listening.reset(token)
+
+    __slots__ = ("_heard", "_token")
+
+    def __init__(self, path: Path, step: StepRunId, record: Record | None = None) -> None:
+        """Be about this step run."""
+        self._heard = _Listening(path, step, {}, record)
+
+    def __enter__(self) -> Mapping[str, Resolved]:
+        self._token = _listening.set(self._heard)
+        return self._heard.resolved
+
+    def __exit__(self, *_: object) -> None:
+        _listening.reset(self._token)
 
 
 def tell_resolved(path: Path, resolved: Resolved) -> None:

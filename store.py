@@ -410,8 +410,7 @@ class _Append(Ticket):
         for recorded in self._events:
             recorded.seq, recorded.chain = append(recorded.body)
             apply(recorded)
-        if self._events and not self.places:
-            self.places = range(self._events[0].seq, self._events[-1].seq + 1)
+        self.places = self.places or [recorded.seq for recorded in self._events]
 
     def settle(self) -> None:
         if self.blobs:

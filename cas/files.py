@@ -59,6 +59,7 @@ class BlobFiles:
 
     def __init__(self, root: Path) -> None:
         """Name the store directory; nothing is opened or made."""
+        self._root = root
         self._blobs = root / "blobs"
         self._packs = root / "packs"
         self._scratch = root / "tmp"
@@ -71,7 +72,7 @@ class BlobFiles:
     @property
     def root(self) -> Path:
         """The store directory."""
-        return self._blobs.parent
+        return self._root
 
     def create(self) -> None:
         """Make the directories, durably; those that exist stay."""

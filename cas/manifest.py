@@ -26,6 +26,8 @@ LAYOUT_VERSION = 1
 INLINE_MAX_BYTES = 16 * 1024
 """Parts up to this size ride inside the manifest; larger ones are blobs of their own."""
 _MAX_NESTING = 64
+_BUFFER_BYTES = 4096
+"""What a packer begins with; it grows. By default it is so much that the system takes it back each time."""
 
 Plain = None | bool | int | float | str | bytes | list[Any] | dict[str, Any]
 """What a head may hold: msgpack's own types, nested."""
@@ -58,10 +60,14 @@ class Manifest(Immutable):
     parts: tuple[tuple[str, Part], ...] = ()
     """Named parts in the format's order."""
 
-    @cached_property
+    @property
     def encoded(self) -> bytes:
-        """The canonical bytes."""
-        return bytes(msgpack.packb(_to_array(self), use_bin_type=True, unicode_errors="surrogatepass"))
+        """The canonical bytes; made once, without the lock that `cached_property` takes."""
+        encoded: bytes | None = self.__dict__.get("encoded")
+        if encoded is None:
+            packer = msgpack.Packer(unicode_errors="surrogatepass", buf_size=_BUFFER_BYTES)
+            encoded = self.__dict__["encoded"] = bytes(packer.pack(_to_array(self)))
+        return encoded
 
     @cached_property
     def digest(self) -> Digest:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
@@ -99,17 +99,18 @@ class BlobStore:
 
     def batch(self) -> Batch:
         """Start to put blobs."""
-        from .batch import Batch  # Imported on use: who only looks at a store puts none.
-
-        return Batch(self._files, self.find)
+        return _kind_of_batch()(self._files, self.find)
 
     def read(self, digest: Digest) -> bytes:
         """The whole blob, verified against its digest."""
-        if digest not in self._pending:
+        pending = self._pending.get(digest)
+        if pending is None:
             data = self._stored(digest)
             found = None if data is None else inline_in(digest, data)
             if found is not None:
                 return found
+        elif isinstance(pending[0].place, Inline):
+            return pending[0].place.data  # It is in memory here as it was when it was digested.
         return self._placed.read(digest)  # It says what is wrong, too.
 
     def view(self, digest: Digest, size_bytes: int, start: int = 0, stop: int | None = None) -> memoryview:
@@ -356,6 +357,13 @@ class BlobStore:
 
     def _missing(self, digest: Digest) -> BlobMissing:
         return missing(digest, self._files.path(digest))
+
+
+@cache
+def _kind_of_batch() -> type[Batch]:
+    from .batch import Batch  # Imported on use: who only looks at a store puts none.
+
+    return Batch
 
 
 def _value_at(txn: lmdb.Transaction, database: Any, key: bytes) -> bytes | None:

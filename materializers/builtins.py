@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import msgpack
+
 from ..cas.manifest import INLINE_MAX_BYTES, Plain
 from ..errors import ManifestCorrupt, UnsavableValue
 from .base import PLAIN_FORMAT, Materializer, PartReader, PartWriter, name_of_code, shown
@@ -21,6 +23,10 @@ from .tree import TreeEncoder, decode
 from .visualization import Visualization
 
 _TREE, _MARKED_TREE, _STR, _BYTES, _BYTEARRAY = range(5)
+_ATOMS = frozenset((type(None), bool, int, float))
+_INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
+_pack_atom = msgpack.Packer().pack
+"""Packs what is one item of msgpack's; threads may share it, since it runs no code of Python's meanwhile."""
 _SHOWN_MAX_KEYS = 32
 _PIECEWISE_FROM_CHARACTERS = 16 * 1024 * 1024
 """Texts from this length on are not encoded whole: that would take their size in memory once more."""
@@ -34,6 +40,8 @@ class PlainValues(Materializer[Any]):
     exact: ClassVar[bool] = True
 
     def save(self, value: Any, parts: PartWriter) -> Plain:
+        if type(value) in _ATOMS and (type(value) is not int or _INT_MIN <= value <= _INT_MAX):
+            return [_TREE, _pack_atom(value)]
         layout = _save_sequence(value, parts)
         if layout is not None:
             return [layout, None]

@@ -18,6 +18,8 @@ PROBLEM = "metadata_problem"
 """The metadata that says why others are missing."""
 METADATA_MAX_BYTES = 16 * 1024
 """What is kept of one value, in msgpack; the largest entries are left out first."""
+_BUFFER_BYTES = 1024
+"""What a packer begins with; see `tree`."""
 _DEPTH_MAX = 8
 _SAID_MAX_CHARACTERS = 300
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
@@ -38,7 +40,8 @@ def described(value: object, materializer: Materializer[Any]) -> dict[str, Plain
 def _size_bytes(found: Mapping[str, Any]) -> float:
     """How much it is in msgpack; without end where it is not plain through and through."""
     try:
-        return len(msgpack.packb(found, strict_types=True, unicode_errors="surrogatepass"))
+        packer = msgpack.Packer(strict_types=True, unicode_errors="surrogatepass", buf_size=_BUFFER_BYTES)
+        return len(packer.pack(found))
     except (TypeError, ValueError, OverflowError):
         return float("inf")
 

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 import msgpack
 
+from .during import During
 from .logged import RECORDS, log_in_force
 from .threads import START
 
@@ -219,20 +220,28 @@ def routed() -> Iterator[None]:
         _unroute()
 
 
-@contextmanager
-def captured(log: Log) -> Iterator[None]:
+class _Captured(During[Log]):
+    """A log in force, which ends with the block."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Log:
+        _route()
+        return super().__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self._value.close()
+        _unroute()
+
+
+def captured(log: Log) -> During[Log]:
     """Keep what is printed, logged and warned of inside, while it still goes where it went; the log ends there.
 
     It takes what this context does, and the threads that are started inside. Several capture side by side, each into
     its own log; the streams are put back when the last one ends.
     """
-    with routed():
-        token = log_in_force.set(log)
-        try:
-            yield
-        finally:
-            log_in_force.reset(token)
-            log.close()
+    return _Captured(log_in_force, log)
 
 
 def _route() -> None:

@@ -98,7 +98,7 @@ class StepCache:
         return is_kept and self._are_there(found)
 
     def _are_there(self, found: Reusable) -> bool:
-        return all(self._blobs.holds(output.content) for output in found.outputs)
+        return all(map(self._blobs.holds, [output.content for output in found.outputs]))
 
     def _current(self, fingerprint: Fingerprint, newest: Reusable | None) -> Reusable | None:
         """The newest execution for a fingerprint that loaded what its references mean now, if its bytes are there."""

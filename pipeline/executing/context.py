@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -14,6 +13,7 @@ from ...events.ids import RunId
 from ...history.references import near
 from ...in_force import Record
 from ...labels import plain_annotations
+from ..capturing.during import During
 from ..capturing.threads import inherited
 from ..surroundings.seeds import Entropy
 
@@ -172,15 +172,20 @@ class StepContext:
 _running: ContextVar[StepContext | None] = inherited(ContextVar("lineal_step", default=None))
 
 
-@contextmanager
-def running(context: StepContext) -> Iterator[None]:
+class _Running(During[StepContext | None]):
+    """A context in force, which ends with the block."""
+
+    __slots__ = ()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        if self._value is not None:
+            self._value.end()
+
+
+def running(context: StepContext) -> During[StepContext | None]:
     """Make this the context of what runs inside, and end it."""
-    token = _running.set(context)
-    try:
-        yield
-    finally:
-        _running.reset(token)
-        context.end()
+    return _Running(_running, context)
 
 
 def context() -> StepContext:

@@ -40,7 +40,7 @@ _MEASURED_FROM_US = 1000
 """What takes less is not worth the system call that tells what it took of the machine, nor the bytes that record it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as the nodes of a graph
 class Task:
     """What to execute: it travels to other processes, with values as digests only."""
 
@@ -65,9 +65,11 @@ class Task:
     """The runs in whose steps the run was begun."""
     visualizes: bool = True
     """Whether it is kept what the outputs show of themselves."""
+    scalars: Mapping[int, Any] = field(default_factory=dict)
+    """By number, inputs that are known here: literals that are the same however often they are loaded."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # likewise
 class Result:
     """What came of it."""
 
@@ -208,7 +210,11 @@ def _taken(before: struct_rusage, after: struct_rusage) -> Resources:
 
 def _loaded(task: Task, reader: BlobReader) -> tuple[Sequence[Any], dict[str, Any]]:
     """What to call the function with."""
-    values = [load(read_manifest(reader, content), reader, allow_pickle=task.allow_pickle) for content in task.contents]
+    scalars, allowed = task.scalars, task.allow_pickle
+    values = [
+        scalars[number] if number in scalars else load(read_manifest(reader, content), reader, allow_pickle=allowed)
+        for number, content in enumerate(task.contents)
+    ]
     arguments = {name: fill(template, values) for name, template in task.arguments.items()}
     if task.unchecked:
         checks = checks_of(task.function)

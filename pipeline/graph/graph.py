@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgpack
@@ -97,12 +97,15 @@ class Node:
     """The call of a pipeline inside the pipeline that made it."""
     map: str | None = None
     """The name of the map that made it."""
+    _parents: frozenset[str] | None = field(default=None, init=False, repr=False)
 
     @property
-    def parents(self) -> set[str]:
+    def parents(self) -> frozenset[str]:
         """The nodes that must be done before it can run."""
-        parents = {source.value.node for source in self.sources if isinstance(source.value, OutputRef)}
-        parents.update(self.after)
+        parents = self._parents
+        if parents is None:
+            taken = [source.value.node for source in self.sources if isinstance(source.value, OutputRef)]
+            parents = self._parents = frozenset((*taken, *self.after))
         return parents
 
 

@@ -19,7 +19,7 @@ _pack_double = Struct(">d").pack
 _SHOWN_TYPES = (type(None), bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
 _REMEMBERED_TYPES = frozenset((type(None), bool, int, float, str))
 _REMEMBERED_MAX = 65_536
-_SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes))
+SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes))
 _COPIED_TYPES = frozenset((list, dict, set, tuple, bytearray))
 
 
@@ -44,9 +44,9 @@ def _copied(value: Any, known: dict[int, Any]) -> Any:
         return known[id(value)]
     copy = known[id(value)] = value.copy()
     # What a set holds is hashed by its content, and so can't be a container that changes.
-    if kind is list and not _SCALARS.issuperset(map(type, value)):
+    if kind is list and not SCALARS.issuperset(map(type, value)):
         copy[:] = [_copied(item, known) for item in value]
-    elif kind is dict and not _SCALARS.issuperset(map(type, value.values())):
+    elif kind is dict and not SCALARS.issuperset(map(type, value.values())):
         copy.update((key, _copied(item, known)) for key, item in value.items())
     return copy
 
@@ -94,7 +94,7 @@ class Literals:
             if len(self._remembered) >= _REMEMBERED_MAX:
                 self._remembered.clear()
             self._remembered[known_as] = saved
-        self._sent[known_as] = saved._replace(blobs=())
+        self._sent[known_as] = SavedLiteral(saved.content, (), saved.text, saved.code)
         return saved
 
     def _save(self, name: str, value: Any, step: str | None) -> SavedLiteral:

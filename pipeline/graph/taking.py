@@ -15,7 +15,7 @@ from ...history import ArtifactVersionView, Reader, Trust, may_execute
 from ...materializers import code_in, load
 from ...store import Store
 from .graph import Node
-from .literals import Literals, SavedLiteral
+from .literals import SCALARS, Literals, SavedLiteral
 from .mapping import rows_of
 from .references import OutputRef, Selector, selector_text
 from .templates import holds_input, taken_apart
@@ -64,7 +64,7 @@ class Taking:
                     element, named = Element(selector_text(value.selector), saved.content), saved.code
                     blobs += saved.blobs
                 inputs.append(Input(source.path, output.content, output.artifact, None, value.node, element))
-            elif isinstance(value, ArtifactVersionView):
+            elif type(value) not in SCALARS and isinstance(value, ArtifactVersionView):
                 named = self._code(value.content, self._here(value, node.name).computed_metadata)
                 inputs.append(Input(source.path, value.content, value.name, None, None))
             else:

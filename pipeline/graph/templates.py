@@ -12,7 +12,7 @@ from ...history import ArtifactVersionView, ArtifactView
 from ..declaring.forms import Form, form_of_value
 from ..fingerprint import value_digest
 from ..fingerprint.key import gathered
-from .literals import fixed
+from .literals import SCALARS, fixed
 from .mapping import RowGroups, Unmapped
 from .references import NothingRef, Reference
 
@@ -58,7 +58,7 @@ def taken_apart(bound: Mapping[str, Any]) -> tuple[dict[str, Template], list[Tak
         InvalidPipeline: A part of one can't be passed on.
         RecursionError: A part of one that holds outputs is nested in itself.
     """
-    if len(bound) <= len(_LEAVES) and _SCALARS.issuperset(map(type, bound.values())):
+    if len(bound) <= len(_LEAVES) and SCALARS.issuperset(map(type, bound.values())):
         return dict(zip(bound, _LEAVES, strict=False)), [*bound.items()], ()
     inputs = _Inputs()
     arguments: dict[str, Template] = {}
@@ -82,7 +82,7 @@ class _Inputs:
     def template(self, path: str, value: Any) -> Template:
         """The form of an argument, or of a part of one."""
         kind = type(value)
-        if kind in _SCALARS:
+        if kind in SCALARS:
             return self._leaf(path, value)
         if isinstance(value, Reference):
             if isinstance(value, NothingRef):
@@ -131,9 +131,6 @@ class _Inputs:
         return path
 
 
-_SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes))
-
-
 def key_digest(path: str, key: object) -> Digest:
     """The digest of a key in a dict that is gathered. Raises `InvalidPipeline` for one that has none."""
     digest = None if isinstance(key, Reference) else value_digest(key)
@@ -166,7 +163,7 @@ def substituted(value: Any, by: Callable[[Any], Any]) -> Any:
 
 def holds_input(value: Any) -> bool:
     """Whether a reference, a stored artifact, or what only a map takes is a part of it."""
-    return type(value) not in _SCALARS and any(isinstance(part, _INPUTS) for part in _parts_below(value))
+    return type(value) not in SCALARS and any(isinstance(part, _INPUTS) for part in _parts_below(value))
 
 
 def _parts_below(value: Any) -> Iterator[Any]:
@@ -176,7 +173,7 @@ def _parts_below(value: Any) -> Iterator[Any]:
         inner = left.pop()
         yield inner
         for part in _parts_of(inner):
-            if type(part) not in _SCALARS and id(part) not in seen:
+            if type(part) not in SCALARS and id(part) not in seen:
                 seen.add(id(part))
                 left.append(part)
 

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ...errors import InvalidPipeline
+from ..capturing.during import During
 from ..declaring.checks import check
 from ..declaring.outputs import OutputSpec
 from ..declaring.policy import UNSAID, Policy
@@ -227,14 +228,9 @@ def current_trace() -> Trace | None:
     return _trace.get()
 
 
-@contextmanager
-def tracing(trace: Trace | None) -> Iterator[None]:
+def tracing(trace: Trace | None) -> During[Trace | None]:
     """Trace what is called inside; with None, call it plainly."""
-    token = _trace.set(trace)
-    try:
-        yield
-    finally:
-        _trace.reset(token)
+    return During(_trace, trace)
 
 
 def calls_in(calls: Sequence[Any], step: str) -> tuple[Reference, ...]:

@@ -36,11 +36,11 @@ class Folded(Node):
         return cls(node.name, node.step, {}, *place, bound, spread, maps)
 
     @property
-    def parents(self) -> set[str]:
+    def parents(self) -> frozenset[str]:
         """What must be done before it can be unfolded; what it makes waits for the rest."""
         lists = () if self.spread is None else self.spread.lists.values()
         sources = [one.table if isinstance(one, RowGroups) else one for one in lists]
-        return {one.node for one in sources if isinstance(one, Reference)} | self.maps
+        return self.maps.union([one.node for one in sources if isinstance(one, Reference)])
 
 
 class Unfolding:

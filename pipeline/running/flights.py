@@ -13,7 +13,7 @@ from pathlib import Path
 from ...events.committer import Ticket
 from ...events.ids import Fingerprint
 
-_Key = tuple[Path, Fingerprint]
+_Key = tuple[str, Fingerprint]
 
 
 class _Sky:
@@ -37,7 +37,7 @@ class Flights:
 
     def __init__(self, store: Path, within: int = 0) -> None:
         """Begin with none; ``within`` is in the steps of how many runs, one inside the other, this one was begun."""
-        self._store = store
+        self._store = str(store)
         self._within = within
         self._thread = threading.get_ident()
         self._mine: set[_Key] = set()

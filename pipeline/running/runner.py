@@ -380,7 +380,7 @@ class Runner:
         for spec in node.step.outputs.specs:
             if spec.artifact is not None and spec.name == given.name:
                 artifact = str(spec.artifact)
-        return given if given.artifact == artifact else given._replace(artifact=artifact)
+        return given if given.artifact == artifact else Output(given.name, artifact, *given[2:])
 
     def _give(self, node: Node, outputs: tuple[Output, ...]) -> None:
         for output in outputs:

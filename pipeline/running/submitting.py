@@ -25,6 +25,7 @@ from ..executing.parcel import CodeParcel, Order, execute_apart, execute_parcel,
 from ..executing.reports import StoreReports, hear_from, run_name
 from ..executing.task import Task, execute
 from ..graph.graph import TracedStep
+from ..graph.literals import SCALARS
 from ..planning.plan import Plan
 from ..surroundings.seeds import Entropy
 from ..workers.executors import shares_memory
@@ -57,6 +58,7 @@ class Submitter:
         self._trust = Trust(store)
         self._within = within
         self._artifacts = store.committed_rows(Artifacts.name)
+        self._newest, self._shown = partial(newest_content, store), partial(is_visualized, store)
         self._orders: dict[tuple[TracedStep, Digest], bytes] = {}
         self._until_closed = ExitStack()
         self._is_routed = False
@@ -85,15 +87,17 @@ class Submitter:
         self._until_closed.close()
 
     def _task(self, ready: Ready, attempt: int) -> Task:
-        node = ready.node
+        node, contents = ready.node, ready.contents
+        # Literals were saved here; what was taken as an artifact may have come from elsewhere.
+        taken = [one.given for one in ready.inputs if one.artifact is not None]
         return Task(
             self._plan.pipeline,
             node.name,
             node.step.function,
             node.arguments,
-            ready.contents,
+            contents,
             node.step.outputs,
-            self._allow_pickle and self._trust.allows(ready.contents),
+            self._allow_pickle and (not taken or self._trust.allows(taken)),
             self._run,
             Entropy(ready.fingerprint, ready.seed),
             attempt,
@@ -101,6 +105,7 @@ class Submitter:
             self._store.path,
             self._within,
             ready.policy.visualizes is not False,
+            {number: one.value for number, one in enumerate(node.sources) if type(one.value) in SCALARS},
         )
 
     def _submit(self, ready: Ready, task: Task) -> Future[Any]:
@@ -110,8 +115,7 @@ class Submitter:
             if not self._is_routed:
                 self._until_closed.enter_context(routed())
                 self._is_routed = True
-            newest, shown = partial(newest_content, self._store), partial(is_visualized, self._store)
-            giver = Giver(blobs.batch(), blobs, newest, shown)
+            giver = Giver(blobs.batch(), blobs, self._newest, self._shown)
             reports = StoreReports(self._store, StepRunId(self._run, task.step), partial(self._hear, task.step))
             live = self._broadcast.of(task.step, task.attempt)
             return self._executor.submit(copy_context().run, execute, task, giver, reports, live)

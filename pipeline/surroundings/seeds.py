@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -59,16 +59,20 @@ _turn: ContextVar[Lock] = ContextVar("lineal_seeded", default=Lock())  # noqa: B
 """Held by who has seeded the global generators; what runs inside of it has another one."""
 
 
-@contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
+def seeded(seed: int | None) -> AbstractContextManager[None]:
     """Seed the global generators of `random`, NumPy and, if it is imported, torch; afterwards put back their states.
 
     The generators are the process's: of seeded steps in several threads one runs at a time, and a thread that draws
     from them without being seeded disturbs the others. With None nothing is done.
     """
-    if seed is None:
-        yield
-        return
+    return _AS_IT_IS if seed is None else _seeded(seed)
+
+
+_AS_IT_IS = nullcontext()
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
     with _turn.get():
         token = _turn.set(Lock())
         put_back = [seed_one(seed) for seed_one in _GENERATORS]
