@@ -32,8 +32,8 @@ from ..workers.pool import Processes
 from ..workers.warm import warm_pools
 from ..workers.workforce import Hear, Terms
 from .context import Reports
-from .giving import Giver
-from .reports import GatheredReports
+from .giving import Giver, Newest, Shown
+from .reports import Before, GatheredReports, WhatWasBefore, WhetherShown
 from .task import Task, execute
 from .taught import Taught
 
@@ -123,21 +123,23 @@ class _Ordered(NamedTuple):
     files: BlobFiles
 
 
-def packed_parcel(
-    order: bytes,
-    task: Task,
-    rows: Mapping[Digest, Row],
-    succeeded: Mapping[str, Digest | None],
-    shown: Iterable[Digest],
-) -> bytes:
+class Succeeded(NamedTuple):
+    """What the outputs of a task succeed."""
+
+    contents: Mapping[str, Digest | None]
+    """Of the newest versions of the artifacts that they become."""
+    shown: Iterable[Digest]
+    """Those of which it is kept already what they show of themselves."""
+
+
+def packed_parcel(order: bytes, task: Task, rows: Mapping[Digest, Row], succeeded: Succeeded | None) -> bytes:
     """A task on its way to another process, in bytes.
 
     Args:
         order: What `Order.packed` gave of it; its function and outputs are in there.
         task: What to execute.
         rows: Where the inputs' blobs are, and those that outputs may succeed.
-        succeeded: Contents of the newest versions of the artifacts that the outputs become.
-        shown: Those of which it is kept already what they show of themselves.
+        succeeded: What the outputs succeed; None where that can be asked when there is an output large enough.
     """
     # Plain values alone, which pickle in a tenth of the time that classes take. Keys of dicts may be anything, though.
     templates = task.arguments
@@ -154,11 +156,17 @@ def packed_parcel(
             task.attempt,
             task.unchecked,
             [(bytes(digest), *_plain(row)) for digest, row in rows.items()],
-            {name: None if content is None else bytes(content) for name, content in succeeded.items()},
-            tuple(map(bytes, shown)) if task.visualizes else None,
+            task.scalars,
+            task.visualizes,
+            None if succeeded is None else _plain_succeeded(succeeded),
         ),
         pickle.HIGHEST_PROTOCOL,
     )
+
+
+def _plain_succeeded(succeeded: Succeeded) -> tuple[dict[str, bytes | None], tuple[bytes, ...]]:
+    contents = {name: None if content is None else bytes(content) for name, content in succeeded.contents.items()}
+    return contents, tuple(map(bytes, succeeded.shown))
 
 
 def _plain(row: Row) -> tuple[int, int, Any]:
@@ -197,7 +205,7 @@ def execute_parcel(data: bytes) -> bytes:
         order, function, outputs, files = _ordered(packed, step)
         is_plain = type(arguments) is dict
         templates = {name: Leaf(number) for name, number in arguments.items()} if is_plain else pickle.loads(arguments)
-    rows, succeeded, shown = known
+    rows, scalars, visualizes, succeeded = known
     task = Task(
         order.pipeline,
         step,
@@ -212,13 +220,40 @@ def execute_parcel(data: bytes) -> bytes:
         unchecked,
         order.store,
         order.within,
-        shown is not None,
+        visualizes,
+        scalars,
     )
     placed = {digest: _row(*row) for digest, *row in rows}
-    newest = {name: None if content is None else Digest(content) for name, content in succeeded.items()}
     there = PlacedBlobs(files, placed.get)
-    giver = Giver(Batch(files, there.find), there, newest.get, frozenset(map(Digest, shown or ())).__contains__)
+    newest, shown = _asked(placed) if succeeded is None else _told(*succeeded)
+    giver = Giver(Batch(files, there.find), there, newest, shown)
     return _executed(task, giver, GatheredReports(order.run_name, files, line_in_force()), order.live)
+
+
+def _told(succeeded: Mapping[str, bytes | None], shown: Iterable[bytes]) -> tuple[Newest, Shown]:
+    """What answers what outputs succeed, from what came with the parcel."""
+    newest = {name: None if content is None else Digest(content) for name, content in succeeded.items()}
+    return newest.get, frozenset(map(Digest, shown)).__contains__
+
+
+def _asked(placed: dict[Digest, Row]) -> tuple[Newest, Shown]:
+    """The same by asking who sent the parcel; what is known of the blobs is added to what is known of others."""
+
+    def newest(artifact: str) -> Digest | None:
+        before: Before = _ask(WhatWasBefore(artifact))
+        placed.update(before.rows)
+        return before.content
+
+    def shown(content: Digest) -> bool:
+        return bool(_ask(WhetherShown(content)))
+
+    return newest, shown
+
+
+def _ask(what: WhatWasBefore | WhetherShown) -> Any:
+    line = line_in_force()
+    assert line is not None  # Else what it would ask is in the parcel.
+    return line.ask(what)
 
 
 def _executed(task: Task, giver: Giver, reports: Reports, live: Path) -> bytes:

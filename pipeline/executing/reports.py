@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from ...cas import Blob, BlobFiles
+from ...cas import Blob, BlobFiles, Digest, Row
 from ...events.catalogue import Annotated, Event, Subject
 from ...events.ids import EventId, RunId, StepRunId
+from ...events.projections import Artifacts
 from ...events.projections.runs import RunRow, Runs
 from ...events.rows import key
+from ...history import is_visualized
 from ...in_force import Record
 from ...metrics import check_metric, metric_step, metric_value
 from ...store import Store
@@ -41,14 +43,48 @@ class Facts(NamedTuple):
     blobs: Sequence[Blob]
 
 
-def hear_from(store: Store, hear: ProgressListener, told: Progressed | Facts) -> Sequence[int]:
-    """Take what a step in a worker tells while it executes: pass its progress on, or commit what it has recorded.
+class WhatWasBefore(NamedTuple):
+    """A step in another process wants to know what an output succeeds, as `Before` says it."""
 
-    Gives the positions of what was committed.
-    """
+    artifact: str
+
+
+class WhetherShown(NamedTuple):
+    """A step in another process wants to know whether it is kept already what a content shows of itself."""
+
+    content: Digest
+
+
+class Before(NamedTuple):
+    """The newest committed version of an artifact."""
+
+    content: Digest | None
+    """None where there is none."""
+    rows: Mapping[Digest, Row]
+    """What is known of its blobs."""
+
+    @classmethod
+    def of(cls, store: Store, artifact: str) -> Self:
+        """What is committed; of what is on its way nothing, so that nothing is waited for."""
+        found = store.committed_rows(Artifacts.name).latest(key("v", artifact))
+        content = None if found is None else Digest(found.row[1])
+        return cls(content, {} if content is None else store.blobs.rows_under([content]))
+
+
+Told = Progressed | Facts | WhatWasBefore | WhetherShown
+"""What a step in a worker tells or asks while it executes."""
+
+
+def hear_from(store: Store, hear: ProgressListener, told: Told) -> Sequence[int] | Before | bool:
+    """Take what a step in a worker tells while it executes: pass its progress on, commit what it has recorded and give
+    the positions of that, or answer what it asks."""
     if isinstance(told, Progressed):
         hear(*told)
         return ()
+    if isinstance(told, WhatWasBefore):
+        return Before.of(store, told.artifact)
+    if isinstance(told, WhetherShown):
+        return is_visualized(store, told.content)
     ticket = store.append(told.events, told.blobs, ids=[EventId.new() for _ in told.events])
     ticket.wait()
     return tuple(ticket.places)

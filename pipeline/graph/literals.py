@@ -51,6 +51,12 @@ def _copied(value: Any, known: dict[int, Any]) -> Any:
     return copy
 
 
+def is_scalar(value: Any) -> bool:
+    """Whether a literal is the same however often it is loaded, and so small that it may go along with whatever."""
+    kind = type(value)
+    return kind in SCALARS and not (kind in (str, bytes) and len(value) > _TEXT_MAX_CHARACTERS)
+
+
 class SavedLiteral(NamedTuple):
     """A literal's content id, the receipts of its blobs where the run has not had them yet, and a short text of it."""
 

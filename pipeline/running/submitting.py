@@ -12,8 +12,6 @@ from typing import Any
 from ...cas import Digest
 from ...cas.files import Scratch
 from ...events.ids import RunId, StepRunId
-from ...events.projections import Artifacts
-from ...events.rows import key
 from ...history import Trust, is_visualized, newest_content
 from ...history.live_logs import live_log_name
 from ...store import Store
@@ -21,11 +19,11 @@ from ..capturing.broadcast import Broadcast
 from ..capturing.capture import routed
 from ..deciding.preparing import Ready
 from ..executing.giving import Giver
-from ..executing.parcel import CodeParcel, Order, execute_apart, execute_parcel, packed_parcel
-from ..executing.reports import StoreReports, hear_from, run_name
+from ..executing.parcel import CodeParcel, Order, Succeeded, execute_apart, execute_parcel, packed_parcel
+from ..executing.reports import Before, StoreReports, hear_from, run_name
 from ..executing.task import Task, execute
 from ..graph.graph import TracedStep
-from ..graph.literals import SCALARS
+from ..graph.literals import is_scalar
 from ..planning.plan import Plan
 from ..surroundings.seeds import Entropy
 from ..workers.executors import shares_memory
@@ -57,7 +55,6 @@ class Submitter:
         self._allow_pickle = allow_pickle
         self._trust = Trust(store)
         self._within = within
-        self._artifacts = store.committed_rows(Artifacts.name)
         self._newest, self._shown = partial(newest_content, store), partial(is_visualized, store)
         self._orders: dict[tuple[TracedStep, Digest], bytes] = {}
         self._until_closed = ExitStack()
@@ -105,7 +102,7 @@ class Submitter:
             self._store.path,
             self._within,
             ready.policy.visualizes is not False,
-            {number: one.value for number, one in enumerate(node.sources) if type(one.value) in SCALARS},
+            {number: one.value for number, one in enumerate(node.sources) if is_scalar(one.value)},
         )
 
     def _submit(self, ready: Ready, task: Task) -> Future[Any]:
@@ -129,17 +126,17 @@ class Submitter:
         return self._executor.submit(execute_apart, data, timeout_s, hear if shares_memory(self._executor) else None)
 
     def _parcel(self, ready: Ready, task: Task) -> bytes:
-        blobs = self._store.blobs
+        loaded = [content for number, content in enumerate(task.contents) if number not in task.scalars]
+        rows = self._store.blobs.rows_under(loaded)
+        if isinstance(self._executor, WorkerPool):
+            return packed_parcel(self._order(ready), task, rows, None)
         artifacts = [output.artifact or f"{task.pipeline}.{task.step}.{output.name}" for output in task.outputs.specs]
-        succeeded = {name: self._committed_content(name) for name in artifacts}
-        rows = blobs.rows_under([*task.contents, *filter(None, succeeded.values())])
-        shown = {one for one in succeeded.values() if one is not None and is_visualized(self._store, one)}
-        return packed_parcel(self._order(ready), task, rows, succeeded, shown)
-
-    def _committed_content(self, artifact: str) -> Digest | None:
-        """Content of an artifact's newest version; of what is on its way nothing, so that nothing is waited for."""
-        found = self._artifacts.latest(key("v", artifact))
-        return None if found is None else Digest(found.row[1])
+        before = {name: Before.of(self._store, name) for name in artifacts}
+        for one in before.values():
+            rows.update(one.rows)
+        contents = {name: one.content for name, one in before.items()}
+        shown = {one for one in contents.values() if one is not None and is_visualized(self._store, one)}
+        return packed_parcel(self._order(ready), task, rows, Succeeded(contents, shown))
 
     def _order(self, ready: Ready) -> bytes:
         step = ready.node.step
