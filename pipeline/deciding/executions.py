@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from ...events.committer import Ticket
@@ -45,15 +44,17 @@ class Executions:
 
     def _take_in(self) -> None:
         """Remember what has arrived by now."""
-        with suppress(IndexError):  # None is left; or another thread took the last one.
-            while True:
+        while self._coming:
+            try:
                 first = self._coming.popleft()
-                ticket, completed = first
-                if not ticket.done:
-                    self._coming.appendleft(first)
-                    return
-                if ticket.error is None:
-                    self._remember(ticket.places[0], completed)
+            except IndexError:  # Another thread has taken it.
+                return
+            ticket, completed = first
+            if not ticket.done:
+                self._coming.appendleft(first)
+                return
+            if ticket.error is None:
+                self._remember(ticket.places[0], completed)
 
     def _remember(self, seq: int, known: Reusable) -> None:
         if len(self._known) >= _REMEMBERED_MAX:
