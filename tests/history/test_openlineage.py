@@ -7,6 +7,7 @@ import re
 import types
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -27,6 +28,10 @@ DEFINITIONS = {
     for one in vars(module).values()
     if isinstance(one, type) and issubclass(one, facets.BaseFacet)
 }
+LACKING = object()
+FILLED_IN = {"_producer", "_schemaURL", "producer", "schemaURL"}
+"""What the specification requires, and the official client fills in where its user says nothing."""
+types_of = cache(get_type_hints)
 URI = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
 
 
@@ -43,7 +48,7 @@ def faults(value: Any, hint: Any, place: str = "event") -> list[str]:
         items = value.items() if isinstance(value, dict) else [("", None)]
         return [fault for name, one in items for fault in faults(one, arguments[1], f"{place}.{name}")]
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return [] if value in {one.value for one in hint} else [f"{place} is {value!r}"]
+        return [] if value in [one.value for one in hint] else [f"{place} is {value!r}"]
     if attrs.has(hint):
         return list(object_faults(value, hint, place))
     return [] if type(value) is hint else [f"{place} is no {hint}"]
@@ -54,27 +59,36 @@ def object_faults(value: Any, hint: Any, place: str) -> Iterator[str]:
         yield f"{place} is no object"
         return
     if issubclass(hint, facets.BaseFacet):
-        defined = DEFINITIONS.get(value.get("_schemaURL", ""))
+        defined = DEFINITIONS.get(str(value.get("_schemaURL")))
         if defined is None or not issubclass(defined, hint):
             yield f"{place} conforms to no {hint.__name__}"
             return
         hint = defined
     is_open = issubclass(hint, facets.BaseFacet) and "/facets/" not in hint._get_schema()
-    hints = get_type_hints(hint)
+    hints = types_of(hint)
     fields = {field.name: field for field in attrs.fields(hint)}
-    lacking = {name for name, field in fields.items() if field.default is attrs.NOTHING} - set(value)
+    required = {name for name, field in fields.items() if field.default is attrs.NOTHING}
+    lacking = (required | FILLED_IN & set(fields)) - set(value)
     yield from (f"{place}.{name} is lacking" for name in lacking)
     for name, one in value.items():
         if name not in fields:
             if not is_open:
                 yield f"{place}.{name} is unknown"
             continue
-        yield from faults(one, hints[name], f"{place}.{name}")
-        if name in {"_producer", "_schemaURL", "producer", "schemaURL", "url", "uri"} and not URI.fullmatch(one):
-            yield f"{place}.{name} is no URI"
-        validate = fields[name].validator
+        inside = faults(one, hints[name], f"{place}.{name}")
+        yield from inside
+        if not inside and one is not None:
+            yield from ill_formed(name, one, fields[name].validator, f"{place}.{name}")
+
+
+def ill_formed(name: str, value: Any, validate: Any, place: str) -> Iterator[str]:
+    if name in FILLED_IN | {"url", "uri"} and not URI.fullmatch(value):
+        yield f"{place} is no URI"
+    try:
         if validate is not None:
-            validate(None, fields[name], one)
+            validate(None, attrs.fields_dict(RunEvent).get(name), value)
+    except ValueError as error:
+        yield f"{place}: {error}"
 
 
 @step
@@ -126,15 +140,86 @@ def test_events_conform_to_the_official_definitions(events: list[dict[str, Any]]
     assert {event["schemaURL"] for event in events} == {RunEvent._get_schema()}
 
 
-def test_what_does_not_conform_is_found(events: list[dict[str, Any]]) -> None:
-    first = events[0]
-    assert faults({**first, "eventType": "BEGIN"}, RunEvent) != []
-    assert faults({**first, "more": 1}, RunEvent) != []
-    assert faults({name: one for name, one in first.items() if name != "job"}, RunEvent) != []
-    job = {**first["job"], "facets": {"sourceCode": first["job"]["facets"]["jobType"] | {"language": "Python"}}}
-    assert faults({**first, "job": job}, RunEvent) != []
-    with pytest.raises(ValueError, match="badly formed"):
-        faults({**first, "run": {"runId": "training-1"}}, RunEvent)
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Everything in JSON with its path, less what is below the facet that is Lineal's own: its fields are free."""
+    if path:
+        yield path, value
+    if path[-1:] != ("lineal",):
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for name, one in items:
+            yield from places(one, (*path, name))
+
+
+def each_place(events: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...], Any]]:
+    """Every place that an event has, once, with the first event that has it."""
+    seen: set[tuple[str | int, ...]] = set()
+    for event in events:
+        for path, value in places(event):
+            if path not in seen:
+                seen.add(path)
+                yield event, path, value
+
+
+def changed(event: dict[str, Any], path: tuple[str | int, ...], new: Any) -> dict[str, Any]:
+    """An event with something else at a path; with nothing there for `LACKING`."""
+    copy = json.loads(json.dumps(event))
+    inner = copy
+    for name in path[:-1]:
+        inner = inner[name]
+    if new is LACKING:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = new
+    return copy
+
+
+def is_faulty(event: dict[str, Any]) -> bool:
+    return faults(event, RunEvent) != []
+
+
+def test_another_type_at_any_place_does_not_conform(events: list[dict[str, Any]]) -> None:
+    others: list[Any] = [["a list"], {"an": "object"}, 1.5, "a text", None]
+    for event, path, value in each_place(events):
+        same = [one for one in others if type(one) is not type(value)]
+        unnoticed = [one for one in same if not is_faulty(changed(event, path, one))]
+        # What need not be there may be null; a parameter's value may be anything.
+        assert unnoticed in ([], [None]) or path[-3:-2] == ("parameters",), path
+
+
+REQUIRED = {
+    "event": {"eventTime", "producer", "schemaURL", "run", "job"},
+    "run": {"runId"},
+    "job": {"namespace", "name"},
+    "inputs": {"namespace", "name"},
+    "outputs": {"namespace", "name"},
+    "parent": {"run", "job"},
+    "processing_engine": {"version"},
+    "jobType": {"processingType", "integration"},
+    "documentation": {"description"},
+    "sourceCode": {"language", "sourceCode"},
+    "errorMessage": {"message", "programmingLanguage"},
+    "version": {"datasetVersion"},
+    "fields": {"name"},
+    "parameters": {"key"},
+    "tags": {"key", "value"},
+}
+"""What the specification requires, by what it is in; of a facet beside ``_producer`` and ``_schemaURL``."""
+FORMED = {"eventTime", "runId", "producer", "schemaURL", "_producer", "_schemaURL"}
+
+
+def test_whatever_is_lacking_or_unknown_or_ill_formed_does_not_conform(events: list[dict[str, Any]]) -> None:
+    seen = set()
+    for event, path, value in each_place(events):
+        name, above = path[-1], [one for one in ("event", *path[:-1]) if isinstance(one, str)]
+        facet = path[-2] if path[-3:-2] in (("facets",), ("outputFacets",)) else None
+        if isinstance(value, dict) and name not in ("facets", "outputFacets", "lineal"):
+            assert is_faulty(changed(event, (*path, "unheardOf"), 1)), path
+        if (name in REQUIRED.get(above[-1], ()) and facet in (None, above[-1])) or str(name).startswith("_"):
+            seen.add((above[-1], name))
+            assert is_faulty(changed(event, path, LACKING)), path
+        if name in FORMED:
+            assert is_faulty(changed(event, path, "no such thing")), path
+    assert seen >= {(where, name) for where, names in REQUIRED.items() for name in names}
 
 
 def told(events: list[dict[str, Any]], kind: str, job: str) -> list[dict[str, Any]]:
