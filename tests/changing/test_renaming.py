@@ -7,13 +7,14 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 from children import ended_well, forked
+from schooling import trained, training, versions
 
 import lineal
-from lineal import Artifact, Client, pipeline, step
+from lineal import Client, pipeline
 from lineal.changing import renaming, undoing
 from lineal.errors import (
     ArtifactNotFound,
@@ -24,36 +25,6 @@ from lineal.errors import (
     RunNotFound,
 )
 from lineal.post_execution import get_pipeline
-
-
-@step
-def load(size: int) -> Annotated[bytes, Artifact("data")]:
-    return bytes(size)
-
-
-@step
-def fit(data: bytes, rate: float) -> Annotated[dict, Artifact("model")]:
-    return {"rate": rate, "weights": data}
-
-
-def trained(rate: float = 0.5) -> None:
-    fit(load(100), rate)
-
-
-training = pipeline(name="training")(trained)
-
-
-@pytest.fixture
-def three(client: Client) -> Client:
-    """Runs 1 and 2, and 3, which was served from the cache what 2 made: ``data@1``, ``model@1`` and ``model@2``."""
-    training()
-    training(rate=0.25)
-    training(rate=0.25)
-    return client
-
-
-def versions(client: Client, name: str) -> list[str]:
-    return [str(version) for version in client.versions(name)]
 
 
 def test_a_run_is_renamed_and_its_old_name_says_so(three: Client) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
+from schooling import training, versions
 
 import lineal
-from lineal import Artifact, Client, pipeline, step
+from lineal import Client, pipeline, step
 from lineal.changing import Deletion
 from lineal.errors import (
     ArtifactEvicted,
@@ -24,39 +25,9 @@ from lineal.errors import (
 from lineal.events.catalogue import ContentsReleased, Deleted
 from lineal.history import History, RunView
 
-BIG = 5_000
-
-
-@step
-def load(size: int) -> Annotated[bytes, Artifact("data")]:
-    return bytes(size)
-
-
-@step
-def fit(data: bytes, rate: float) -> Annotated[dict, Artifact("model")]:
-    return {"rate": rate, "weights": data}
-
-
-@pipeline
-def training(rate: float = 0.5) -> None:
-    fit(load(BIG), rate)
-
-
-@pytest.fixture
-def three(client: Client) -> Client:
-    """Runs 1 and 2, and 3, which was served from the cache what 2 made: ``data@1``, ``model@1`` and ``model@2``."""
-    training()
-    training(rate=0.25)
-    training(rate=0.25)
-    return client
-
 
 def names(history: History) -> list[str]:
     return [run.name for run in history.runs()]
-
-
-def versions(history: History, name: str) -> list[str]:
-    return [str(version) for version in history.versions(name)]
 
 
 def collected(client: Client) -> Any:
