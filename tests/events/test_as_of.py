@@ -18,12 +18,17 @@ from lineal.cas import digest_of
 from lineal.directory import create_store
 from lineal.errors import LinealError
 from lineal.events.catalogue import Event
+from lineal.events.codec import Recorded
 from lineal.events.ids import Fingerprint
+from lineal.events.projections import Projection, RowWriter
 from lineal.history import ArtifactVersionView, History, PipelineView, RunView, StepRunView
 from lineal.store import Store
 
 START_US = 1_900_000_000_000_000
 CONTENTS = [bytes([number]) for number in range(5)]
+OF_LOG = ("events", "payloads")
+"""The tables that show the ids of events, and of the store, which are each time others."""
+CONTENTS_NAMED = [digest_of(content) for content in CONTENTS]
 
 
 @contextmanager
@@ -84,7 +89,36 @@ def everything(history: History) -> dict[str, Any]:
         ],
         "by digest": [said(lambda one=one: str(history.artifact(f"data@{digest_of(one)}"))) for one in CONTENTS],
         "by name": [said(lambda one=one: str(history.run(one).id)) for one in ("named", "p-1", "q-2", "00000000")],
+        "tagged": {tag: said(lambda tag=tag: list(map(repr, history.tagged(tag)))) for tag in ("best", "data")},
+        "annotated": {name: said(lambda name=name: repr(history.annotated(name))) for name in ("old", "model")},
+        "labelled": [history.has_labels(kind) for kind in ("artifact", "version", "pipeline", "run", "step")],
+        "like": [one.name for one in history.artifacts(like="*o*")],
+        "made from": said(lambda: history.made_from(CONTENTS_NAMED[0]).to_dict()),
+        "projected": list(history.projected(Mentions()).history(b"m")),
+        "tables": {name: said(lambda name=name: table(history, name)) for name in history.tables if name not in OF_LOG},
     }
+
+
+def table(history: History, name: str) -> list[dict[str, Any]]:
+    """The rows of a table."""
+    rows: list[dict[str, Any]] = history.tables[name].to_arrow().to_pylist()
+    return rows
+
+
+class Mentions(Projection):
+    """A user's own fold, which needs all that came before."""
+
+    name = "mentions"
+    events = None
+
+    def apply(self, rows: RowWriter, recorded: Recorded) -> None:
+        before = rows.latest(b"m") or [0]
+        rows.add(b"m", [before[0] + len(recorded.named)])
+
+
+def labels(one: Any) -> Any:
+    """What people and programs have put on something."""
+    return one.tags, one.annotations, {name: (each.latest, len(each)) for name, each in one.metrics.items()}
 
 
 def run(one: RunView) -> dict[str, Any]:
@@ -97,6 +131,7 @@ def run(one: RunView) -> dict[str, Any]:
         "steps": [step(each) for each in one.steps.values()],
         "step": [said(lambda name=name: one.get_step(name)) for name in ("load", "train", "none")],
         "events": [each.seq for each in one.events()],
+        "labels": said(lambda: labels(one)),
         "replay": said(lambda: [(each.at_s, each.event and each.event.seq) for each in one.replay()]),
     }
 
@@ -110,6 +145,9 @@ def step(one: StepRunView) -> dict[str, Any]:
         "parents": said(lambda: [each.id for each in one.parents]),
         "reuses": said(lambda: one.reuses),
         "failure": one.failure,
+        "labels": said(lambda: labels(one)),
+        "divergence": said(lambda: repr(one.divergence)),
+        "why": said(lambda: str(one.why())),
         "parameters": said(lambda: one.shown_parameters),
     }
 
@@ -117,7 +155,8 @@ def step(one: StepRunView) -> dict[str, Any]:
 def pipeline(one: PipelineView) -> dict[str, Any]:
     """A pipeline."""
     versions = [(each.version, each.structure, [str(run.id) for run in each.runs]) for each in one.versions]
-    return {"name": one.name, "versions": versions, "runs": [str(each.id) for each in one.runs]}
+    found = {"name": one.name, "versions": versions, "runs": [str(each.id) for each in one.runs]}
+    return found | {"labels": said(lambda: labels(one))}
 
 
 def version(one: ArtifactVersionView) -> dict[str, Any]:
@@ -130,6 +169,7 @@ def version(one: ArtifactVersionView) -> dict[str, Any]:
         "downstream in part": said(lambda: str(one.downstream(depth=1))),
         "producer": said(lambda: one.producer),
         "edges": (one.producers, one.consumers),
+        "labels": said(lambda: (labels(one), one.aliases)),
     }
 
 
