@@ -48,6 +48,7 @@ WEAKENED = [
     ("append", "acknowledged_before_commit"),
     ("append", "caught_up_before_the_rows"),
     ("rebuild_in_pieces", "replayed_in_place"),
+    ("upgrade", "version_said_first"),
     ("import_bundle", "files_not_synced"),
     ("import_bundle", "facts_before_bytes"),
     ("import_bundle", "imported_in_pieces"),

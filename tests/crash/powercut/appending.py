@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from log_writer import begin, numbered, value_of
@@ -11,10 +11,11 @@ from powercut.acknowledging import Acknowledge, Phase
 
 from lineal.events import projector
 from lineal.events.committer import Ticket
-from lineal.events.projections import BEHIND
+from lineal.events.projections import BEHIND, Lineage, Projection, Recorded, RowWriter, Runs, Steps, key
 from lineal.store import Store, open_store
 
 _PIECE_EVENTS = 30
+_OUTDATED: tuple[type[Projection], ...] = (Runs, Steps, Lineage)
 
 
 def _append(store: Store, writer: int, number: int) -> Ticket:
@@ -75,7 +76,35 @@ def rebuild_in_pieces(store: Path, acknowledge: Acknowledge) -> None:
     opened.close()
 
 
+def log_of_older_code(store: Path, acknowledge: Acknowledge) -> None:
+    """Begin with a log of which other code has kept projections, and made other rows, in the commit and behind."""
+    for projection in _OUTDATED:
+        projection.version -= 1
+        projection.apply = _otherwise(projection.apply)  # type: ignore[method-assign]
+    log_of_one(store, acknowledge)
+
+
+def _otherwise(fold: Callable[..., None]) -> Callable[..., None]:
+    """A fold that makes a row more of each event."""
+
+    def apply(self: Projection, rows: RowWriter, recorded: Recorded) -> None:
+        fold(self, rows, recorded)
+        rows.mark(key("z", recorded.seq))
+
+    return apply
+
+
+def upgrade(store: Path, acknowledge: Acknowledge) -> None:
+    """Open it, which replays those piece by piece, and go on."""
+    projector._PIECE_EVENTS = _PIECE_EVENTS
+    opened = open_store(store)
+    begin(opened, 2)
+    _append_all(opened, acknowledge, 2, range(8))
+    opened.close()
+
+
 APPENDING: dict[str, tuple[Phase, Phase]] = {
     "append": (log_of_one, append),
     "rebuild_in_pieces": (log_of_one, rebuild_in_pieces),
+    "upgrade": (log_of_older_code, upgrade),
 }

@@ -225,6 +225,20 @@ def replayed_in_place() -> None:
     Projector._shadow = in_force  # type: ignore[method-assign]
 
 
+def version_said_first() -> None:
+    """Say from the first piece of a replay on that a projection is of today's version."""
+    real = Projector._say
+
+    def say(self: Projector, changes: Changes, projection: Projection, *arguments: Any) -> None:
+        real(self, changes, projection, *arguments)
+        standing = self._standing(changes, projection)
+        assert standing is not None
+        said = encode_standing(standing._replace(version=projection.version))
+        changes.put(META, standing_key(projection.name), said)
+
+    Projector._say = say  # type: ignore[assignment, method-assign]
+
+
 def imported_in_pieces() -> None:
     """Commit what a bundle brings a few events at a time."""
     real = Store.copy_within
@@ -297,6 +311,7 @@ WEAKNESSES: dict[str, Callable[[], None]] = {
         bad_files_renamed,
         acknowledged_before_commit,
         replayed_in_place,
+        version_said_first,
         imported_in_pieces,
         caught_up_before_the_rows,
     )
