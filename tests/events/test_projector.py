@@ -172,6 +172,16 @@ def test_what_is_not_caught_up_reads_from_memory_as_if_it_were(ledger: Any, upto
     assert said == _said(RowReader(ledger.environment, "lineage", upto), places) == _said(tailed, places)
 
 
+def test_what_somebody_has_caught_up_meanwhile_is_no_longer_kept_in_memory(ledger: Any) -> None:
+    ledger.append(*map(completed, range(4)))
+    assert ledger.projector.tail("lineage").start == 0
+    ledger.projector.catch_up("lineage")
+    ledger.append(completed(4))
+    tail = ledger.projector.tail("lineage")
+    assert (tail.start, tail.upto) == (4, 5)
+    assert ledger.projector.tail("lineage") is tail
+
+
 def _said(reader: RowReader, places: list[bytes]) -> list[Any]:
     return [
         [reader.latest(place) for place in places],

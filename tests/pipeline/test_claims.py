@@ -9,15 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from children import ended_well, forked
 
 import lineal
 from lineal import Client, pipeline, step
+from lineal.cas.process import ProcessStamp
 from lineal.events import catalogue as facts
-from lineal.events.ids import RunId, StepRunId
+from lineal.events.ids import Fingerprint, RunId, StepRunId
 from lineal.pipeline.running.claims import Claims
+from lineal.store import Store
 
 PROGRAM = """
 import sys, time
@@ -149,6 +154,32 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def test_of_two_processes_that_claim_one_fingerprint_at_once_the_second_hears_who_was_faster(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.blobs.batch() as batch:
+        graph = batch.put(b"graph")
+        blobs = batch.publish()
+    mine, other = RunId.new(), RunId.new()
+    stamp = ProcessStamp.current()
+    process = facts.Process(stamp.host, stamp.boot, stamp.pid, stamp.start_ticks)
+    for run in (mine, other):
+        store.append([facts.RunStarted(run, "p", graph, (), None, process, graph)], blobs)
+    store.flush()
+    fingerprint = Fingerprint(graph)
+    append = store.append
+
+    def append_after_the_other(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(store, "append", append)
+        assert ended_well([forked(partial(Claims(store, other).attempt, fingerprint, "faster"))])
+        return append(*arguments, **options)
+
+    monkeypatch.setattr(store, "append", append_after_the_other)
+    assert Claims(store, mine).attempt(fingerprint, "slower") == StepRunId(other, "faster")
+    claims = [one for one in store.log.scan() if one.type == facts.FingerprintClaimed.TYPE]
+    assert [one.event.by for one in claims] == [other]  # type: ignore[attr-defined]
 
 
 def test_of_two_processes_that_need_a_result_at_once_one_computes_it_and_the_other_waits(stage: Stage) -> None:
