@@ -13,8 +13,10 @@ from powercut.acknowledging import Acknowledge, Phase, numbers
 import lineal
 from lineal import pipeline, step
 
-_BUNDLE = Path("x.bundle")
-"""Beside what is recorded."""
+
+def _beside(store: Path, name: str) -> Path:
+    """A path beside what is recorded."""
+    return store.parents[3] / name
 
 
 @step
@@ -38,14 +40,14 @@ def drawing(seed: int) -> None:
 
 def beside_a_bundle(store: Path, acknowledge: Acknowledge) -> None:
     """Begin with a store, and with a bundle of two runs and of values of every size from another one."""
-    with lineal.open("other") as other:
+    with lineal.open(_beside(store, "other")) as other:
         for number in (150, 151):
             drawing(number)
         packed = {"a": numbers(152, 4000), "b": numbers(153, 5000)}
         for name, value in {"small": 1, "packed": packed, "large": numbers(154, 200_000)}.items():
             other.save(value, f"other-{name}")
         other.flush()
-        other.export_bundle(_BUNDLE)
+        other.export_bundle(_beside(store, "x.bundle"))
         together = [(version.name, str(version.content)) for version in other.versions()]
     with lineal.open(store) as client:
         acknowledge(store=str(client.store.id))
@@ -55,11 +57,12 @@ def beside_a_bundle(store: Path, acknowledge: Acknowledge) -> None:
 
 def import_bundle(store: Path, acknowledge: Acknowledge) -> None:
     """Import it, and once more, which changes nothing; then go on."""
+    bundle = _beside(store, "x.bundle")
     with lineal.open(store) as client, _own(client):
-        assert client.import_bundle(_BUNDLE).is_new
+        assert client.import_bundle(bundle).is_new
         for version in client.versions():
             acknowledge(saved=version.name, content=str(version.content))
-        assert not client.import_bundle(_BUNDLE).is_new
+        assert not client.import_bundle(bundle).is_new
         acknowledge.saved(client, client.save(numbers(156, 6000), "after"))
 
 
