@@ -42,7 +42,7 @@ torture: setup ## the long runs: crashes, kills, full disks, and properties with
 lint: setup ## check style and types only
 	@$(run) -m ruff check --quiet .
 	@$(run) -m ruff format --check --quiet .
-	@cd .venv/src && ../bin/python -P -m mypy --config-file ../../pyproject.toml --package lineal
+	@cd .venv/src && ../bin/python -P -m mypy --num-workers 2 --config-file ../../pyproject.toml --package lineal
 
 format: setup ## rewrite the files in the house style
 	@$(run) -m ruff check --fix --quiet .
