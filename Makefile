@@ -37,7 +37,7 @@ bench: setup ## measure against the budgets, and beside others
 
 torture: setup ## the long runs: crashes, kills, full disks, and properties with twenty times the examples
 	@$(run) -m pytest tests -m "torture or (hypothesis and not frameworks)" --hypothesis-profile=deep \
-		-o faulthandler_timeout=0 $(PYTEST_ARGS)
+		-n auto --dist worksteal -o faulthandler_timeout=0 $(PYTEST_ARGS)
 
 lint: setup ## check style and types only
 	@$(run) -m ruff check --quiet .
