@@ -34,7 +34,7 @@ def test_without_yes_it_only_says_what_would_go_and_what_depends_on_it(on_copy: 
     lines = lines_of(on_copy("rm", "training-1", "--outputs"))
     assert "would be deleted training-1" in lines
     assert "training-2/train reuses its results training-1" in lines
-    assert "rows@1 run training-2 gave it, too" in " ".join(lines) or any("gave it, too" in line for line in lines)
+    assert "rows@1 run training-2 gave it, too" in " ".join(lines)
     assert lines[-1] == "Nothing was done. Add --yes to do it."
     assert runs(on_copy) == before
 
@@ -43,8 +43,7 @@ def test_with_yes_it_goes_and_undo_has_it_back(on_copy: Command) -> None:
     before = runs(on_copy)
     lines = lines_of(on_copy("rm", "training-1", "--yes"))
     *_, undo = lines
-    gone_id = json.loads(on_copy("show", "training-1", "--as-of", "5", "--json").out)["run"]["id"]
-    assert lines_of(on_copy("log", "--limit", "1"))[-1].endswith(f"record.deleted run {gone_id[:8]}")
+    assert lines_of(on_copy("log", "--limit", "1"))[-1].endswith("record.deleted run training-1")
     assert undo.startswith("Run `lineal undo ")
     assert runs(on_copy) == [name for name in before if name != "training-1"]
     gone = on_copy("show", "training-1")
@@ -58,7 +57,7 @@ def test_with_yes_it_goes_and_undo_has_it_back(on_copy: Command) -> None:
 def test_a_version_goes_and_the_next_collection_frees_it(on_copy: Command, copied: Path) -> None:
     lines = lines_of(on_copy("rm", "raw@1", "--yes"))
     freed = next(line for line in lines if line.startswith("freed "))
-    assert freed == "freed 250.1 KiB by the next `lineal gc`" or "KiB by the next" in freed
+    assert freed == "freed 250.1 KiB by the next `lineal gc`"
     on_copy("gc", "--grace", "0s")
     assert [path for path in (copied / "blobs").rglob("*") if path.is_file()] == []
     ended = on_copy("show", "raw@1")
