@@ -168,6 +168,11 @@ def inline_in(digest: Digest, data: bytes) -> bytes | None:
     return found if digest_of(found) == digest else None
 
 
+def is_inline_of(data: bytes, kind: BlobKind) -> bool:
+    """Whether a row, as far as its first bytes can be trusted, has a blob of this kind in it."""
+    return data[0] == _INLINE and data[1] == kind
+
+
 def bytes_in(data: bytes) -> bytes:
     """What a row would hold if its blob were inline, whatever it says of itself."""
     return data[_HEADER_BYTES:]

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 
-from ..cas import BlobKind, BlobStore, Digest, Inline
+from ..cas import BlobStore, Digest
 from ..errors import NotFound
 from ..events.catalogue import CodeCaptured, RunStarted, StepCompleted, StepFailed, StepReused
 from ..events.projections import Artifacts, References, Steps
@@ -59,13 +59,11 @@ def containing(blobs: BlobStore, digest: Digest, small: bytes | None = None) -> 
     new: list[bytes] = [digest, *([] if small is None else [small])]
     while new:
         sought, new = new, []
-        for entry in blobs.entries():
-            if entry.kind is BlobKind.MANIFEST and entry.digest not in found:
-                data = entry.place.data if isinstance(entry.place, Inline) else blobs.read(entry.digest)
-                # The bytes may be there as a piece of others: what is in it by itself is told by decoding it.
-                if any(data.find(one) >= 0 for one in sought) and _has(data, sought):
-                    found[entry.digest] = None
-                    new.append(entry.digest)
+        for manifest, encoded in blobs.manifests_with(sought):
+            # The bytes may be there as a piece of others: what is in it by itself is told by decoding it.
+            if manifest not in found and _has(encoded, sought):
+                found[manifest] = None
+                new.append(manifest)
     return list(found)
 
 
