@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Sequence
+from gc import freeze, set_threshold
 
 from .outcome import ExitCode, outcome_of, silence_stdout, tolerate_odd_text
 from .parser import parse
@@ -18,9 +18,9 @@ def command() -> int:
     Of what is imported nothing is garbage, and what is left in the end goes with the process: looking through both
     would take a sixth of the time in which a store is read.
     """
-    gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
+    set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
     code = main()
-    gc.freeze()
+    freeze()
     return code
 
 

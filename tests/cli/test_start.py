@@ -181,10 +181,11 @@ def test_the_example_in_the_help_runs(command: Command) -> None:
     assert (program, command(*argv).code) == ("lineal", 0)
 
 
-def test_python_dash_m_and_the_console_script_are_the_same_command(trained: Path) -> None:
+@pytest.mark.parametrize("verb", [["runs"], ["gc", "--dry-run"]])
+def test_python_dash_m_and_the_console_script_are_the_same_command(trained: Path, verb: list[str]) -> None:
     script = Path(sys.executable).with_name("lineal")
     outputs = [
-        subprocess.run([*program, "runs", "--store", str(trained)], capture_output=True, text=True, check=True).stdout
+        subprocess.run([*program, *verb, "--store", str(trained)], capture_output=True, text=True, check=True).stdout
         for program in ([sys.executable, "-P", "-m", "lineal"], [str(script)])
     ]
     assert outputs[0] == outputs[1] != ""
