@@ -244,7 +244,8 @@ class History:
             content = self._supersede(step.artifact, value.digest)
         log = None
         if self._chance.random() < 0.3:
-            blobs.append(small_blob(b"epoch %d of 10\n" % self._events * 20))
+            printed = f"epoch {self._events} of 10\n" * 20
+            blobs.append(small_blob(msgpack.packb([[0, "stdout", printed]])))
             log = blobs[-1].digest
         output = facts.Output(
             "output", step.artifact, content, "history/1", "builtins.dict", 5000, {"rows": self._number}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NotFound
 from ..history import FOUND_KINDS, FOUND_ORDER, ArtifactVersionView, PipelineView, Reason, RunView, StepRunView, Why
+from ..history.reasons import leaf_lines
 from .layout import Block, Diff, Fields, Row, Section
 from .outcome import ExitCode
 from .output import Output
@@ -16,7 +17,7 @@ from .records import gap_record
 from .units import time_text
 
 if TYPE_CHECKING:
-    from .why_kinds import Cause, Explanation, Gap, Leaf, Mention
+    from .why_kinds import Cause, Explanation, Gap, Mention
 
 EXAMPLE = "lineal why training-2/train"
 _COLUMNS = ("step", "verdict", "why")
@@ -110,16 +111,11 @@ def causes_sections(causes: list[Cause]) -> Iterator[Section]:
     lines: list[str] = []
     for cause in causes:
         lines.append(cause["text"])
-        lines += [f"  {leaf['path'] or 'the value'}: {_leaf_text(leaf)}" for leaf in cause["leaves"]]
+        lines += [f"  {line}" for line in leaf_lines((one["path"], one["old"], one["new"]) for one in cause["leaves"])]
     yield Block("because", "\n".join(line.replace("\n", " ") for line in lines))
     for cause in causes:
         if cause["diff"]:
             yield Diff(cause["what"], cause["diff"])
-
-
-def _leaf_text(leaf: Leaf) -> str:
-    old, new = leaf["old"], leaf["new"]
-    return "differs" if old is new is None else f"{old or 'nothing'} → {new or 'nothing'}"
 
 
 def _mention_text(mention: Mention) -> str:

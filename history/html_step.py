@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import BlobMissing
+from ..errors import BlobCorrupt, BlobMissing
 from ..materializers.markup import Markup, element, escaped, shortened
 from ..materializers.pages import figures, table
 from .html import duration_text, facts, heading, status_badge, time_text, value_cell, values
@@ -157,3 +157,5 @@ def _log_of(step: ShownStep) -> str:
         return step.log[-_LOG_MAX_CHARACTERS:]
     except BlobMissing:
         return ""
+    except BlobCorrupt as error:
+        return f"({error.what})"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from ..materializers.comparing import Leaf
+
+_UNTOLD_MAX = 6
+"""How many places are named that only differ."""
+
+_THERE = "there"
+"""The text of a part that only one of two values has."""
 
 ReasonKind = Literal[
     "first-run",
@@ -48,8 +55,11 @@ class Reason(NamedTuple):
 
     def lines(self) -> list[str]:
         """It in full."""
-        inside = [f"  {leaf.path or 'the value'}{_told(leaf)}" for leaf in self.leaves]
-        return [self.text, *inside, *(f"  {line}" for line in self.diff.splitlines())]
+        return [
+            self.text,
+            *(f"  {line}" for line in leaf_lines(self.leaves)),
+            *(f"  {line}" for line in self.diff.splitlines()),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """It in plain values, as JSON takes them."""
@@ -68,5 +78,27 @@ def time_text(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S}Z"
 
 
-def _told(leaf: Leaf) -> str:
-    return " differs" if leaf.old is leaf.new is None else f": {change(leaf.old, leaf.new)}"
+def leaf_lines(leaves: Iterable[tuple[str, str | None, str | None]]) -> list[str]:
+    """Where two values differ, given as path, old and new text; what has no texts to tell is named in one line."""
+    lines: list[str] = []
+    untold: list[str] = []
+    for path, old, new in leaves:
+        place = path or "the value"
+        if old is new is None:
+            untold.append(place)
+        else:
+            lines.append(f"{place}: {leaf_text(old, new)}")
+    if untold:
+        more = len(untold) - _UNTOLD_MAX
+        names = ", ".join(untold if more <= 1 else untold[:_UNTOLD_MAX])
+        lines.append(f"{names} and {more} more differ" if more > 1 else f"{names} differ{'s' * (len(untold) == 1)}")
+    return lines
+
+
+def leaf_text(old: str | None, new: str | None) -> str:
+    """What became of one place in a value; of what has no text, only that it came, went or changed."""
+    if old is new is None:
+        return "differs"
+    if _THERE in (old, new):
+        return "added" if old is None else "removed"
+    return change(old, new)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from ..materializers.base import CODE
 from ..materializers.markup import Markup, shortened
 from ..materializers.pages import Cell, number, table
+from .html import time_text
 
 _VALUE_MAX_CHARACTERS = 300
 _FACTS_MAX = 40
@@ -48,7 +49,7 @@ def facts_of(version: Described) -> Iterator[tuple[str, str]]:
     yield "type", version.type
     yield "format", version.format
     yield "size", f"{version.size_bytes:,} B"
-    yield "created", version.created.isoformat(sep=" ", timespec="seconds")
+    yield "created", time_text(version.created)
     known = [(name, value) for name, value in version.metadata.items() if name != CODE and not _has_items(value)]
     for name, value in known[:_FACTS_MAX]:
         if value not in ({}, []):

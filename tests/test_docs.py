@@ -127,7 +127,7 @@ def test_comparing_and_changing_the_record_go_as_the_page_says(tmp_path: Path) -
         "None",
         "model@3 True ['def:flow:scaled']",
         "rows@2 True ['rows']",
-        "model@2 → model@3: code: function flow:scaled changed",
+        "model@2 → model@3: code: function flow:scaled changed, and 1 more",
         "training-1 training-2 ['parameter rate: 0.5 → 0.25']",
         "('model@1',) True []",
         "('training-1',) ('model@1',) [('rows@1', 'run training-2 gave it, too')]",

@@ -79,8 +79,9 @@ class Blame(Told):
 
     @property
     def title(self) -> str:
-        first = next((reason.text for root in self.roots for reason in root.reasons), "")
-        return f"{self.old} → {self.new}{f': {first}' if first else ''}"
+        texts = list(dict.fromkeys(reason.text for root in self.roots for reason in root.reasons))
+        first = f": {texts[0]}" if texts else ""
+        return f"{self.old} → {self.new}{first}{f', and {len(texts) - 1} more' if texts[1:] else ''}"
 
     def parts(self) -> Iterator[Part]:
         yield Part("followed upstream", text="\n".join(_tree(self)))

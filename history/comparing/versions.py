@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...errors import LinealError, LoadRefused
 from ...materializers.comparing import Leaf, Stored, leaves, schema_of
 from ..reader import Reader
-from ..reasons import change, time_text
+from ..reasons import leaf_text, time_text
 from ..stored import StoredVersion
 from ..trust import Trust
 from ..why import Difference
@@ -83,7 +83,7 @@ class VersionDiff(Told):
             ("created", time_text(old.created), time_text(new.created)),
         )
         yield Part("versions", ("what", old.reference, new.reference), sides)
-        places = tuple((leaf.path or "the value", _leaf_text(leaf)) for leaf in self.leaves)
+        places = tuple((leaf.path or "the value", leaf_text(leaf.old, leaf.new)) for leaf in self.leaves)
         yield Part("differs in", ("where", "how"), (*places, *([("… and more", "")] if self.is_cut else [])))
         yield Part("schema", ("column", "before", "now"), tuple(map(row_of, self.schema)))
         if self.contents is not None:
@@ -144,7 +144,3 @@ def _contents(
         return None, f"not loaded: {error}"
     except LinealError as error:
         return None, f"not loaded: {error.what}"
-
-
-def _leaf_text(leaf: Leaf) -> str:
-    return "differs" if leaf.old is leaf.new is None else change(leaf.old, leaf.new)

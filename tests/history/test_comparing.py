@@ -394,6 +394,8 @@ def test_blame_follows_inputs_upstream_to_where_something_changed_by_itself(thre
     ]
     assert [one.new for one in found.roots] == ["model@3", "rows@2"]
     assert "    rows@1 → rows@2  by training-3/load  ← changed here" in str(found)
+    assert found.title.startswith("model@2 → model@3: ")
+    assert found.title.endswith(", and 1 more")
     assert "+    return x * 3" in str(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Annotated, Any
@@ -142,6 +143,26 @@ def test_a_page_of_a_step_has_what_it_took_gave_and_printed(client: Client, tmp_
     assert {"total@1", "scores@1", "Score it.", "metrics of scores@1"} <= set(page.texts)
     assert any(one.startswith("scoring </td>") for one in page.texts)
     assert not any("\u202e" in one for one in page.texts)
+
+
+def test_a_log_that_is_damaged_is_said_to_be_so_on_a_page_that_shows_the_rest(client: Client, tmp_path: Path) -> None:
+    @step
+    def tell() -> int:
+        print("all is well\n" * 2_000)
+        return 1
+
+    @pipeline
+    def telling() -> None:
+        tell()
+
+    run = telling()
+    event: Any = run.steps["tell"].recorded.event
+    path = client.store.blobs.files.path(event.log)
+    path.chmod(0o644)
+    path.write_bytes(b"?" * path.stat().st_size)
+    page = run.visualize(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "all is well" not in page
+    assert re.search(r"printed</summary><pre>\(blob .*\)</pre>", page), page[-400:]
 
 
 def test_a_pipeline_shows_its_runs_by_what_differs(client: Client) -> None:
