@@ -227,3 +227,15 @@ def test_what_was_saved_by_hand_is_so_under_every_name(client: Client) -> None:
     named = client.name("mine", "yours")
     assert named.producer is None
     assert "saved by hand" in str(named.lineage())
+
+
+def test_a_tag_that_was_taken_off_is_gone_and_was_there_until_then(client: Client) -> None:
+    client.save(1, "n")
+    client.tag("n@1", "good", "old")
+    before = client.head.seq
+    client.untag("n@1", "good")
+    assert client.artifact("n@1").tags == ("old",)
+    assert client.tagged("good") == []
+    past = client.as_of(before)
+    assert past.artifact("n@1").tags == ("good", "old")
+    assert len(past.tagged("good")) == 1
