@@ -48,7 +48,7 @@ READING = (
     "why single-50",
     "diff single-49 single-50",
     "blame single.more.output",
-    "bisect one.accuracy<0.2",
+    "bisect accuracy>0.2",
     "log --limit 20",
     "logs single-50",
     "replay single-50 --instant",

@@ -55,13 +55,12 @@ class Upkeep(Opened):
     def usage(self) -> Usage:
         """What the store takes, and what it would take without deduplication. Cost: reads the whole log and catalog."""
         store = self._reader.store
-        entries = list(store.blobs.entries())
         making = (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed)
         outputs = (Output._make(one) for recorded in self.events(types=making) for one in outputs_of(recorded))
         return Usage(
-            stored_bytes=stored_bytes(entries),
+            stored_bytes=stored_bytes(store.blobs.entries()),
             logical_bytes=sum(output.size_bytes for output in outputs),
-            blobs=len(entries),
+            blobs=sum(1 for _ in store.blobs.rows()),
             events=self.head.seq,
         )
 
