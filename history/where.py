@@ -102,7 +102,7 @@ def _read(text: str, fields: Fields[T]) -> Value[T]:
     try:
         tree = ast.parse(line, mode="eval").body
     except SyntaxError as error:
-        place = max(0, (error.offset or 1) - 1)
+        place = error.offset - 1 if error.offset else len(line)  # None where more is missing after its end.
         raise _refused(line, place, "it can't be read here", _hint_for(line, place)) from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise InvalidCondition("the condition can't be read", hint="Use printable characters, less nested.") from error

@@ -176,6 +176,7 @@ def test_versions_and_artifacts_are_found_by_what_is_known_of_them(trained: Clie
         ("status is 'failed'", 10, "only None", "Write =="),
         ("'ä' == 1 and nme == 2", 13, "there is no nme", "Did you mean name"),
         ("", 0, "can't be read", "Write as in"),
+        ("params.lr >", 11, "can't be read", "Write as in"),
     ],
 )
 def test_what_cant_be_read_is_shown_with_a_caret(trained: Client, where: str, place: int, what: str, hint: str) -> None:
