@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,6 +16,7 @@ from .cas.digest import Digest
 from .directory import ENVIRONMENT_VARIABLE, find_store
 from .errors import StoreClosed
 from .events.catalogue import Event
+from .events.elsewhere import commit_of
 from .events.ids import EventId, StepRunId
 from .store import Store, open_store
 
@@ -116,35 +117,25 @@ class Resolved(NamedTuple):
     """None where there was no such version."""
 
 
-Record = Callable[[Sequence[Event], Sequence[Blob]], Sequence[int]]
-"""Commits events with the receipts of their blobs in the process that drives the run; gives their positions when that
-is done."""
-
-
 class _Listening(NamedTuple):
     """A step that is running: the store of its run, and what it has asked of that."""
 
     path: Path
     step: StepRunId
     resolved: dict[str, Resolved]
-    record: Record | None
-    """Where another process than this one writes the log."""
 
 
 _listening: ContextVar[_Listening | None] = ContextVar("lineal_listening", default=None)
 
 
 class listening:  # A generator would be a good part of what a trivial step costs.
-    """Hear which artifacts a step asks for in the store of its run, which is the nearest one inside, by reference.
-
-    What it saves there is recorded so, by default by this process.
-    """
+    """Hear which artifacts a step asks for in the store of its run, which is the nearest one inside, by reference."""
 
     __slots__ = ("_heard", "_token")
 
-    def __init__(self, path: Path, step: StepRunId, record: Record | None = None) -> None:
+    def __init__(self, path: Path, step: StepRunId) -> None:
         """Be about this step run."""
-        self._heard = _Listening(path, step, {}, record)
+        self._heard = _Listening(path, step, {})
 
     def __enter__(self) -> Mapping[str, Resolved]:
         self._token = _listening.set(self._heard)
@@ -168,30 +159,18 @@ def running_step(path: Path) -> StepRunId | None:
 
 
 def record(store: Store, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
-    """Submit events with the receipts of their blobs; by the process that drives the run, where a step executes here
-    for another one. Workers never write the log."""
-    elsewhere = recorded_elsewhere(store)
-    if elsewhere is None:
-        store.append(events, blobs)
-        return
-    elsewhere(events, blobs)
-    store.blobs.release(blobs)
+    """Submit events with the receipts of their blobs; where another process commits them, they are durable on return:
+    this one may be killed as soon as its step is done."""
+    ticket = store.append(events, blobs)
+    if commit_of(store.path) is not None:
+        ticket.wait()
 
 
 def recorded(store: Store, events: Sequence[Event]) -> Sequence[int]:
-    """Record events that name no new blobs, in one commit and likewise; durable on return. Give their positions."""
-    elsewhere = recorded_elsewhere(store)
-    if elsewhere is not None:
-        return elsewhere(events, ())
+    """Record events that name no new blobs, in one commit; durable on return. Give their positions."""
     ticket = store.append(events, ids=[EventId.new() for _ in events])
     ticket.wait()
     return ticket.places
-
-
-def recorded_elsewhere(store: Store) -> Record | None:
-    """What records events where this process executes a step of a run that another one drives; None elsewhere."""
-    step = _listening.get()
-    return None if step is None or step.path != store.path else step.record
 
 
 def nearest_store() -> Path:

@@ -34,11 +34,11 @@ from .errors import Conflict, FormatTooOld, Invalid, LinealError, LogCorrupt, St
 from .events.catalogue import Event, StoreCreated, Subject
 from .events.codec import Recorded
 from .events.committer import Committer, Ticket
+from .events.elsewhere import Submission, commit_of, refuse_late, send
 from .events.hash_tree import HashTree
 from .events.ids import EventId, StoreId, new_event_ids
-from .events.known import Known
-from .events.log import Head, Log, LogWriter
-from .events.positions import LAG_MAX_EVENTS, Positions
+from .events.log import Head, Log
+from .events.positions import LAG_MAX_EVENTS
 from .events.projections import Metrics
 from .events.projections.metrics import metric_key
 from .events.projections.runs import Runs
@@ -47,6 +47,7 @@ from .events.projector import Projector
 from .events.rows import Row, RowReader
 from .events.tail import TailedReader
 from .events.timeline import Timeline
+from .events.transaction import Learned, TransactionWriter
 from .interrupted import interruptions
 from .metrics import MetricsBuffer
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     import lmdb
 
 _CHECKED_AT_OPEN_EVENTS = 100
+_Writer = TransactionWriter[Changes]
 Stretch = tuple[Sequence[Event], Sequence[Blob], Sequence[Recorded]]
 """Events to be appended, the blobs that they and the copies name, and copies of events, with their bytes."""
 _LOOKED_EVERY_EVENTS = 1000
@@ -90,22 +92,22 @@ class Store:
         self._clock = clock
         self.blobs = BlobStore(self._env, BlobFiles(path)) if blobs is None else blobs(self._env)
         self.log = Log(self._env)
-        self.hash_tree = HashTree(self._env, self.log, keeps=not read_only)
+        self.hash_tree = HashTree(self._env, self.log, keeps=self._writes)
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
-        self._timeline = Timeline(self._env, self.log, None if read_only else partial(Changes, self._env))
-        self._committer = Committer(self._env, self._open_writer, self._limit_lag)
+        self._timeline = Timeline(self._env, self.log, partial(Changes, self._env) if self._writes else None)
+        self._committer = Committer(self._env, self._open_writer, self._limit_lag, self._sent_elsewhere)
         self._submissions = count(1)
         self.metrics = MetricsBuffer(self.append, self.blobs, self._last_metric_step, clock)
-        self._known = Known(0)
+        self._learned = Learned()
         self._present = cache(partial(RowReader, self._env, upto=None))
-        self._committed = self._looked = 0
-        """The last event that this process committed, and that by which it last looked at what is behind."""
+        self._looked = 0
+        """The last event by which this process looked at what is behind."""
         self._users = 0
         self.until_closed = ExitStack()
         """What is let go of with the store."""
         try:
             self._check()
-            if not read_only:
+            if self._writes:
                 self._recover()
         except BaseException:
             self._env.close()
@@ -146,11 +148,12 @@ class Store:
         """
         if ids is None and expected is None:
             return self._submit(_Append(self, events, blobs, after))
-        if self._projector.lag(Streams.name) > LAG_MAX_EVENTS:
+        if self._writes and self._projector.lag(Streams.name) > LAG_MAX_EVENTS:
             self._projector.catch_up(Streams.name)
         return self._submit(_ConditionalAppend(self, events, blobs, after, ids, expected))
 
     def _submit(self, ticket: _Append) -> Ticket:
+        refuse_late(self.path)
         if ticket.blobs:
             self.blobs.announce(ticket.blobs, ticket.announced)
         try:
@@ -180,7 +183,7 @@ class Store:
         if projection == Metrics.name:
             self.metrics.submit()
         self._committer.drain()
-        if not self.read_only and self._projector.lag(projection):
+        if self._writes and self._projector.lag(projection):
             self._projector.catch_up(projection)
         return self.rows_within(projection, upto)
 
@@ -232,7 +235,7 @@ class Store:
 
     def append_within(self, changes: Changes, events: Sequence[Event]) -> tuple[int, ...]:
         """Append events that name no new blobs in a transaction of `exclusively`, once in each; give their places."""
-        append, writer = _Append(self, events, ()), _Writer(self, changes)
+        append, writer = _Append(self, events, ()), self._writer(changes)
         append.check(writer)
         append.write(writer)
         return tuple(range(writer.log.head.seq + 1 - len(events), writer.log.head.seq + 1))
@@ -242,7 +245,7 @@ class Store:
 
         Once in each. The blobs' rows are written unchecked. Memory holds one stretch.
         """
-        writer = _Writer(self, changes)
+        writer = self._writer(changes)
         for events, blobs, copies in stretches:
             _Append(self, events, blobs).write(writer)
             for copy in copies:
@@ -314,50 +317,29 @@ class Store:
             if is_left:
                 self._projector.clear_shadows()
 
+    @property
+    def _writes(self) -> bool:
+        """Whether this process writes the log and what is kept beside it."""
+        return not self.read_only and commit_of(self.path) is None
+
+    def _sent_elsewhere(self, batch: list[_Append]) -> bool:
+        commit = commit_of(self.path)
+        return commit is not None and send(batch, commit)
+
     def _limit_lag(self, is_idle: bool) -> None:
-        if not is_idle and self._committed - self._looked < _LOOKED_EVERY_EVENTS:
+        is_early = not is_idle and self._learned.committed - self._looked < _LOOKED_EVERY_EVENTS
+        if is_early or not self._writes:
             return
-        self._looked = self._committed
+        self._looked = self._learned.committed
         with suppress(LinealError):  # Whoever reads catches up first, and is told.
             self._projector.limit_lag(is_idle=is_idle)
             self._timeline.limit_lag()
 
     def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
-        return _Writer(self, Changes(self._env, txn))
+        return self._writer(Changes(self._env, txn))
 
-
-class _Writer:
-    """One write transaction: what is appended to the log in it, and the rows that follow."""
-
-    __slots__ = ("_begun_seq", "_known", "_positions", "_store", "changes", "found", "log", "projections")
-
-    def __init__(self, store: Store, changes: Changes) -> None:
-        self.changes = changes
-        self._store = store
-        self._known = store._known.after(changes.txn.id())
-        store._known = Known(0)
-        self.found = self._known.blobs
-        self.log = LogWriter(changes)
-        self._begun_seq = self.log.head.seq
-        self.projections = store._projector.writer(changes, self._known.projections)
-        self._positions: Positions | None = None
-
-    @property
-    def positions(self) -> Positions:
-        """Where events are; made for those who ask."""
-        if self._positions is None:
-            self._positions = Positions(self.changes)
-        return self._positions
-
-    def flush(self) -> None:
-        self.changes.flush()
-
-    def committed(self) -> None:
-        if self.log.head.seq == self._begun_seq:
-            self._known.number -= 1  # LMDB gives the number of what changed nothing to the next one, whoever that is.
-        self._known.projections = self.projections
-        self._store._known = self._known
-        self._store._committed = self.log.head.seq
+    def _writer(self, changes: Changes) -> _Writer:
+        return TransactionWriter(changes, changes.txn.id(), self._projector, self._learned)
 
 
 class _Append(Ticket):
@@ -417,6 +399,13 @@ class _Append(Ticket):
             self._store.blobs.settle(self.blobs, self.announced)
         self._events, self.blobs, self._after = [], (), ()
 
+    def sent(self, places: Mapping[Ticket, int]) -> Submission:
+        for ticket in self._after:
+            if ticket.error is not None:
+                raise ticket.error
+        after = [places[ticket] for ticket in self._after if ticket in places]
+        return Submission([one.event for one in self._events], [one.id for one in self._events], self.blobs, after)
+
 
 class _ConditionalAppend(_Append):
     """An append that leaves out what the log has, and that is refused where a stream went on."""
@@ -445,6 +434,9 @@ class _ConditionalAppend(_Append):
         super().check(writer)
         after = writer.log.head.seq
         self.places = [seq or (after := after + 1) for seq in found]
+
+    def sent(self, places: Mapping[Ticket, int]) -> Submission:
+        return super().sent(places)._replace(expected=self._expected)
 
 
 _opened: dict[tuple[int, int], Store] = {}
@@ -485,6 +477,13 @@ def open_store(path: Path, *, read_only: bool = False, create: bool = True) -> S
             raise Conflict("this process has the store open read-only", where=path, hint="Close that handle first.")
         store._users += 1
         return store
+
+
+def flush_opened(path: Path) -> None:
+    """Make durable what was submitted to a store, if this process has it open; raise what made a submission fail."""
+    for store in list(_opened.values()):
+        if store.path == path and not store.read_only:
+            store.flush()
 
 
 @atexit.register

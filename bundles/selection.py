@@ -37,6 +37,7 @@ from ..events.catalogue import (
     StepReused,
     StepSkipped,
     StepStarted,
+    StepStopped,
     StoreCreated,
     Subject,
     Tagged,
@@ -54,7 +55,17 @@ OF_RUNS = frozenset(
     one.TYPE for one in (RunStarted, RunRenewed, RunCompleted, RunFailed, RunCancelled, RunInterrupted, RunRenamed)
 )
 OF_STEPS = frozenset(
-    one.TYPE for one in (StepStarted, StepCompleted, StepReused, StepFailed, StepRetried, StepSkipped, DivergenceSeen)
+    one.TYPE
+    for one in (
+        StepStarted,
+        StepCompleted,
+        StepReused,
+        StepFailed,
+        StepRetried,
+        StepStopped,
+        StepSkipped,
+        DivergenceSeen,
+    )
 )
 LABELS = frozenset(one.TYPE for one in (Tagged, Untagged, Annotated, AnnotationsRemoved, MetricsLogged))
 ALIASES = frozenset(one.TYPE for one in (AliasSet, AliasRemoved))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..events.catalogue import Event
+from ..events.elsewhere import commit_of
 from ..history.reader import ExclusiveReader, Reader
-from ..in_force import recorded, recorded_elsewhere
+from ..in_force import recorded
 from ..store import Store
 
 SUBJECTS_MAX = 200
@@ -24,7 +25,7 @@ def record(
     """
     if not events:
         return ()
-    if refuse is None or recorded_elsewhere(store) is not None:
+    if refuse is None or commit_of(store.path) is not None:
         places = recorded(store, events)
     else:
         with store.exclusively() as changes:

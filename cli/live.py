@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from ..pipeline.capturing.capture import unrouted, write_with
+from ..pipeline.capturing.capture import is_drawn_on, unrouted, write_with
 from ..pipeline.running.progress import Beginning, RunListener
 from .escape import visible
 from .units import duration_text
@@ -29,6 +29,8 @@ _LINE_EVERY_S = 10.0
 _ENDED_ROWS = 5
 """How many of the steps that have ended are in the table, the last ones."""
 _ROWS_MAX = 20
+_RUNNING_ROWS = 15
+"""How many of the steps that run are in the table: those that began first."""
 _BAR_WIDTH = 24
 _STYLES = {"completed": "green", "cached": "cyan", "failed": "bold red", "running": "yellow", "skipped": "dim"}
 
@@ -47,6 +49,8 @@ def show(beginning: Beginning) -> RunListener | None:
         return None
     if mode != "live" and not beginning.prints_here:
         return _Lines(beginning, stream)  # What other processes print would tear a table apart.
+    if is_drawn_on() and not _display.is_drawing:
+        return None  # The process draws that has this one execute steps.
     return _display.run(beginning, stream)
 
 
@@ -185,10 +189,10 @@ class _Shown:
         self._display.end(self, status)
 
     def rows(self) -> list[tuple[str, _Step]]:
-        """The steps that are in the table: the last ones that have ended, and those that run."""
+        """The steps that are in the table: the last ones that have ended, and those that run, but not hundreds."""
         ended = [item for item in self.steps.items() if item[1].status != "running"]
         running = [item for item in self.steps.items() if item[1].status == "running"]
-        return [*ended[-_ENDED_ROWS:], *running]
+        return [*ended[-_ENDED_ROWS:], *running[:_RUNNING_ROWS]]
 
     def _forget(self) -> None:
         for name in [name for name, step in self.steps.items() if step.status != "running"][:-_ENDED_ROWS]:
@@ -215,6 +219,11 @@ class _Display:
         self._live: Live | None = None
         self._is_mid_line = False
         self._stream: TextIO | None = None
+
+    @property
+    def is_drawing(self) -> bool:
+        """Whether runs are shown by now."""
+        return bool(self._runs)
 
     def run(self, beginning: Beginning, stream: TextIO) -> RunListener:
         """Show a run from now on."""

@@ -55,6 +55,7 @@ from .facts.steps import (
     StepReused,
     StepSkipped,
     StepStarted,
+    StepStopped,
 )
 from .facts.stores import ImportsTrusted, StoreCreated, StoreImported, TrustRevoked
 
@@ -76,6 +77,7 @@ CATALOGUE: dict[str, type[Event]] = {
         StepReused,
         StepFailed,
         StepRetried,
+        StepStopped,
         StepSkipped,
         DivergenceSeen,
         ArtifactSaved,
@@ -160,6 +162,7 @@ __all__ = [
     "StepReused",
     "StepSkipped",
     "StepStarted",
+    "StepStopped",
     "StoreCreated",
     "StoreImported",
     "StoredVisualization",

@@ -112,15 +112,18 @@ class Committer:
         environment: Database,
         open_writer: Callable[[lmdb.Transaction], Writer],
         afterwards: Callable[[bool], None] = lambda _: None,
+        elsewhere: Callable[[list[Any]], bool] = lambda _: False,
     ) -> None:
         """Commit to this environment, through a writer opened for each transaction.
 
         ``afterwards`` is called on the committing thread after each commit, when nobody waits for it any more; and
-        again, with True, once nothing has been submitted for `IDLE_S`.
+        again, with True, once nothing has been submitted for `IDLE_S`. ``elsewhere`` is offered each batch first: it
+        tells whether another process commits those, and then has done with this one.
         """
         self._env = environment
         self._open_writer = open_writer
         self._afterwards = afterwards
+        self._elsewhere = elsewhere
         self._broken: BaseException | None = None
         self._closing = False
         self._start_over()
@@ -295,6 +298,13 @@ class Committer:
         if self._broken is not None:
             return
         needed_bytes = sum(ticket.size_bytes for ticket in batch)
+        try:
+            if self._elsewhere(batch):
+                return
+        except Exception as error:  # noqa: BLE001 — as below; nothing was begun in this process that could break
+            for ticket in batch:
+                ticket.error = ticket.error or error
+            return
         try:
             with self._env.begin(write=True, needed_bytes=needed_bytes) as txn:
                 writer = self._open_writer(txn)

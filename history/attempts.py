@@ -7,13 +7,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..cas.digest import Digest
-from ..events.catalogue import Failure, StepCompleted, StepFailed, StepRetried
+from ..events.catalogue import Failure, StepCompleted, StepFailed, StepRetried, StepStopped
 from ..events.ids import StepRunId
 from ..events.rows import key
 from .logs import text_of
 from .reader import Reader, moment
 
-AttemptEvent = StepRetried | StepCompleted | StepFailed
+AttemptEvent = StepRetried | StepStopped | StepCompleted | StepFailed
+
+
+_STATUS: dict[type, str] = {StepCompleted: "completed", StepStopped: "cancelled"}
 
 
 class Attempt(NamedTuple):
@@ -22,9 +25,9 @@ class Attempt(NamedTuple):
     number: int
     """From 1."""
     status: str
-    """completed or failed."""
+    """completed, failed or cancelled."""
     failure: Failure | None
-    """What it raised."""
+    """What it raised, if it failed."""
     started: datetime
     duration_s: float
     delay_s: float | None
@@ -37,7 +40,7 @@ def attempt_events(reader: Reader, id_: StepRunId, last: object) -> Iterator[Att
     """The facts of the attempts, oldest first, up to the last fact of the step run."""
     for seq, _ in reader.rows("steps").history(key("t", id_.run, id_.step)):
         event = reader.event(seq).event
-        if isinstance(event, StepRetried):
+        if isinstance(event, StepRetried | StepStopped):
             yield event
     if isinstance(last, StepCompleted | StepFailed):
         yield last
@@ -47,8 +50,8 @@ def attempt(reader: Reader, number: int, event: AttemptEvent) -> Attempt:
     """An attempt as its fact tells it. Raises as `text_of` does."""
     return Attempt(
         number,
-        "completed" if isinstance(event, StepCompleted) else "failed",
-        None if isinstance(event, StepCompleted) else event.failure,
+        _STATUS.get(type(event), "failed"),
+        event.failure if isinstance(event, StepRetried | StepFailed) else None,
         moment(event.started_us),
         event.duration_us / 1_000_000,
         event.delay_us / 1_000_000 if isinstance(event, StepRetried) else None,

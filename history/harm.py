@@ -26,6 +26,7 @@ from ..events.catalogue import (
     StepRetried,
     StepReused,
     StepStarted,
+    StepStopped,
     Subject,
 )
 from ..events.codec import Recorded
@@ -113,7 +114,7 @@ class _Names:
                 title = self._step(event.run, event.step)
                 yield from _literals(event.inputs, title)
                 yield Named(event.code, BlobKind.BYTES, Use(f"code of {title}", _RERUN))
-            case StepRetried(log=Digest() as log):
+            case StepRetried(log=Digest() as log) | StepStopped(log=Digest() as log):
                 yield Named(log, BlobKind.BYTES, Use(f"log of {self._step(event.run, event.step)}", _GONE))
             case CodeCaptured():
                 use = Use(f"source of {event.function}", _UNREAD)

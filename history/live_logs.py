@@ -15,7 +15,7 @@ import msgpack
 
 from ..cas import BlobFiles
 from ..cas.digest import Digest
-from ..events.catalogue import StepCompleted, StepFailed, StepRetried
+from ..events.catalogue import StepCompleted, StepFailed, StepRetried, StepStopped
 from ..events.ids import RunId, StepRunId
 from ..events.projections.runs import RUNNING
 from .logs import Frame, LogLine, frame_lines, frames_of
@@ -24,7 +24,7 @@ from .selection import selected, selection
 from .views import RunView, StepRunView
 
 _LOOK_S = 0.1
-_ATTEMPTS = (StepRetried, StepCompleted, StepFailed)
+_ATTEMPTS = (StepRetried, StepStopped, StepCompleted, StepFailed)
 
 
 class LiveFrame(NamedTuple):

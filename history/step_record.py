@@ -17,6 +17,7 @@ from ..events.catalogue import (
     StepReused,
     StepSkipped,
     StepStarted,
+    StepStopped,
     Subject,
 )
 from ..events.codec import Recorded
@@ -63,6 +64,16 @@ class StepRecord(Labelled):
         event = self.recorded.event
         if not isinstance(event, StepEvent):
             raise LogCorrupt("the step's row names an event of another kind", hint="Run `lineal rebuild`.")
+        return event
+
+    @property
+    def _ended(self) -> StepEvent | StepStopped:
+        """The fact of its end or, where its run was cancelled before, of how far it had come."""
+        event = self._event
+        if isinstance(event, StepStarted):
+            for one in attempt_events(self._reader, self.id, event):
+                if isinstance(one, StepStopped):
+                    return one
         return event
 
     @property
@@ -121,13 +132,13 @@ class StepRecord(Labelled):
     @property
     def started(self) -> datetime | None:
         """When it began; None if it never did, or has not ended."""
-        started_us = getattr(self._event, "started_us", None)
+        started_us = getattr(self._ended, "started_us", None)
         return None if started_us is None else moment(started_us)
 
     @property
     def duration_s(self) -> float | None:
         """How long it took, in seconds; None while it runs or if it never did."""
-        duration_us = getattr(self._event, "duration_us", None)
+        duration_us = getattr(self._ended, "duration_us", None)
         return None if duration_us is None else duration_us / 1_000_000
 
     @property
@@ -162,7 +173,7 @@ class StepRecord(Labelled):
     @property
     def log(self) -> str:
         """What it printed and logged, in order, in its last attempt."""
-        digest = getattr(self._event, "log", None)
+        digest = getattr(self._ended, "log", None)
         return "" if digest is None else text_of(self._reader, digest)
 
     @property

@@ -31,7 +31,7 @@ from .running.runner import Runner
 from .running.sweep import Sweep, count_of, parameter_sets, run_all
 from .surroundings.script import leave_out_of_loading
 from .surroundings.seeds import checked_seed
-from .workers.executors import ExecutorChoice, opened, shares_memory
+from .workers.executors import ExecutorChoice, opened, prints_here
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -219,7 +219,7 @@ class Pipeline(Generic[P, R]):
         planned = ((one, self.planned(self._bind((), one))) for one in wheres)
         with opened(self.options.executor) as executor:
             heard_by = sweep_listener_of(
-                pipeline=self.name, runs=count_of(sets, axes), prints_here=shares_memory(executor)
+                pipeline=self.name, runs=count_of(sets, axes), prints_here=prints_here(executor)
             )
             return run_all(current_store(), planned, executor, stops=failure == "stop", heard_by=heard_by)
 

@@ -205,7 +205,10 @@ class Step(Generic[P, R]):
 def _refuse_deferred(function: Callable[..., Any]) -> None:
     """Refuse functions whose call only begins the work: what they return is no value that could be stored."""
     if inspect.isgeneratorfunction(function):
-        kind, hint = "a generator function", "Return a list of what it yields."
+        kind, hint = (
+            "a generator function",
+            "Return a list of what it yields, or a generator.",
+        )
     elif inspect.isasyncgenfunction(function):
         kind, hint = "an async generator function", "Write a plain def that returns a list of what it yields."
     else:
@@ -260,7 +263,8 @@ def step(
         visualize: Whether visualizations of what it gives are kept. None leaves it to the pipeline, which leaves it to
             the store; they are, where none of them says otherwise.
         version: What stands for its code.
-        depends_on: What counts as its code in addition.
+        depends_on: What counts as its code in addition: objects, paths of files or directories, patterns of such, names
+            of modules, ``module:name``.
         ignore_inputs: Parameters that do not count.
         once: Whether of processes that need the same one computes it.
         seed: What the global generators of `random`, NumPy and, where it is imported, torch are seeded from, together

@@ -50,7 +50,7 @@ ROOMS = {
         never="cloudpickle numpy pandas pickle pyarrow rich",
     ),
     "in_force": Room(
-        "errors cas.blob cas.digest events.catalogue events.ids directory store",
+        "errors cas.blob cas.digest events.catalogue events.elsewhere events.ids directory store",
         never="cloudpickle numpy pandas pickle pyarrow rich",
     ),
     "tables": Room("errors cas.digest events store", never="argparse cloudpickle lmdb pandas pickle rich"),

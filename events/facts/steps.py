@@ -138,6 +138,25 @@ class StepRetried(Event):
         return () if self.log is None else (self.log,)
 
 
+class StepStopped(Event):
+    """An execution of a step was stopped before its end, as its run was cancelled; the step has no end of its own."""
+
+    TYPE: ClassVar[str] = "step.stopped/1"
+    run: RunId
+    step: str
+    function: str
+    attempt: int
+    """Which execution it was, from 1."""
+    started_us: int
+    duration_us: int
+    log: Digest | None
+    """Blob of what it had printed by then, as far as that is known; None if that is nothing."""
+
+    @property
+    def refs(self) -> tuple[Digest, ...]:
+        return () if self.log is None else (self.log,)
+
+
 class StepSkipped(Event):
     """A step did not run because another one failed."""
 

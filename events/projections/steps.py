@@ -1,12 +1,21 @@
 """Step runs: which a run has, and in which state each is; the event that made a row tells the rest.
 
-Tables: ``s run step`` → ``[step, status]``; ``t run step`` → attempts that raised and were followed by another;
+Tables: ``s run step`` → ``[step, status]``; ``t run step`` → attempts after which the step had no end yet;
 ``d run step`` → nothing, the event that made the row says how its result differs from an earlier one.
 """
 
 from __future__ import annotations
 
-from ..catalogue import DivergenceSeen, StepCompleted, StepFailed, StepRetried, StepReused, StepSkipped, StepStarted
+from ..catalogue import (
+    DivergenceSeen,
+    StepCompleted,
+    StepFailed,
+    StepRetried,
+    StepReused,
+    StepSkipped,
+    StepStarted,
+    StepStopped,
+)
 from ..codec import Recorded
 from ..rows import RowWriter, framed, key
 from .base import Projection
@@ -28,7 +37,7 @@ class Steps(Projection):
 
     name = "steps"
     version = 3
-    events = (StepStarted, StepCompleted, StepReused, StepFailed, StepSkipped, StepRetried, DivergenceSeen)
+    events = (StepStarted, StepCompleted, StepReused, StepFailed, StepSkipped, StepRetried, StepStopped, DivergenceSeen)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         fields = recorded.fields

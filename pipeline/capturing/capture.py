@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import get_ident
 from typing import Any, TextIO
 
@@ -160,12 +160,12 @@ class _Routed(io.TextIOBase):
         self._name = name
 
     def write(self, text: str) -> int:
-        # First the stream, which refuses what is no text.
-        written = self.stream.write(text) if _write is None else _write(self.stream, text)
-        log = log_in_force.get()
-        if log is not None and isinstance(text, str):
-            log.add(self._name, text)
-        return written
+        try:
+            return self.stream.write(text) if _write is None else _write(self.stream, text)
+        finally:  # Also where Ctrl-C comes as soon as it is shown.
+            log = log_in_force.get()
+            if log is not None and isinstance(text, str):
+                log.add(self._name, text)
 
     def flush(self) -> None:
         self.stream.flush()
@@ -203,6 +203,20 @@ def write_with(write: Callable[[TextIO, str], int] | None) -> None:
     """Let this do what writes to the streams while steps run: who draws on a terminal has to make room for it."""
     global _write
     _write = write
+
+
+def is_drawn_on() -> bool:
+    """Whether somebody draws on the terminal, whom `write_with` has been told of."""
+    return _write is not None
+
+
+def show(name: str, text: str) -> None:
+    """Write what a step in another process prints to this one's own ``stdout`` or ``stderr``, as that was."""
+    stream = sys.__stderr__ if name == "stderr" else sys.__stdout__
+    if stream is not None:
+        with suppress(OSError, ValueError):  # Nobody reads it any more; what it says is kept.
+            _ = stream.write(text) if _write is None else _write(stream, text)
+            stream.flush()
 
 
 def unrouted(stream: TextIO) -> TextIO:

@@ -12,7 +12,8 @@ import numbers
 import reprlib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any, Literal, NewType, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
@@ -37,6 +38,8 @@ class Check:
     accepts: Accepts
     inner: Inner | None = None
     """The items of a container: where each is, what it is, and what it must fit."""
+    takes: Callable[[type], bool] = lambda _: True
+    """Whether some instance of a class may fit, as far as that is known."""
 
     def misfit(self, value: Any, place: str) -> tuple[str, Any, str] | None:
         """What does not fit: where it is, what it is, and what was expected; None if all fits."""
@@ -69,19 +72,31 @@ def check(checks: Mapping[str, Check], arguments: Mapping[str, Any], where: str)
         if one is not None and not (one.inner is None and one.accepts(value)):
             found = one.misfit(value, name)
             if found is not None:
-                raise _refusal(*found, where)
+                place, misfit, expected = found
+                raise _refusal(place, _shown_value(misfit), expected, where, _hint(misfit, expected))
 
 
-def _refusal(place: str, value: Any, expected: str, where: str) -> InvalidPipeline:
-    shown = "None" if value is None else f"a {type(value).__name__}"
-    if type(value) in (bool, int, float, str, bytes):
-        shown += f", {reprlib.repr(value)}"
+def check_kinds(checks: Mapping[str, Check], kinds: Mapping[str, type], where: str) -> None:
+    """Raise `InvalidPipeline` if an argument can't fit, of which only the class is known."""
+    for name, kind in kinds.items():
+        one = checks.get(name)
+        if one is not None and not one.takes(kind):
+            shown = "None" if kind is types.NoneType else f"a {kind.__name__}"
+            raise _refusal(name, shown, one.expected, where, _hint(None, one.expected))
+
+
+def _refusal(place: str, shown: str, expected: str, where: str, hint: str) -> InvalidPipeline:
     return InvalidPipeline(
         f"{place!r} is annotated {expected} but is given {shown}",
         where=where,
-        hint=_hint(value, expected),
+        hint=hint,
         parameter=place,
     )
+
+
+def _shown_value(value: Any) -> str:
+    shown = "None" if value is None else f"a {type(value).__name__}"
+    return f"{shown}, {reprlib.repr(value)}" if type(value) in (bool, int, float, str, bytes) else shown
 
 
 def _hint(value: Any, expected: str) -> str:
@@ -113,7 +128,11 @@ def _compiled(function: Callable[..., Any]) -> Iterator[tuple[str, Check]]:
 
 def _or_default(found: Check, default: Any) -> Check:
     """What is checked, or the parameter's own default: what it means is the function's business."""
-    return Check(found.expected, lambda value: value is default or found.misfit(value, "") is None)
+    return Check(
+        found.expected,
+        lambda value: value is default or found.misfit(value, "") is None,
+        takes=lambda kind: kind is type(default) or found.takes(kind),
+    )
 
 
 def compiled(annotation: Any, depth: int = 0) -> Check | None:
@@ -124,10 +143,10 @@ def compiled(annotation: Any, depth: int = 0) -> Check | None:
     if depth > _DEPTH_MAX or any(annotation is one for one in _UNCHECKED):
         return None
     if annotation is None or annotation is type(None):
-        return Check("None", lambda value: value is None)
+        return Check("None", lambda value: value is None, takes=lambda kind: kind is types.NoneType)
     simple = _SIMPLE.get(annotation) if isinstance(annotation, type) else None
     if simple is not None:
-        return Check(annotation.__name__, simple)
+        return Check(annotation.__name__, simple, takes=partial(_takes_simple, annotation))
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return _union(annotation, depth)
@@ -148,10 +167,16 @@ def _union(annotation: Any, depth: int) -> Check | None:
     if any(option is None for option in options):
         return None
     checks = [option for option in options if option is not None]
+
+    def takes(kind: type) -> bool:
+        return any(option.takes(kind) for option in checks)
+
     if all(option.inner is None for option in checks):
         accepting = [option.accepts for option in checks]
-        return Check(_shown(annotation), lambda value: any(accepts(value) for accepts in accepting))
-    return Check(_shown(annotation), lambda value: any(option.misfit(value, "") is None for option in checks))
+        return Check(_shown(annotation), lambda value: any(accepts(value) for accepts in accepting), takes=takes)
+    return Check(
+        _shown(annotation), lambda value: any(option.misfit(value, "") is None for option in checks), takes=takes
+    )
 
 
 def _class(kind: type) -> Check | None:
@@ -160,7 +185,24 @@ def _class(kind: type) -> Check | None:
         return Check(kind.__name__, lambda value: isinstance(value, dict) and required <= value.keys())
     if getattr(kind, "_is_protocol", False):
         return None
-    return Check(_shown(kind), _instance(kind))
+    return Check(_shown(kind), _instance(kind), takes=_subclass(kind))
+
+
+def _subclass(kind: type) -> Callable[[type], bool]:
+    def takes(other: type) -> bool:
+        try:
+            return issubclass(other, kind)
+        except TypeError:
+            return True  # As of instances.
+
+    return takes
+
+
+def _takes_simple(annotation: type, kind: type) -> bool:
+    """What `_SIMPLE` says, of a class."""
+    if issubclass(kind, bool) or kind.__name__ in ("bool", "bool_"):
+        return annotation is bool
+    return issubclass(kind, _ABSTRACT.get(annotation, annotation))
 
 
 def _instance(kind: Any) -> Accepts:
@@ -181,14 +223,14 @@ def _generic(annotation: Any, origin: Any, depth: int) -> Check | None:
         return Check(shown, callable)
     if not isinstance(origin, type) or getattr(origin, "_is_protocol", False):
         return None
-    accepts = _instance(origin)
+    found = Check(shown, _instance(origin))
     if origin is tuple and Ellipsis not in arguments:
-        return _fixed_tuple(shown, [compiled(one, depth + 1) for one in arguments])
-    if issubclass(origin, collections.abc.Mapping) and len(arguments) == 2:
-        return _entries(shown, accepts, *(compiled(one, depth + 1) for one in arguments))
-    if issubclass(origin, collections.abc.Collection) and arguments:
-        return _items(shown, accepts, compiled(arguments[0], depth + 1))
-    return Check(shown, accepts)
+        found = _fixed_tuple(shown, [compiled(one, depth + 1) for one in arguments])
+    elif issubclass(origin, collections.abc.Mapping) and len(arguments) == 2:
+        found = _entries(shown, found.accepts, *(compiled(one, depth + 1) for one in arguments))
+    elif issubclass(origin, collections.abc.Collection) and arguments:
+        found = _items(shown, found.accepts, compiled(arguments[0], depth + 1))
+    return replace(found, takes=_subclass(origin))
 
 
 def _items(shown: str, accepts: Accepts, item: Check | None) -> Check:
@@ -257,6 +299,7 @@ _SIMPLE: dict[type, Accepts] = {
     str: lambda value: isinstance(value, str),
     bytes: lambda value: isinstance(value, bytes),
 }
+_ABSTRACT: dict[type, type] = {int: numbers.Integral, float: numbers.Real, complex: numbers.Complex}
 """An int does for a float and a float for a complex, as PEP 484 says, and NumPy's numbers for Python's; a bool is no
 number here."""
 

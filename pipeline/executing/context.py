@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ...errors import InvalidPipeline, NoStepRunning
 from ...events.ids import RunId
 from ...history.references import near
-from ...in_force import Record
 from ...labels import plain_annotations
 from ..capturing.during import During
 from ..capturing.threads import inherited
@@ -38,10 +37,6 @@ class Reports(Protocol):
 
     points: Sequence[Point]
     """What was taken of metrics and is still to be put into the store."""
-
-    @property
-    def record(self) -> Record | None:
-        """Commits what the step saves by hand, where its process doesn't write the log; None where it does."""
 
     def run_name(self) -> str:
         """The name of its run."""

@@ -6,7 +6,7 @@ import io
 import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from importlib import import_module
 from pathlib import Path
@@ -17,10 +17,13 @@ from ...cas import Batch, BlobFiles, BlobKind, Digest, Inline, PlacedBlobs, Row,
 from ...cas.durable import write_all
 from ...cas.files import Scratch
 from ...errors import Conflict
+from ...events.elsewhere import CALL, commit_elsewhere
 from ...events.ids import Fingerprint, RunId
+from ...store import flush_opened
 from ..capturing.broadcast import Broadcast
-from ..capturing.capture import Frame
+from ..capturing.capture import Frame, write_with
 from ..capturing.spill import of_this_process
+from ..capturing.threads import inherited
 from ..declaring.outputs import Outputs
 from ..fingerprint import CodeManifest, code_manifest
 from ..graph.graph import TracedStep
@@ -30,26 +33,37 @@ from ..surroundings.seeds import Entropy
 from ..workers.line import line_in_force
 from ..workers.pool import Processes
 from ..workers.warm import warm_pools
+from ..workers.worker import has_worked
 from ..workers.workforce import Hear, Terms
 from .context import Reports
 from .giving import Giver, Newest, Shown
-from .reports import Before, GatheredReports, WhatWasBefore, WhetherShown
-from .task import Task, execute
+from .reports import Before, Facts, GatheredReports, WhatWasBefore, WhetherShown, shown_through
+from .task import Result, Task, execute
 from .taught import Taught
 
 _SOURCES = ("def:", "class:", "module:")
-"""Symbols whose digest is that of source text; the values of globals may differ between processes, as ever."""
+"""Symbols whose digest is that of source text."""
 
 _SENT_MAX_BYTES = 64 * 1024
 """A function that takes more, packed, does not travel with each task."""
 _APART = Processes(workers=1024)
 """A worker for each step with a time limit that runs at the same time."""
+inherited(CALL)
 _UNPACKED_MAX = 256
-_unpacked: dict[Digest, tuple[Callable[..., Any], Outputs]] = {}
+_unpacked: dict[Digest, Unpacked] = {}
 """What this process has unpacked and checked."""
 _orders: dict[bytes, _Ordered] = {}
 """The same, by the order that it came in."""
 _live: tuple[Path, Broadcast] | None = None
+
+
+class Unpacked(NamedTuple):
+    """A step's function in this process."""
+
+    function: Callable[..., Any]
+    outputs: Outputs
+    others: tuple[str, ...]
+    """Values that it reaches which are others here than were digested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,7 @@ class CodeParcel:
         write_all(file.fd, data)
         return cls(digest_of(data), None, str(file.path))
 
-    def unpacked(self, step: str) -> tuple[Callable[..., Any], Outputs]:
+    def unpacked(self, step: str) -> Unpacked:
         """The function and its outputs, the same objects for each task of this process.
 
         Raises:
@@ -86,10 +100,10 @@ class CodeParcel:
             assert data is not None
             taught, function, outputs, encoded = pickle.loads(data)
             taught.teach()
-            _check_code(function, encoded, step)
+            others = _check_code(function, encoded, step)
             if len(_unpacked) >= _UNPACKED_MAX:
                 _unpacked.clear()
-            found = _unpacked[self.key] = function, outputs
+            found = _unpacked[self.key] = Unpacked(function, outputs, others)
         return found
 
 
@@ -108,6 +122,8 @@ class Order:
     code: CodeParcel
     live: Path
     """Where what steps print is put while the run goes on."""
+    is_drawn_on: bool
+    """Whether the process of the run draws on the terminal, so that others must not write there."""
 
     def packed(self) -> bytes:
         """The order in bytes, to go into parcels."""
@@ -118,8 +134,7 @@ class _Ordered(NamedTuple):
     """An order that this process has unpacked: the same objects for each of its tasks."""
 
     order: Order
-    function: Callable[..., Any]
-    outputs: Outputs
+    code: Unpacked
     files: BlobFiles
 
 
@@ -184,7 +199,7 @@ def _ordered(packed: bytes, step: str) -> _Ordered:
         if len(_orders) >= _UNPACKED_MAX:
             _orders.clear()
         order: Order = pickle.loads(packed)
-        found = _orders[packed] = _Ordered(order, *order.code.unpacked(step), BlobFiles(order.root))
+        found = _orders[packed] = _Ordered(order, order.code.unpacked(step), BlobFiles(order.root))
     return found
 
 
@@ -202,17 +217,17 @@ def execute_parcel(data: bytes) -> bytes:
     """Execute what `packed_parcel` gave in this process; give the packed `Result`."""
     with importing():
         packed, step, arguments, contents, fingerprint, seed, attempt, unchecked, *known = pickle.loads(data)
-        order, function, outputs, files = _ordered(packed, step)
+        order, code, files = _ordered(packed, step)
         is_plain = type(arguments) is dict
         templates = {name: Leaf(number) for name, number in arguments.items()} if is_plain else pickle.loads(arguments)
     rows, scalars, visualizes, succeeded = known
     task = Task(
         order.pipeline,
         step,
-        function,
+        code.function,
         templates,
         tuple(map(Digest, contents)),
-        outputs,
+        code.outputs,
         order.allow_pickle,
         order.run,
         Entropy(Fingerprint(fingerprint), seed),
@@ -227,7 +242,13 @@ def execute_parcel(data: bytes) -> bytes:
     there = PlacedBlobs(files, placed.get)
     newest, shown = _asked(placed) if succeeded is None else _told(*succeeded)
     giver = Giver(Batch(files, there.find), there, newest, shown)
-    return _executed(task, giver, GatheredReports(order.run_name, files, line_in_force()), order.live)
+    line = line_in_force()
+    if line is not None:
+        commit_elsewhere(order.store, lambda submissions: line.ask(Facts(submissions)))
+        write_with(shown_through(line) if order.is_drawn_on else None)
+    result = _executed(task, giver, GatheredReports(order.run_name, files, line), order.live)
+    flush_opened(order.store)
+    return (replace(result, others=code.others) if code.others else result).packed()
 
 
 def _told(succeeded: Mapping[str, bytes | None], shown: Iterable[bytes]) -> tuple[Newest, Shown]:
@@ -256,17 +277,17 @@ def _ask(what: WhatWasBefore | WhetherShown) -> Any:
     return line.ask(what)
 
 
-def _executed(task: Task, giver: Giver, reports: Reports, live: Path) -> bytes:
+def _executed(task: Task, giver: Giver, reports: Reports, live: Path) -> Result:
     spill, tell = of_this_process(), _broadcast(live).of(task.step, task.attempt)
     if spill is None:
-        return execute(task, giver, reports, tell).packed()
+        return execute(task, giver, reports, tell)
     spill.clear()
 
     def hear(started_us: int, frame: Frame) -> None:
         spill.add(frame)
         tell(started_us, frame)
 
-    return execute(task, giver, reports, hear).packed()
+    return execute(task, giver, reports, hear)
 
 
 def execute_apart(data: bytes, timeout_s: float, hear: Hear | None = None) -> bytes:
@@ -298,15 +319,22 @@ def _packed(value: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _check_code(function: Callable[..., Any], encoded: bytes, step: str) -> None:
+def _check_code(function: Callable[..., Any], encoded: bytes, step: str) -> tuple[str, ...]:
+    """Refuse code that is not what was digested; name the values of globals that are not, as those of an import may be.
+
+    A process that has worked before may just have imported a module before it was changed: a new one is to try.
+    """
     diff = CodeManifest.decode(encoded).diff(code_manifest(function))
-    changed = [symbol for symbol in diff.changed if symbol.startswith(_SOURCES) and not _travelled(symbol)]
-    if changed:
+    ours = [symbol for symbol in diff.changed if not _travelled(symbol)]
+    changed = [symbol for symbol in ours if symbol.startswith(_SOURCES)]
+    others = tuple([symbol for symbol in ours if symbol.startswith("value:")])
+    if changed or (others and has_worked()):
         raise Conflict(
-            f"the source of step {step!r} changed while the pipeline ran: {changed[0]}",
+            f"the source of step {step!r} changed while the pipeline ran: {[*changed, *others][0]}",
             hint="Start the program again.",
             step=step,
         )
+    return others
 
 
 def _travelled(symbol: str) -> bool:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TextIO
 
-from ...cas import Blob, BlobFiles, Digest, Row
+from ...cas import BlobFiles, Digest, Row
+from ...errors import LinealError
 from ...events.catalogue import Annotated, Event, Subject
-from ...events.ids import EventId, RunId, StepRunId
+from ...events.committer import Ticket
+from ...events.elsewhere import Outcome, Submission
+from ...events.ids import RunId, StepRunId
 from ...events.projections import Artifacts
 from ...events.projections.runs import RunRow, Runs
 from ...events.rows import key
 from ...history import is_visualized
-from ...in_force import Record
 from ...metrics import check_metric, metric_step, metric_value
 from ...store import Store
+from ..capturing.capture import show
 from ..workers.line import Line
 from .context import STEP, Point
 from .task import Result
@@ -36,11 +40,18 @@ class Progressed(NamedTuple):
     note: str
 
 
-class Facts(NamedTuple):
-    """What a step in another process wants in the log."""
+class Printed(NamedTuple):
+    """What a step in another process prints on the terminal where somebody draws."""
 
-    events: Sequence[Event]
-    blobs: Sequence[Blob]
+    stream: str
+    """``stdout`` or ``stderr``."""
+    text: str
+
+
+class Facts(NamedTuple):
+    """What a step in another process has submitted to the store of its run."""
+
+    submissions: Sequence[Submission]
 
 
 class WhatWasBefore(NamedTuple):
@@ -71,31 +82,48 @@ class Before(NamedTuple):
         return cls(content, {} if content is None else store.blobs.rows_under([content]))
 
 
-Told = Progressed | Facts | WhatWasBefore | WhetherShown
+Told = Progressed | Printed | Facts | WhatWasBefore | WhetherShown
 """What a step in a worker tells or asks while it executes."""
 
 
-def hear_from(store: Store, hear: ProgressListener, told: Told) -> Sequence[int] | Before | bool:
-    """Take what a step in a worker tells while it executes: pass its progress on, commit what it has recorded and give
-    the positions of that, or answer what it asks."""
-    if isinstance(told, Progressed):
-        hear(*told)
-        return ()
-    if isinstance(told, WhatWasBefore):
-        return Before.of(store, told.artifact)
-    if isinstance(told, WhetherShown):
-        return is_visualized(store, told.content)
-    ticket = store.append(told.events, told.blobs, ids=[EventId.new() for _ in told.events])
-    ticket.wait()
-    return tuple(ticket.places)
+def hear_from(store: Store, hear: ProgressListener, told: Told) -> Sequence[Outcome] | Before | bool | None:
+    """Take what a step in a worker tells while it executes: pass it on, commit what it has submitted and give what came
+    of that, or answer what it asks."""
+    match told:
+        case Progressed():
+            hear(*told)
+            return None
+        case Printed():
+            show(*told)
+            return None
+        case WhatWasBefore():
+            return Before.of(store, told.artifact)
+        case WhetherShown():
+            return is_visualized(store, told.content)
+        case Facts():
+            return _committed(store, told.submissions)
+
+
+def _committed(store: Store, submissions: Sequence[Submission]) -> list[Outcome]:
+    tickets: list[Ticket] = []
+    for one in submissions:
+        after = [tickets[place] for place in one.after]
+        tickets.append(store.append(one.events, one.blobs, after=after, ids=one.ids, expected=one.expected))
+    return [_outcome(ticket) for ticket in tickets]
+
+
+def _outcome(ticket: Ticket) -> Outcome:
+    try:
+        ticket.wait()
+    except LinealError as refusal:
+        return refusal
+    return ticket.places
 
 
 class StoreReports:
     """Reports of a step that shares the store's process: metrics can be read while it runs."""
 
     points: Sequence[Point] = ()
-
-    record: Record | None = None
 
     def __init__(self, store: Store, step_run: StepRunId, hear: ProgressListener | None = None) -> None:
         self._store = store
@@ -140,11 +168,6 @@ class GatheredReports:
         place = None if step is None else metric_step(step)
         self._points.append(Point(check_metric(name), metric_value(name, value), place, time.time_ns() // 1000))
 
-    @property
-    def record(self) -> Record | None:
-        line = self._line
-        return None if line is None else lambda events, blobs: line.ask(Facts(events, blobs))
-
     def progress(self, done: float, total: float | None, note: str) -> None:
         now_s = time.monotonic()
         is_due = now_s - self._told_at_s >= _TOLD_EVERY_S or (total is not None and done >= total)
@@ -154,6 +177,18 @@ class GatheredReports:
 
     def scratch_directory(self) -> Path:
         return self._files.scratch_directory()
+
+
+def shown_through(line: Line) -> Callable[[TextIO, str], int]:
+    """What writes to the streams of a worker, to whose terminal the other end of a line draws."""
+
+    def write(stream: TextIO, text: str) -> int:
+        name = "stderr" if stream is sys.__stderr__ else "stdout"
+        if isinstance(text, str) and stream.isatty() and line.tell(Printed(name, text)):
+            return len(text)
+        return stream.write(text)
+
+    return write
 
 
 def run_name(store: Store, run: RunId) -> str:

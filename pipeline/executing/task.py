@@ -16,6 +16,7 @@ from typing import Any
 
 from ...cas import Blob, BlobReader, Digest
 from ...cas.blob import read_manifest
+from ...cas.manifest import Manifest
 from ...errors import LinealError
 from ...events.catalogue import ContentVisualized, Failure, Input, Output, Resources
 from ...events.ids import RunId, StepRunId
@@ -24,9 +25,10 @@ from ...materializers import load
 from ..capturing.broadcast import Hear
 from ..capturing.capture import Log, captured
 from ..declaring.attempts import name_of
-from ..declaring.checks import check, checks_of
+from ..declaring.checks import check, check_kinds, checks_of
 from ..declaring.outputs import Outputs
-from ..graph.templates import Template, fill
+from ..declaring.recorded_kinds import recorded_kinds
+from ..graph.templates import Leaf, Template, fill
 from ..graph.tracing import tracing
 from ..surroundings.seeds import Entropy, seeded
 from ..workers.worker import Stopped
@@ -99,6 +101,8 @@ class Result:
     """What its outputs show of themselves, where they show anything."""
     missed: tuple[str, ...] = ()
     """References by which it looked for artifacts where there were none."""
+    others: tuple[str, ...] = ()
+    """Values of globals that were others where it executed than those that its fingerprint has."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Result, tuple([getattr(self, name) for name in _FIELDS])
@@ -148,7 +152,7 @@ def execute(
         resolved: Mapping[str, Resolved] = {}
         is_users = is_ours = False
         try:
-            asking = listening(task.store, StepRunId(task.run, task.step), reports.record)
+            asking = listening(task.store, StepRunId(task.run, task.step))
             with captured(log), tracing(None), running(context), asking as resolved:
                 args, kwargs = _loaded(task, giver.reader)
                 with seeded(task.entropy.seed):
@@ -211,9 +215,14 @@ def _taken(before: struct_rusage, after: struct_rusage) -> Resources:
 def _loaded(task: Task, reader: BlobReader) -> tuple[Sequence[Any], dict[str, Any]]:
     """What to call the function with."""
     scalars, allowed = task.scalars, task.allow_pickle
+    manifests = {
+        number: read_manifest(reader, content) for number, content in enumerate(task.contents) if number not in scalars
+    }
+    if task.unchecked:
+        _check_recorded(task, manifests)
     values = [
-        scalars[number] if number in scalars else load(read_manifest(reader, content), reader, allow_pickle=allowed)
-        for number, content in enumerate(task.contents)
+        scalars[number] if number in scalars else load(manifests[number], reader, allow_pickle=allowed)
+        for number in range(len(task.contents))
     ]
     arguments = {name: fill(template, values) for name, template in task.arguments.items()}
     if task.unchecked:
@@ -222,6 +231,14 @@ def _loaded(task: Task, reader: BlobReader) -> tuple[Sequence[Any], dict[str, An
     if _takes_all_by_name(task.function):
         return (), arguments
     return _as_call(task.function, arguments)
+
+
+def _check_recorded(task: Task, manifests: Mapping[int, Manifest]) -> None:
+    """Refuse what can't fit before any of it is loaded; what is in its manifest whole is said by its value."""
+    taken = {name: task.arguments[name] for name in task.unchecked}
+    leaves = {name: leaf.number for name, leaf in taken.items() if isinstance(leaf, Leaf)}
+    large = {name: manifests[one] for name, one in leaves.items() if one in manifests and manifests[one].parts}
+    check_kinds(checks_of(task.function), recorded_kinds(large), f"step {task.step!r}")
 
 
 def _takes_all_by_name(function: Callable[..., Any]) -> bool:

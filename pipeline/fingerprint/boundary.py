@@ -14,7 +14,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from importlib.machinery import PathFinder
-from types import ModuleType
+from inspect import getattr_static
+from types import FunctionType, ModuleType
 from typing import Any
 
 _OURSELVES = __name__.partition(".")[0]
@@ -114,8 +115,17 @@ def module_name_of(namespace: dict[str, Any]) -> str:
     """The name under which a module's code is known, the same in a spawned worker as in the script itself."""
     name = namespace.get("__name__")
     if not isinstance(name, str):
-        return "__unnamed__"
+        name = _name_in_definitions(namespace)
     return "__main__" if name == "__mp_main__" else name
+
+
+def _name_in_definitions(namespace: dict[str, Any]) -> str:
+    """The name that a module had when it defined its functions: ``%run`` of IPython takes it away afterwards."""
+    for value in namespace.values():
+        function = getattr_static(value, "__wrapped__", value)
+        if type(function) is FunctionType and function.__globals__ is namespace and type(function.__module__) is str:
+            return function.__module__
+    return "__unnamed__"
 
 
 def _unlocated(top: str, module: ModuleType | None) -> Origin:

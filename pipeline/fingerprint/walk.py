@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from glob import glob, has_magic
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -50,8 +51,8 @@ class CodeWalker:
         Args:
             function: What to walk; a step of ours stands for its function.
             ignore: Modules, distributions, or ``module:name``, that count for nothing, and what only they reach too.
-            depends_on: What counts in addition: objects, paths of files or directories (relative to the function's
-                file, else to the working directory), names of modules, ``module:name``.
+            depends_on: What counts in addition: objects, paths of files or directories or patterns as ``sql/*.sql``
+                (relative to the function's file, else to the working directory), names of modules, ``module:name``.
             version: What stands for the function's code, and all it reaches, where the author says so.
             carried: Classes and functions that inputs are made of, as ``module:name``: the step may run their code
                 without naming it.
@@ -156,12 +157,16 @@ class CodeWalker:
             if os.path.exists(path):
                 root.entries.update(_file_entries(path, name))
                 return
+            if found := _matching(name, base):
+                for match in found:
+                    root.entries.update(_file_entries(os.path.join(base, match), match))
+                return
         module, _, attribute = name.partition(":")
         target: Any = _imported(module, self._graph)
         if target is None:
             raise InvalidPipeline(
                 f"depends_on names {name!r}, which is no file or module",
-                hint="Give a path relative to the step's file, or an importable name.",
+                hint="Give a path or pattern relative to the step's file, or an importable name.",
             )
         if attribute:
             for part in attribute.split("."):
@@ -215,6 +220,11 @@ def _file_entries(path: str, name: str) -> Iterable[tuple[str, Entry]]:
         for file in sorted(names):
             below = os.path.relpath(os.path.join(folder, file), path).replace(os.sep, "/")
             yield f"file:{shown.rstrip('/')}/{below}", _digest(os.path.join(folder, file))
+
+
+def _matching(pattern: str, base: str) -> list[str]:
+    """What a pattern of the shell means in a directory, ``**`` included; nothing if it is none."""
+    return sorted(glob(pattern, root_dir=base, recursive=True)) if has_magic(pattern) else []
 
 
 def _digest(path: str) -> Digest:

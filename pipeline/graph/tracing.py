@@ -9,10 +9,12 @@ from contextvars import ContextVar
 from typing import Any
 
 from ...errors import InvalidPipeline
+from ...history import ArtifactVersionView
 from ..capturing.during import During
-from ..declaring.checks import check
+from ..declaring.checks import check, check_kinds
 from ..declaring.outputs import OutputSpec
 from ..declaring.policy import UNSAID, Policy
+from ..declaring.recorded_kinds import recorded_kinds
 from .graph import Graph, Node, TracedStep, node_of
 from .mapping import MapKind, Spread, spread
 from .references import MappedRef, NothingRef, OutputRef, Reference
@@ -204,8 +206,12 @@ class Trace:
     def _check(self, node: Node, bound: Mapping[str, Any]) -> None:
         """Hold what is known of the arguments against the annotations."""
         known = bound if not node.unchecked else {k: v for k, v in bound.items() if k not in node.unchecked}
+        where = f"step {node.name!r} in pipeline {self._pipeline!r}"
         if known:
-            check(node.step.checks, known, f"step {node.name!r} in pipeline {self._pipeline!r}")
+            check(node.step.checks, known, where)
+        stored = {name: bound[name] for name in node.unchecked if isinstance(bound[name], ArtifactVersionView)}
+        if stored:
+            check_kinds(node.step.checks, recorded_kinds(stored), where)
 
     def _check_calls(self, nodes: Sequence[Node], spreading: Spread, where: str) -> None:
         for node, bound in zip(nodes, spreading.calls(where), strict=True):

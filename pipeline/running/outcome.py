@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -57,6 +58,8 @@ def error_of(ready: Ready, result: Result, failure: Failure, pipeline: str, run:
         traceback=failure.traceback,
     )
     error.__cause__ = result.exception
+    if failure.traceback and getattr(result.exception, "__traceback__", None) is None:
+        error.add_note(f"\nWhere it was raised, in another process:\n{failure.traceback.rstrip()}")
     return error
 
 
@@ -86,6 +89,21 @@ def first_line(error: BaseException) -> str:
     return what.partition("\n")[0][:1000]
 
 
+class OtherValueWarning(UserWarning):
+    """A step has executed in a process where a global that it reads has another value than in that of its run."""
+
+
+def warn_of_others(ready: Ready, result: Result) -> None:
+    """Say why a result is not kept for later runs: it is not what its fingerprint says."""
+    if result.others:
+        warnings.warn(
+            f"step {ready.node.name!r} is not served to later runs: {', '.join(result.others[:3])} had another value "
+            "in the process where it executed. Give it when its module is imported, or pass it as an argument.",
+            OtherValueWarning,
+            stacklevel=2,
+        )
+
+
 def completed(run: RunId, ready: Ready, result: Result) -> StepCompleted:
     """The fact that a step executed to its end."""
     return StepCompleted(
@@ -96,7 +114,7 @@ def completed(run: RunId, ready: Ready, result: Result) -> StepCompleted:
         result.log,
         ready.node.step.__doc__,
         result.resources,
-        ready.policy.offers,
+        ready.policy.offers and not result.others,
         ready.missed,
     )
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol, get_args
 
 from ...cas import progress as of_bytes
 from ...errors import InvalidPipeline
+from ..workers.worker import Stopped
 
 Mode = Literal["auto", "live", "plain", "none"]
 """How runs are shown: as suits the place, as a table that changes, a line for each step, or not at all."""
@@ -127,7 +128,7 @@ def ending(listener: RunListener) -> Iterator[None]:
     """Tell a listener how what happens inside the block came to its end."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, Stopped):
         listener.ended("cancelled")
         raise
     except BaseException:

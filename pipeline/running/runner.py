@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -33,16 +31,19 @@ from ..graph.references import OutputRef
 from ..graph.unfolding import Folded, Unfolding
 from ..planning.plan import Plan
 from ..workers.arrivals import Arrivals
-from ..workers.executors import shares_memory
+from ..workers.executors import prints_here
 from ..workers.nursery import GRACE_S
+from ..workers.worker import Stopped
 from .claims import Claims
 from .flights import Flights
 from .interrupts import Interrupts
 from .leases import renewals
-from .outcome import completed, error_of, failed, first_line, may_go_on, result_of, retried, together
+from .outcome import completed, error_of, failed, first_line, may_go_on, result_of, retried, together, warn_of_others
 from .progress import ending, listener_of
 from .recording import Recorder
+from .retries import Retries
 from .session import Session
+from .stopped import stopped
 from .submitting import Submitter
 
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.002, 0.1
@@ -70,7 +71,7 @@ class Runner:
             run=str(self.run_id),
             name=plan.run_name,
             steps=len(plan.graph.nodes),
-            prints_here=shares_memory(executor),
+            prints_here=prints_here(executor),
         )
         self._within = enclosing_runs()
         self._submitter = Submitter(
@@ -89,10 +90,9 @@ class Runner:
         self._is_slow: dict[Any, bool] = {}
         self._executing: dict[str, Ready] = {}
         """By name, what is tried and not at its end; of that ``_running`` is with the executor, and ``_retries`` waits
-        after a failed attempt until a time on the clock of `time.monotonic`."""
+        after a failed attempt."""
         self._running: dict[Future[Any], Ready] = {}
-        self._retries: list[tuple[float, int, Ready, Result]] = []
-        self._numbers = itertools.count()
+        self._retries = Retries()
         self._waiting: deque[Ready] = deque()
         """What others compute by now."""
         self._pause_s = _PAUSE_MIN_S
@@ -131,7 +131,7 @@ class Runner:
                 ended = self._record.completed()
                 if waits:
                     ended.wait()
-            except (KeyboardInterrupt, SystemExit) as stop:
+            except (KeyboardInterrupt, SystemExit, Stopped) as stop:
                 is_recorded = self._record.cancelled(f"stopped by {type(stop).__name__}")
                 if is_recorded:
                     name = self._view().name
@@ -188,7 +188,8 @@ class Runner:
                     self._unfold(node)
                 else:
                     self._begin(self._prepare(node))
-            self._try_again()
+            for ready in self._retries.take_due():
+                self._try(ready)
             self._flights.land()
             self._calls.make_due()
             if until is not None and until():
@@ -225,7 +226,7 @@ class Runner:
         """How long to wait for what executes at most; None if for nothing else."""
         pauses = [self._look_again()] if self._waiting else []
         if self._retries:
-            pauses.append(max(0.0, self._retries[0][0] - time.monotonic()))
+            pauses.append(self._retries.pause_s())
         return min(pauses, default=None)
 
     def _wait(self, pause_s: float | None) -> None:
@@ -240,11 +241,6 @@ class Runner:
         while (future := self._arrivals.take()) is not None:
             if (ready := self._running.pop(future, None)) is not None:
                 self._finish(ready, future)
-
-    def _try_again(self) -> None:
-        """Submit what has waited long enough after a failure."""
-        while self._retries and self._retries[0][0] <= time.monotonic():
-            self._try(heapq.heappop(self._retries)[2])
 
     def _unfold(self, folded: Folded) -> None:
         """Put on the agenda what is known to be called by now."""
@@ -405,7 +401,8 @@ class Runner:
         consequences = [*self._consequences(ready, result.outputs), *told(self._store, step, result)]
         ticket = self._record.step(node, [event, *consequences], result.blobs)
         self._land(ready, ticket, is_well=True)
-        if ready.policy.offers:
+        warn_of_others(ready, result)
+        if ready.policy.offers and not result.others:
             completed_us = result.started_us + result.duration_us
             reusable = Reusable(step, result.outputs, completed_us, ready.loads, ready.missed)
             self._cache.announce(ready.fingerprint, reusable, ticket)
@@ -442,7 +439,7 @@ class Runner:
         node = ready.node
         event = retried(self.run_id, ready, result, failure, delay_s)
         self._record.step(node, [event, *told(self._store, StepRunId(self.run_id, node.name), result)], result.blobs)
-        heapq.heappush(self._retries, (time.monotonic() + delay_s, next(self._numbers), ready, result))
+        self._retries.add(ready, result, delay_s)
 
     def _fail(self, ready: Ready, result: Result, failure: facts.Failure) -> LinealError:
         """Record that a step failed, and give what a run raises for it."""
@@ -465,7 +462,7 @@ class Runner:
         for future, ready in self._running.items():
             if future not in cancelled:
                 self._note(error, ready, partial(self._finish, ready, future))
-        for _, _, ready, result in self._retries:
+        for ready, result in self._retries:
             if result.failure is not None:
                 self._note(error, ready, partial(self._fail, ready, result, result.failure))
         for other in self._failures:
@@ -490,11 +487,14 @@ class Runner:
         self._is_ending = True
         for future in self._running:
             self._submitter.stop(future)
-        self._interrupts.open()
-        try:
+        with self._interrupts.opened():
             done, _ = wait(self._running, _GRACE_S)
-        finally:
-            self._interrupts.shut()
         for future in done:
-            if not future.cancelled() and future.exception() is None:
+            if future.cancelled():
+                del self._executing[self._running[future].node.name]  # It never began.
+            elif future.exception() is None:
                 self._note(Exception(), self._running[future], partial(self._finish, self._running[future], future))
+        for ready, _ in self._retries:
+            self._executing.pop(ready.node.name, None)
+        with suppress(LinealError):  # What stops the run is what is raised.
+            self._record.append(*stopped(self._store, self.run_id, self._executing.values()))

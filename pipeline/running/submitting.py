@@ -16,7 +16,7 @@ from ...history import Trust, is_visualized, newest_content
 from ...history.live_logs import live_log_name
 from ...store import Store
 from ..capturing.broadcast import Broadcast
-from ..capturing.capture import routed
+from ..capturing.capture import is_drawn_on, routed
 from ..deciding.preparing import Ready
 from ..executing.giving import Giver
 from ..executing.parcel import CodeParcel, Order, Succeeded, execute_apart, execute_parcel, packed_parcel
@@ -146,7 +146,9 @@ class Submitter:
             code = CodeParcel.of(step, ready.code, self._scratch)
             root, pipeline = store.blobs.files.root, self._plan.pipeline
             within, live = self._within, self._broadcast.path
-            order = Order(root, store.path, pipeline, self._run, self._name, within, self._allow_pickle, code, live)
+            order = Order(
+                root, store.path, pipeline, self._run, self._name, within, self._allow_pickle, code, live, is_drawn_on()
+            )
             known = self._orders[step, ready.code.digest] = order.packed()
         return known
 

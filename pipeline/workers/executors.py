@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from ...errors import InvalidPipeline
-from .pool import Processes, usable_cores
+from .pool import Processes, WorkerPool, usable_cores
 from .step_threads import StepThreads
 from .warm import warm_pools
 
@@ -33,6 +33,11 @@ class InlineExecutor(Executor):
 def shares_memory(executor: Executor) -> bool:
     """Whether tasks run in this process; anything that isn't known to is sent everything in bytes."""
     return isinstance(executor, InlineExecutor | StepThreads | ThreadPoolExecutor)
+
+
+def prints_here(executor: Executor) -> bool:
+    """Whether what tasks print goes through this process's streams, at least while it draws on the terminal."""
+    return shares_memory(executor) or isinstance(executor, WorkerPool)
 
 
 @contextmanager

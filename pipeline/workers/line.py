@@ -28,12 +28,14 @@ class Line:
         self._pid = os.getpid()
         self._is_open = True
 
-    def tell(self, what: Any) -> None:
-        """Let it be known; what is told after the call's end, or by another process, is not."""
-        if os.getpid() == self._pid:
-            with self._lock:
-                if self._is_open:
-                    self._send(pickle.dumps((TOLD, what, 0.0), pickle.HIGHEST_PROTOCOL))
+    def tell(self, what: Any) -> bool:
+        """Let it be known; False after the call's end, or in another process: then it is not."""
+        if os.getpid() != self._pid:
+            return False
+        with self._lock:
+            if self._is_open:
+                self._send(pickle.dumps((TOLD, what, 0.0), pickle.HIGHEST_PROTOCOL))
+            return self._is_open
 
     def ask(self, what: Any) -> Any:
         """Have something done, and give what came of it. Raises what that raised, and `NoStepRunning` after the end."""

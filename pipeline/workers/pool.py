@@ -350,8 +350,8 @@ class WorkerPool(Executor):
             worker.begin()
             return
         job = worker.jobs[0] if worker.jobs else None
-        if job is None or job.is_timed_out or job.is_stopped:
-            return  # It is on its way out.
+        if job is None:
+            return
         try:
             word, value, took_s = pickle.loads(reply)
         except Exception as error:  # noqa: BLE001 — what does not unpickle is the call's own, and so is what it raises
@@ -359,13 +359,15 @@ class WorkerPool(Executor):
         if word == TOLD:
             self._told.append((job, value))
             return
-        if word == ASKED:
+        if word == ASKED:  # Also of a call that is told to stop: it may have to say how what it began has ended.
             self._answering.submit(self._answer, worker, job, value)
             return
+        if job.is_timed_out or job.is_stopped:
+            return  # It is on its way out.
         worker.jobs.popleft()
         if job.terms.kind is not None:
             self._note(job.terms.kind, took_s)
-        if word == STALE and not job.has_been_stale:
+        if word == STALE:
             self._renew(job)
         else:
             self._settled.append((job.future, word == RETURNED, value))
@@ -397,8 +399,10 @@ class WorkerPool(Executor):
         self._selector.unregister(worker.connection)
 
     def _renew(self, job: Job) -> None:
-        """Let no worker go on with modules that are not what they are on disk any more; the job gets a new one."""
-        job.has_been_stale = True
+        """Let no worker go on with modules that are not what they are on disk any more; the job gets a new one.
+
+        It comes to an end: what a worker is given first is never stale, and each new one is given such a job first.
+        """
         for worker in self._workers:
             worker.is_retiring = True
             self._requeue(worker.give_back(len(worker.jobs)))

@@ -32,6 +32,15 @@ RETURNED, RAISED, STALE = "returned", "raised", "stale"
 """
 
 
+_count = 0
+"""How many calls this process was given."""
+
+
+def has_worked() -> bool:
+    """Whether this is a worker that was given calls before the one that it executes, if any."""
+    return _count > 1
+
+
 class Stopped(BaseException):
     """The pool wants this call to end."""
 
@@ -45,7 +54,6 @@ class _Calls:
         self._sent: dict[int, tuple[bytes, bool]] = {}
         """By number, what was sent and has not had its turn, and whether somebody listens to it."""
         self._is_calling = False
-        self._count = 0
 
     def serve(self) -> None:
         """Answer until the pool is gone or says stop."""
@@ -85,14 +93,15 @@ class _Calls:
         raise Stopped
 
     def _reply(self, data: bytes) -> bytes:
-        self._count += 1
+        global _count
+        _count += 1
         begun_s = time.perf_counter()
         try:
             function, args, kwargs = pickle.loads(data)
             value = self._call(function, args, kwargs)
             return pickle.dumps((RETURNED, value, time.perf_counter() - begun_s), pickle.HIGHEST_PROTOCOL)
         except Conflict as error:
-            return pickle.dumps((STALE if self._count > 1 else RAISED, error, time.perf_counter() - begun_s))
+            return pickle.dumps((STALE if has_worked() else RAISED, error, time.perf_counter() - begun_s))
         except Exception as error:  # noqa: BLE001 — the future carries it, as the contract of executors says
             return _carried(error, time.perf_counter() - begun_s)
 

@@ -56,7 +56,6 @@ class Job:
     """When it times out, on the clock of `time.monotonic`."""
     has_begun: bool = False
     """Whether its future says that it runs: it can't be cancelled any more."""
-    has_been_stale: bool = False
     is_timed_out: bool = False
     is_stopped: bool = False
 

@@ -45,7 +45,8 @@ with lineal.open(sys.argv[1]):
             continue
         number, _, pause_s = argument.partition(":")
         try:
-            working(int(number), float(pause_s))
+            chosen = working.with_options(executor=os.environ.get("EXECUTOR", "inline"))
+            chosen(int(number), float(pause_s))
         except lineal.LinealError as error:
             print(type(error).__name__)
 print("cli.live" if "rich" in sys.modules else "no rich")
@@ -129,6 +130,13 @@ def test_on_a_terminal_a_table_comes_goes_and_leaves_what_was_printed_and_a_line
         "cli.live",
     ]
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h")  # The cursor is there again.
+
+
+def test_a_table_has_room_made_by_what_steps_print_in_workers_and_hears_how_far_they_are(tmp_path: Path) -> None:
+    written = on_terminal(tmp_path, "1:0.1", EXECUTOR="processes")
+    for told in ("work", "running", "0 of 2 steps", "3/5 parts", "━"):
+        assert told in written
+    assert Screen(written).text == [*printed(1), "working: completed in T s (2 completed)", "cli.live"]
 
 
 def test_a_sweep_is_one_table_on_a_terminal_and_a_few_lines_elsewhere(tmp_path: Path) -> None:

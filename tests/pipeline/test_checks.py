@@ -52,12 +52,16 @@ class Drawable(Protocol):
     def draw(self) -> None: ...
 
 
-def fits(annotation: Any, value: Any) -> bool:
+def annotated(annotation: Any) -> Callable[..., Any]:
     def function(x): ...  # type: ignore[no-untyped-def]
 
     function.__annotations__["x"] = annotation
+    return function
+
+
+def fits(annotation: Any, value: Any) -> bool:
     try:
-        check(checks_of(function), {"x": value}, "here")
+        check(checks_of(annotated(annotation)), {"x": value}, "here")
     except InvalidPipeline:
         return False
     return True
@@ -100,6 +104,8 @@ def fits(annotation: Any, value: Any) -> bool:
 def test_a_value_fits_its_annotation_or_it_does_not(annotation: Any, fitting: list[Any], others: list[Any]) -> None:
     assert [value for value in fitting if not fits(annotation, value)] == []
     assert [value for value in others if fits(annotation, value)] == []
+    function = annotated(annotation)
+    assert all(checks_of(function)["x"].takes(type(value)) for value in fitting)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +204,53 @@ def test_an_output_that_does_not_fit_fails_the_step_that_takes_it_before_it_runs
     assert "double" not in ran
     run = next(client.runs())
     assert {name: one.status for name, one in run.steps.items()} == {"text": "completed", "double": "failed"}
+
+
+@step
+def many() -> Annotated[Any, "many"]:
+    return np.arange(10_000)
+
+
+@step(cache=False)
+def destroyed(root: str) -> None:
+    """Make loading anything impossible."""
+    for blob in Path(root, "blobs").glob("??/*"):
+        blob.unlink()
+
+
+def test_what_a_stored_value_is_recorded_to_be_is_held_against_the_annotation_before_it_is_loaded(
+    client: Client, executor: Any
+) -> None:
+    @pipeline(executor=executor)
+    def mistaken() -> None:
+        numbers = many()
+        double.after(destroyed.after(numbers)(str(client.path)))(numbers)
+
+    ran.clear()
+    with pytest.raises(InvalidPipeline, match=r"'x' is annotated int but is given a ndarray.*step 'double'"):
+        mistaken()
+    assert "double" not in ran
+
+
+def test_a_stored_artifact_that_can_not_fit_is_refused_before_anything_runs(client: Client) -> None:
+    client.save("three", "word")
+    client.save(3, "number")
+    client.save([1.0], "list")
+
+    @pipeline
+    def taking(name: str) -> None:
+        text()
+        double(client.artifact(name))  # type: ignore[arg-type]
+
+    @pipeline
+    def adding() -> None:
+        total(client.artifact("list"))  # type: ignore[arg-type]
+
+    ran.clear()
+    with pytest.raises(InvalidPipeline, match=r"'x' is annotated int but is given a str.*pipeline 'taking'"):
+        taking("word")
+    assert (ran, list(client.runs())) == ([], [])
+    assert (taking("number").status, adding().status) == ("completed", "completed")
 
 
 def test_gathered_outputs_are_checked_with_what_stands_beside_them(client: Client) -> None:

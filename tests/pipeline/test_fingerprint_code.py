@@ -249,6 +249,26 @@ def test_declared_files_count_by_their_bytes(project: Path, load: Load) -> None:
     assert manifest().diff(before).added == ("file:queries/b.sql",)
 
 
+def test_a_declared_pattern_counts_what_it_matches_then(project: Path, load: Load) -> None:
+    flow = load(project)
+    (project / "sql" / "deep").mkdir(parents=True)
+    (project / "sql" / "a.sql").write_text("select 1")
+    (project / "sql" / "a.txt").write_text("remarks")
+
+    def manifest(pattern: str) -> CodeManifest:
+        return code_manifest(flow.outer, depends_on=[pattern])
+
+    flat, deep = manifest("sql/*.sql"), manifest("sql/**/*.sql")
+    assert [symbol for symbol in flat.entries if symbol.startswith("file:")] == ["file:sql/a.sql"]
+    (project / "sql" / "a.txt").write_text("other remarks")
+    (project / "sql" / "deep" / "b.sql").write_text("select 2")
+    assert manifest("sql/*.sql") == flat
+    assert manifest("sql/**/*.sql").diff(deep).added == ("file:sql/deep/b.sql",)
+    (project / "sql" / "a.sql").unlink()
+    with pytest.raises(InvalidPipeline, match=r"sql/\*\.sql"):
+        manifest("sql/*.sql")
+
+
 def test_declared_objects_count_as_if_the_step_read_them(project: Path, load: Load) -> None:
     flow = load(project)
     one, two = (code_manifest(flow.outer, depends_on=[flow.unused, value]) for value in ({"a": 1}, {"a": 1.0}))

@@ -33,6 +33,7 @@ PROGRAM = r"""
 
     @step
     def long(x: int, number: int) -> int:
+        print("kept", os.getpid(), file=sys.stderr)
         print(f"begun {os.getpid()}\n", end="", flush=True)  # In one piece, as two steps print at once.
         {body}
         return x
@@ -101,6 +102,15 @@ def recorded(folder: Path) -> tuple[str, set[str]]:
         return run.status, {found.status for name, found in run.steps.items() if name != "first"}
 
 
+def kept(folder: Path) -> set[str]:
+    """The first lines of what is kept of attempts that were stopped."""
+    with lineal.open(folder / "store") as store:
+        (run,) = store.runs()
+        stopped = [one for found in run.steps.values() for one in found.attempts if one.status == "cancelled"]
+        assert {one.log for one in stopped} == {found.log for found in run.steps.values()} - {""}
+        return {one.log.splitlines()[0] for one in stopped}
+
+
 @pytest.mark.parametrize(("executor", "begun"), [("inline", 1), ("threads", 2), ("processes", 2)])
 def test_after_ctrl_c_the_run_and_its_steps_read_cancelled(tmp_path: Path, executor: str, begun: int) -> None:
     started = Started(tmp_path, executor, SLEEPS, begun)
@@ -114,6 +124,7 @@ def test_after_ctrl_c_the_run_and_its_steps_read_cancelled(tmp_path: Path, execu
         "working-1 is recorded as cancelled; `lineal resume working-1` goes on with it.",
     ]
     assert recorded(tmp_path) == ("cancelled", {"cancelled"})
+    assert kept(tmp_path) == {f"kept {pid}" for pid in started.pids}
     assert all(map(ends, started.pids))
 
 

@@ -164,12 +164,15 @@ def test_what_a_step_saves_in_a_worker_is_committed_by_the_process_of_its_run(cl
     def training(x: int) -> str:
         import threading
 
-        from lineal.store import Store
+        from lineal.cas.environment import Environment
 
-        def refused(*_: object, **__: object) -> None:
-            raise AssertionError("workers never write the log")
+        begin = Environment.begin
 
-        Store.append = refused  # type: ignore[method-assign]
+        def only_reading(*args: Any, write: bool = False, **kwargs: Any) -> Any:
+            assert not write, "workers never write the log"
+            return begin(*args, **kwargs)
+
+        Environment.begin = only_reading  # type: ignore[method-assign]
         saved = lineal.save(list(range(x)), "checkpoint")
         large = lineal.save(bytes(range(256)) * 4096, "large")
         assert (saved.version, saved.load(), len(large.load())) == (1, [0, 1], 1024 * 1024)
@@ -371,12 +374,15 @@ def test_a_run_that_is_resumed_executes_what_had_loaded_what_is_something_else_b
 def test_what_a_step_labels_in_a_worker_is_committed_by_the_process_of_its_run(client: Client) -> None:
     @step(version="1")
     def labelling(where: str) -> list[str]:
-        from lineal.store import Store
+        from lineal.cas.environment import Environment
 
-        def refused(*_: object, **__: object) -> None:
-            raise AssertionError("workers never write the log")
+        begin = Environment.begin
 
-        Store.append = refused  # type: ignore[method-assign]
+        def only_reading(*args: Any, write: bool = False, **kwargs: Any) -> Any:
+            assert not write, "workers never write the log"
+            return begin(*args, **kwargs)
+
+        Environment.begin = only_reading  # type: ignore[method-assign]
         with lineal.open(where) as store:
             store.tag("factor@1", "candidate")
             store.alias("factor@1", "champion")

@@ -117,3 +117,26 @@ def test_modules_that_are_reloaded_and_scripts_that_are_run_again_count_as_they_
     assert told["global of the notebook"].status == told["script with remark"].status == "cached"
     assert (told["script edited"].status, told["script edited"].value) == ("completed", 15)
     assert [kind for kind, _ in told["script edited"].reasons] == ["code"]
+
+
+def test_a_script_has_one_cache_whether_it_is_run_by_python_or_a_notebook_or_called_there(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        f"from lineal import pipeline, step\nRATE = 2\n{SCALE}{FIT}\n"
+        f"if __name__ == '__main__':\n    run = fitting()\n    print(run.steps['fit'].status)\n"
+    )
+    command = [sys.executable, "-P", "script.py"]
+    first, second = (subprocess.run(command, cwd=tmp_path, capture_output=True, text=True) for _ in range(2))
+    assert (first.stdout, second.stdout) == ("completed\n", "cached\n"), first.stderr + second.stderr
+    told = session(
+        tmp_path,
+        *(START, "%run script.py", run("called"), "%run script.py", run("called again")),
+        "tell('in a worker', fitting.with_options(cache='off', executor=('processes', 1))())",
+        *("%run -n script.py", run("as a module")),
+    )
+    assert {tag: one.status for tag, one in told.items()} == {
+        "called": "cached",
+        "called again": "cached",
+        "in a worker": "completed",
+        "as a module": "completed",
+    }
+    assert told["as a module"].reasons == [["first-run", "script.fit"]]
