@@ -303,7 +303,6 @@ def test_a_full_disk_refuses_the_commit_and_keeps_what_was_acknowledged(store_pa
     output, _ = python(script, str(store_path)).communicate(timeout=60)
     assert output.splitlines() == ["full True True", "went on"]
     store = open_store(store_path)
-    assert status(store, RunId(b"a" * 16)) == "interrupted" or store.head().seq >= 2
     assert store.log.verify() == store.head()
     assert digest_of((7).to_bytes(2, "big") * 5000) in {entry.digest for entry in store.blobs.entries()}
     store.close()
