@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from ..cas.digest import Digest
 from ..errors import Invalid, LinealError, NotFound, StepNotFound
 from ..events.catalogue import RunStarted, StepCompleted, StepFailed, StepReused, StepSkipped
 from ..events.ids import RunId, StepRunId, StoreId
 from ..events.projections import Causes, Steps
 from ..events.rows import key
+from ..materializers import runs_code
 from .code_changes import code_changes
 from .eviction import eviction_of
 from .ingredients import Ingredients, gaps_in, ingredients_of, run_row
@@ -187,8 +189,17 @@ def _divergence(reader: Reader, step_run: StepRunId) -> Iterator[Reason]:
     event: Any = None if found is None else reader.event(found.seq).event
     for difference in () if event is None else event.differences:
         source = mention(reader, event.first)
-        text = f"diverged: output {difference.output} is not what {source} gave for the same causes"
+        pickles = all(_is_pickled(reader, one) for one in (difference.first, difference.again))
+        note = "; it is pickled, and what is equal may tell other things of itself each time" if pickles else ""
+        text = f"diverged: output {difference.output} is not what {source} gave for the same causes{note}"
         yield Reason("divergence", text, difference.output, str(difference.first), str(difference.again))
+
+
+def _is_pickled(reader: Reader, content: Digest) -> bool:
+    try:
+        return runs_code(reader.manifest(content), reader.store.blobs)
+    except LinealError:
+        return False  # Its bytes are gone, and nobody can tell.
 
 
 def _equivalences(reader: Reader, begun: Begun) -> Iterator[Reason]:

@@ -27,6 +27,9 @@ PLAIN_FORMAT = "python.plain/1"
 PICKLE_FORMAT = "python.pickle/1"
 """The fallback: what has no format of its own is pickled."""
 
+DEFINITION_FORMAT = "python.definition/1"
+"""Classes that are saved beside the pickled values of them."""
+
 CODE = "code"
 """The metadata that names the classes and functions of which a value is made, as `PartWriter.names` is told them."""
 

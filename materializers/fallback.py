@@ -1,9 +1,10 @@
 """The fallback: cloudpickle, protocol 5, with what is large beside the stream, where it dedupes and can be mapped.
 
 Large arrays and tables anywhere in the value are parts in formats of their own, ``value.0``, ``value.1``, …, as if
-saved alone, so that a column or a tensor is a blob; the stream refers to them by number. What else is pickled out of
-band is ``buffer.0``, ``buffer.1``, …. Loading executes what the stream says. Equal values need not give equal bytes,
-and a `memoryview` comes back as `bytes`.
+saved alone, so that a column or a tensor is a blob, and so are classes that only the main program or a function has;
+the stream refers to them by number. What else is pickled out of band is ``buffer.0``, ``buffer.1``, …. Loading executes
+what the stream says. Values that are made alike give equal bytes in every process, as far as their classes take them
+apart alike; a `memoryview` comes back as `bytes`.
 """
 
 from __future__ import annotations
@@ -12,24 +13,21 @@ import io
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
-from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, ClassVar
 
 import cloudpickle
 
-from ..cas.manifest import INLINE_MAX_BYTES, Plain
+from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt, UnsavableValue, Unsupported
 from . import opaque
-from .apart import is_apart
-from .base import PICKLE_FORMAT, Materializer, PartReader, PartWriter, name_of_code, type_name
+from .base import PICKLE_FORMAT, Materializer, PartReader, PartWriter, type_name
+from .canonical import PROTOCOL
 from .paths import path_to_culprit
+from .pickling import pickled, unpickled
 from .visualization import Visualization
 
-_PROTOCOL = 5
-_CODE = (type, FunctionType, ModuleType)
-_NAMED = (type, FunctionType, BuiltinFunctionType)
 _WITHOUT_VERSION = frozenset({*sys.stdlib_module_names, "__main__", "__mp_main__", "builtins", "cloudpickle", "lineal"})
 
 
@@ -47,28 +45,17 @@ class Pickle(Materializer[Any]):
     runs_code: ClassVar[bool] = True
 
     def save(self, value: Any, parts: PartWriter) -> Plain:
-        buffers: list[memoryview] = []
-
-        def stays_in_band(buffer: pickle.PickleBuffer) -> bool:
-            raw = buffer.raw()
-            if raw.nbytes > INLINE_MAX_BYTES:
-                buffers.append(raw)
-                return False
-            return True
-
-        stream = io.BytesIO()
-        pickler = _Pickler(stream, value, stays_in_band)
         try:
-            pickler.dump(value)
+            made = pickled(value)
         except Exception as error:
             raise _unsavable(value, error) from error
-        parts.names(pickler.code)
-        parts.buffer("stream", stream.getbuffer())
-        for index, buffer in enumerate(buffers):
+        parts.names(made.code)
+        parts.buffer("stream", made.stream.getbuffer())
+        for index, buffer in enumerate(made.buffers):
             parts.buffer(f"buffer.{index}", buffer)
-        for index, one in enumerate(pickler.apart):
+        for index, one in enumerate(made.apart):
             parts.value(f"value.{index}", one)
-        versions = {package: _version(package) for package in sorted(pickler.packages - _WITHOUT_VERSION)}
+        versions = {package: _version(package) for package in sorted(made.packages - _WITHOUT_VERSION)}
         packages: dict[str, Plain] = {package: version for package, version in versions.items() if version is not None}
         return {"python": _python(), "cloudpickle": cloudpickle.__version__, "packages": packages}
 
@@ -79,7 +66,7 @@ class Pickle(Materializer[Any]):
         buffers = [parts.buffer(name) for name in names if name.startswith("buffer.")]
         apart = [parts.value(name) for name in names if name.startswith("value.")]
         try:
-            value = _Unpickler(stream, buffers, apart).load()
+            value = unpickled(stream, buffers, apart)
         except (pickle.UnpicklingError, EOFError) as error:
             raise ManifestCorrupt(f"a pickled value can't be read: {error}", where=self.format) from error
         except Exception as error:
@@ -95,42 +82,6 @@ class Pickle(Materializer[Any]):
 
     def visualize(self, value: Any) -> Iterable[Visualization]:
         return opaque.visualize(value)
-
-
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    def __init__(self, stream: io.BytesIO, root: object, stays_in_band: Callable[[pickle.PickleBuffer], bool]) -> None:
-        super().__init__(stream, protocol=_PROTOCOL, buffer_callback=stays_in_band)
-        self._root = root
-        self.apart: list[object] = []
-        self.code: set[str] = set()
-        self.packages: set[str] = set()
-        """Top-level packages that the value's objects and functions are of."""
-
-    def reducer_override(self, value: Any) -> Any:
-        home = value if isinstance(value, _NAMED) else type(value)
-        self.packages.add(str(home.__module__).partition(".")[0])
-        if isinstance(value, _CODE):
-            self.code.update(name_of_code(value))
-        if value is not self._root and is_apart(value):
-            self.apart.append(value)
-            return saved_apart, (len(self.apart) - 1,)
-        return super().reducer_override(value)
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, stream: io.BytesIO, buffers: list[memoryview], apart: list[Any]) -> None:
-        super().__init__(stream, buffers=buffers)
-        self._apart = apart
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == (saved_apart.__module__, saved_apart.__name__):
-            return self._apart.__getitem__
-        return super().find_class(module, name)
-
-
-def saved_apart(number: int) -> Any:
-    """What stands in a stream for a value that was saved apart from it: this name is in streams, and stays."""
-    raise Unsupported(f"value {number} is apart from the stream", hint="Load the whole value.")
 
 
 def _python() -> str:
@@ -188,7 +139,7 @@ def _unsavable(value: object, error: Exception) -> UnsavableValue:
 
 def _can_be_pickled(value: object) -> bool:
     try:
-        cloudpickle.dumps(value, protocol=_PROTOCOL, buffer_callback=lambda _: False)
+        cloudpickle.dumps(value, protocol=PROTOCOL, buffer_callback=lambda _: False)
     except Exception:  # noqa: BLE001  A reducer may raise anything.
         return False
     return True

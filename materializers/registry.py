@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from ..errors import Invalid, MaterializerMissing
-from .base import PICKLE_FORMAT, PLAIN_FORMAT, Materializer, type_name
+from .base import DEFINITION_FORMAT, PICKLE_FORMAT, PLAIN_FORMAT, Materializer, type_name
 from .records import form_of
 
 M = TypeVar("M", bound=type[Materializer[Any]])
@@ -110,6 +110,7 @@ _BUILT_IN = {
     ),
     "huggingface:Dataset": ("datasets.Dataset/1", "datasets.Dataset"),
     "huggingface:DatasetDict": ("datasets.DatasetDict/1", "datasets.DatasetDict"),
+    "definitions:Definitions": (DEFINITION_FORMAT, "lineal.materializers.definitions.Definition"),
     # Every type ends here.
     "fallback:Pickle": (PICKLE_FORMAT, "object"),
 }
@@ -277,7 +278,7 @@ class Registry:
         if found is not None:
             return found.runs_code
         if format_id in _BY_FORMAT:
-            return format_id == PICKLE_FORMAT
+            return format_id in (DEFINITION_FORMAT, PICKLE_FORMAT)
         return self._offered(format_id).runs_code
 
     def _offered(self, format_id: str) -> Materializer[Any]:

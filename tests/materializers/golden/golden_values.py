@@ -111,6 +111,15 @@ def pickled() -> Any:
     return [Own(3), 1]
 
 
+def local() -> Any:
+    """An object of a class that only a function knows."""
+
+    class Local(dict[str, int]):
+        limit = 3
+
+    return Local(x=1)
+
+
 def ndarray() -> Any:
     """Arrays of NumPy."""
     import numpy as np
@@ -222,7 +231,7 @@ REPRODUCED: list[Callable[[], Any]] = [
     *(plain, text, collection, records, exceptions, stream, ndarray, frame, arrow, polars, sparse, image, graph, xarray)
 ]
 """Those whose bytes follow from the value alone."""
-LOADED: list[Callable[[], Any]] = [pickled]
+LOADED: list[Callable[[], Any]] = [pickled, local]
 """Those whose bytes also follow from the versions of what wrote them."""
 NOT_LOCKED: list[Callable[[], Any]] = [tensors]
 """Those of libraries that are no part of what is locked."""
