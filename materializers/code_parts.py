@@ -22,7 +22,14 @@ DERIVED = ("__pydantic_core_schema__", "__pydantic_serializer__", "__pydantic_va
 """What pydantic makes of the fields of a class, with addresses in it; it can make it again."""
 _DECORATORS = "pydantic._internal._decorators"
 """Where pydantic keeps what validates: with the address of the class it is of, which is asked by nobody."""
-_NOTED = {*DERIVED, "__firstlineno__", "__pydantic_parent_namespace__", "__pydantic_setattr_handlers__", "__signature__", "__slotnames__"}
+_NOTED = {
+    *DERIVED,
+    "__firstlineno__",
+    "__pydantic_parent_namespace__",
+    "__pydantic_setattr_handlers__",
+    "__signature__",
+    "__slotnames__",
+}
 """What else is in a class only once it was used, or says where it stood."""
 _CODE = (type, FunctionType, ModuleType)
 _NAMED = (type, FunctionType, BuiltinFunctionType)

@@ -7,12 +7,13 @@ import subprocess
 import sys
 
 import golden_values
+import kinds
 
 PROGRAM = """if True:
     import sys
     if sys.argv[1] == "1":
         import pandas, pyarrow.compute
-    import collections, datetime, decimal, fractions, pathlib, uuid, zoneinfo
+    import collections, datetime, decimal, fractions, hashlib, pathlib, uuid, zoneinfo
     from lineal.cas import MemoryBlobs
     from lineal.materializers import save
 
@@ -57,18 +58,23 @@ PROGRAM = """if True:
     import golden_values
     for made in golden_values.REPRODUCED:
         print(content(made()))
+    import kinds
+    for kind in kinds.KINDS.values():
+        print(hashlib.sha256("".join(content(kind.made(one)) for one in kinds.drawn(kind, 6)).encode()).hexdigest())
     class_set = {golden_values.Point(word) for word in words}
     print(content([class_set, golden_values.Item("x", [{"p", "q", "r"}]), collections.Counter(["a", "b"])]))
 """
 
 
-def contents(hash_seed: str, imported_before: str) -> list[str]:
+def contents(hash_seed: str, imported_before: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     command = [sys.executable, "-P", "-c", PROGRAM, imported_before, str(golden_values.HERE)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_process_of_another_hash_seed_and_other_imports_makes_the_same_contents() -> None:
-    found = contents("0", "0")
-    assert len(set(found)) == 11 + len(golden_values.REPRODUCED)
-    assert contents("random", "1") == found
+def test_four_processes_with_four_hash_seeds_make_the_same_contents() -> None:
+    processes = [contents(seed, before) for seed, before in (("0", "0"), ("1", "1"), ("12345", "0"), ("random", "1"))]
+    found = [process.communicate()[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4
+    assert len(set(found[0])) == 11 + len(golden_values.REPRODUCED) + len(kinds.KINDS)
+    assert found[1:] == [found[0]] * 3
