@@ -12,6 +12,7 @@ from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 from .base import Materializer, PartReader, PartWriter, shown
 from .boosted import Estimators, fitted_on
+from .lightgbm_text import check_model
 from .models import importances, parameters
 from .visualization import Visualization
 
@@ -34,8 +35,10 @@ class Booster(Materializer[Any]):
         return {"best_iteration": value.best_iteration}
 
     def load(self, head: Any, parts: PartReader) -> Any:
+        text = str(parts.buffer("model"), "utf-8")
+        check_model(text)
         try:
-            booster = lightgbm.Booster(model_str=str(parts.buffer("model"), "utf-8"))
+            booster = lightgbm.Booster(model_str=text)
         except LightGBMError as error:
             raise ManifestCorrupt(f"a model can't be read: {error}", where=self.format) from error
         booster.best_iteration = head["best_iteration"]
