@@ -30,7 +30,8 @@ _NOTED = {
     "__signature__",
     "__slotnames__",
 }
-"""What else is in a class only once it was used, or says where it stood."""
+"""What else is in a class only once it was used, or says where it stood; its module is told apart."""
+_ATOMS = (str, bytes, int, float)
 _CODE = (type, FunctionType, ModuleType)
 _NAMED = (type, FunctionType, BuiltinFunctionType)
 _SENTINELS = {id(getattr(dataclasses, name)): name for name in ("MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY")}
@@ -43,7 +44,6 @@ class CodeParts:
 
     def start(self) -> None:
         """Begin a stream."""
-        self._globals: dict[int, dict[str, Any]] = {}
         self.code: set[str] = set()
         """The classes, functions and modules that it names, as `name_of_code` gives them."""
         self.packages: set[str] = set()
@@ -80,14 +80,12 @@ class CodeParts:
         make, arguments, (state, slots), *_ = parts._dynamic_class_reduce(kind)
         *named, _, extra = arguments
         made = (*map(_with_lasting_module, named), self.id_of(kind), extra)
-        return make, made, (_lasting(state), slots), None, None, parts._class_setstate
+        return make, made, (_lasting(kind, state), slots), None, None, parts._class_setstate
 
     def _reduced_function(self, function: FunctionType) -> Any:
         space = function.__globals__
-        # Functions of one module share what they find there when they are loaded together.
-        found = self._globals.setdefault(id(space), {})
-        if not found:
-            found.update({name: _lasting_name(space[name]) for name in ("__package__", "__name__") if name in space})
+        # A dict each: which functions share theirs depends on what was saved and loaded together before.
+        found = {name: _lasting_name(space[name]) for name in ("__package__", "__name__") if name in space}
         cells = None if function.__closure__ is None else tuple(parts._make_empty_cell() for _ in function.__closure__)
         state, slots = parts._function_getstate(function)
         slots["__module__"] = _lasting_name(slots["__module__"])
@@ -102,17 +100,23 @@ def leads_to(code: Any) -> bool:
     return code.__module__ not in NOT_BY_NAME and bool(parts._should_pickle_by_reference(code))
 
 
-def _lasting(state: dict[str, Any]) -> dict[str, Any]:
+def _lasting(kind: type, state: dict[str, Any]) -> dict[str, Any]:
     """Of what is in a class, that by which it is defined."""
-    kept = {name: value for name, value in state.items() if name not in _NOTED}
+    kept = {name: value for name, value in state.items() if name not in _NOTED and not _is_inherited(kind, name, value)}
     if not kept.get("__annotations__", True):
         del kept["__annotations__"]  # Whoever asked for them made them.
-    if "__module__" in kept:
-        kept["__module__"] = _lasting_name(kept["__module__"])
     for name, place in (("_abc_impl", _place), ("__static_attributes__", str)):
         if name in kept:
             kept[name] = type(kept[name])(sorted(kept[name], key=place))
     return kept
+
+
+def _is_inherited(kind: type, name: str, value: object) -> bool:
+    """Whether a class has of its base what is equal: cloudpickle leaves out what is the same object alone."""
+    if type(value) not in _ATOMS:
+        return False
+    found = next((vars(base)[name] for base in kind.__mro__[1:] if name in vars(base)), None)
+    return type(found) is type(value) and found == value
 
 
 def _lasting_name(module: Any) -> Any:

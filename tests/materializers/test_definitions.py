@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import gc
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -183,10 +185,17 @@ def test_where_the_main_program_is_another_the_classes_are_made_and_are_the_same
     assert [one("u") for one in found["functions"]] == [True, "uuu"]
 
 
-def test_a_value_that_was_loaded_where_its_class_was_made_is_the_same_content(saved: dict[str, Manifest]) -> None:
-    for name, manifest in saved.items():
-        loaded = load(manifest, MemoryBlobs())
-        assert (name, save(loaded, MemoryBlobs()).manifest.digest) == (name, manifest.digest)
+@pytest.mark.parametrize("order", range(8))
+def test_what_was_loaded_in_any_order_is_the_same_content(saved: dict[str, Manifest], order: int) -> None:
+    names = sorted(saved)
+    random.Random(order).shuffle(names)
+    loaded = []
+    for name in names:
+        loaded.append(load(saved[name], MemoryBlobs()))
+        assert (name, save(loaded[-1], MemoryBlobs()).manifest.digest) == (name, saved[name].digest)
+        if order % 2:
+            loaded.clear()
+            gc.collect()
 
 
 def test_classes_that_differ_in_what_they_do_are_not_taken_for_each_other() -> None:

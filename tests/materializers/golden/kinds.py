@@ -150,7 +150,7 @@ _SAME: list[tuple[Any, Callable[[Any, Any], Any]]] = [
     (np.ma.MaskedArray, lambda one, other: _arrays(one.data, other.data) and _arrays(one.mask, other.mask)),
     (np.ndarray, _arrays),
     (pd.DataFrame, _fails_not(pd.testing.assert_frame_equal, check_exact=True, check_freq=True, check_flags=True)),
-    (pd.Series, _fails_not(pd.testing.assert_series_equal, check_exact=True)),
+    (pd.Series, _fails_not(pd.testing.assert_series_equal, check_exact=True, check_names=False)),
     (pd.Index, _fails_not(pd.testing.assert_index_equal, exact=True, check_exact=True)),
     ((pl.DataFrame, pl.Series), lambda one, other: one.equals(other, null_equal=True)),
     ((pa.Table, pa.RecordBatch), lambda one, other: one.equals(other, check_metadata=True)),
