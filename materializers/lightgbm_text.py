@@ -131,7 +131,12 @@ def _check_categories(fields: Mapping[str, str], number: int, categories: int) -
     if not categories:
         return
     bounds, words = _integers(fields, "cat_boundaries", categories + 1), _integers(fields, "cat_threshold")
-    if bounds != sorted(bounds) or bounds[0] != 0 or bounds[-1] != len(words) or not all(0 <= one < 2**32 for one in words):
+    if (
+        bounds != sorted(bounds)
+        or bounds[0] != 0
+        or bounds[-1] != len(words)
+        or not all(0 <= one < 2**32 for one in words)
+    ):
         raise _wrong(f"the categories of tree {number} are none")
 
 
