@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from . import table_views
+from .base import shown
 from .markup import Markup, element
 from .numeric import Sample, Values, finite_of, histogram, is_numeric, sample_of
 from .pages import number
@@ -33,9 +35,25 @@ def views_of(array: Values) -> Iterator[Visualization]:
         yield from histogram_of(sample_of(array), array.size)
         if array.ndim == 1 and array.size > 2:
             yield from _in_order(array)
-    if array.size and (array.size <= _TEXT_MAX_ITEMS or not is_numeric(array.dtype)):
+    if array.size and array.dtype.names:
+        yield from table_views.views_of(_rows_of(array))
+    elif array.size and (array.size <= _TEXT_MAX_ITEMS or not is_numeric(array.dtype)):
         text = np.array2string(array, threshold=_TEXT_MAX_ITEMS, separator=", ", max_line_width=100)
         yield Visualization("values", "text/plain", text[:_TEXT_MAX_CHARACTERS])
+
+
+def _rows_of(array: Values) -> table_views.Rows:
+    """A structured array as a table: a column for each field, whatever the array's shape."""
+    flat, names = array.reshape(-1), array.dtype.names or ()
+
+    def column(name: str) -> table_views.Column:
+        def values(rows: slice) -> Any:
+            return table_views.arrow_of(flat[name][rows].tolist())
+
+        return table_views.Column(shown(name), shown(array.dtype[name]), values)
+
+    columns = [column(name) for name in names[: table_views.COLUMNS_MAX]]
+    return table_views.Rows(flat.size, len(names), columns, table_views.numbered)
 
 
 def histogram_of(sample: Sample, size: int) -> Iterator[Visualization]:

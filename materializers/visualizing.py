@@ -6,7 +6,6 @@ left behind when it takes too long.
 
 from __future__ import annotations
 
-import ctypes
 import re
 import threading
 import time
@@ -20,6 +19,7 @@ from ..cas.blob import BlobWriter
 from ..cas.digest import Digest
 from ..cas.manifest import BlobPart, Manifest
 from ..errors import Invalid
+from ..stopping import guarded_starts, raise_in
 from .base import Materializer, is_built_in
 from .describing import said
 from .registry import REGISTRY, Registry
@@ -203,7 +203,8 @@ class _Drawing(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._context.run(self._stoppably)
+            with guarded_starts():
+                self._context.run(self._stoppably)
         except BaseException as error:  # noqa: BLE001 — the materializer's own; whoever waits is told
             self.error = error
         self._over.set()
@@ -235,7 +236,7 @@ class _Drawing(threading.Thread):
     def _stop_drawing(self) -> None:
         with self._lock:
             if self._is_stoppable and self.ident is not None:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(_TooLong))
+                raise_in(self.ident, _TooLong)
 
 
 def _cpu_s(thread: int | None) -> float:

@@ -38,9 +38,11 @@ class Room(NamedTuple):
 ROOMS = {
     "errors": Room("", never="blake3 cloudpickle lmdb msgpack numpy pandas pyarrow rich"),
     "immutable": Room("", never="blake3 cloudpickle lmdb msgpack numpy pandas pyarrow rich"),
+    "replacements": Room("", never="blake3 cloudpickle lmdb msgpack numpy pandas pyarrow rich"),
+    "stopping": Room("replacements", never="blake3 cloudpickle lmdb msgpack numpy pandas pyarrow rich"),
     "cas": Room("errors", never="cloudpickle pandas pickle pyarrow rich"),
     "events": Room("errors cas.digest", never="cloudpickle numpy pandas pickle pyarrow rich"),
-    "materializers": Room("errors cas", never="argparse lmdb rich"),
+    "materializers": Room("errors cas stopping", never="argparse lmdb rich"),
     "directory": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "metrics": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "migration": Room("errors cas events directory", never="cloudpickle numpy pandas pickle pyarrow rich"),
@@ -64,7 +66,8 @@ ROOMS = {
     "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
     "bundles": Room("errors cas events directory store history", never="argparse cloudpickle numpy pickle rich"),
     "pipeline": Room(
-        "errors cas events metrics store in_force materializers history labels", never="argparse curses http rich"
+        "errors cas events metrics replacements stopping store in_force materializers history labels",
+        never="argparse curses http rich",
     ),
     "client": Room(
         "errors cas events directory migration store in_force materializers history collection labels "

@@ -11,7 +11,7 @@ import warnings
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from .replacements import Replacement
+from ...replacements import Replacement
 from .threads import inherited
 
 WARNINGS_LOGGER = "py.warnings"

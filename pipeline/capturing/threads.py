@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import threading
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from .replacements import Replacement
+from ...replacements import Replacement
+from ...stopping import start_guarded
 
 T = TypeVar("T")
 
 _inherited: list[ContextVar[Any]] = []
-_starting = threading.RLock()
-"""Held while a thread of a step starts another one: until that one runs, it has the starting thread's ident."""
 
 
 def inherited(variable: ContextVar[T]) -> ContextVar[T]:
@@ -38,22 +35,8 @@ def _start(thread: threading.Thread) -> None:
             run()
 
         thread.run = run_with_them  # type: ignore[method-assign]
-    with _starting:
-        START.previous(thread)
+    start_guarded(START, thread)
 
-
-def raise_in(thread: int, error: type[BaseException]) -> None:
-    """Raise an error in the step's thread of this ident, at its next step in Python, and in none that it starts."""
-    with _starting:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
-
-
-def _renew() -> None:
-    global _starting
-    _starting = threading.RLock()  # Whoever held it is not in this process.
-
-
-os.register_at_fork(after_in_child=_renew)
 
 START = Replacement(threading.Thread, "start", _start)
 """To be put in while steps run."""

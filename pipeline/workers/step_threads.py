@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from queue import SimpleQueue
 from typing import Any
 
-from ..capturing.threads import raise_in
+from ...stopping import raise_in
 from .worker import Stopped
 
 _Job = tuple[Future[Any], Callable[[], Any]]

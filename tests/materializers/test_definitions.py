@@ -185,7 +185,7 @@ def test_where_the_main_program_is_another_the_classes_are_made_and_are_the_same
     assert [one("u") for one in found["functions"]] == [True, "uuu"]
 
 
-@pytest.mark.parametrize("order", range(8))
+@pytest.mark.parametrize("order", range(4))
 def test_what_was_loaded_in_any_order_is_the_same_content(saved: dict[str, Manifest], order: int) -> None:
     names = sorted(saved)
     random.Random(order).shuffle(names)
@@ -195,7 +195,7 @@ def test_what_was_loaded_in_any_order_is_the_same_content(saved: dict[str, Manif
         assert (name, save(loaded[-1], MemoryBlobs()).manifest.digest) == (name, saved[name].digest)
         if order % 2:
             loaded.clear()
-            gc.collect()
+    gc.collect()
 
 
 def test_classes_that_differ_in_what_they_do_are_not_taken_for_each_other() -> None:

@@ -60,7 +60,7 @@ PROGRAM = """if True:
         print(content(made()))
     import kinds
     for kind in kinds.KINDS.values():
-        print(hashlib.sha256("".join(content(kind.made(one)) for one in kinds.drawn(kind, 6)).encode()).hexdigest())
+        print(hashlib.sha256("".join(content(kind.made(one)) for one in kinds.drawn(kind, 4)).encode()).hexdigest())
     class_set = {golden_values.Point(word) for word in words}
     print(content([class_set, golden_values.Item("x", [{"p", "q", "r"}]), collections.Counter(["a", "b"])]))
 """

@@ -18,7 +18,6 @@ NEVER_WRITTEN = {"pyarrow.Array/1", "pyarrow.ChunkedArray/1", "pyarrow.RecordBat
 """Formats that are read only; test_pyarrow has their bytes."""
 ELSEWHERE = {
     *("lineal.directory/1", "lineal.file/1"),  # bytes of those are in the golden stores
-    *("matplotlib.Figure/1", "lightgbm.estimator/1"),  # these are pickled, or a part of them is
 }
 
 
@@ -72,6 +71,27 @@ def test_models_charts_and_datasets_that_were_written_then_load_without_code(mad
             assert found["dataset"].features["label"].names == ["a", "b"]
 
 
+@pytest.mark.filterwarnings("ignore::lineal.materializers.fallback.VersionMismatchWarning")
+@pytest.mark.filterwarnings("ignore:This figure was saved with matplotlib")
+def test_a_figure_that_was_kept_then_loads_and_has_its_pictures_beside_it() -> None:
+    (made,) = golden.PICTURED
+    parts = dict(kept(made).parts)
+    assert bytes(parts["png"][:8]) == b"\x89PNG\r\n\x1a\n"  # type: ignore[index]
+    assert b"<svg" in parts["svg"]  # type: ignore[operator]
+    figure: Any = load(kept(made), MemoryBlobs())
+    assert [*figure.lines[0].get_ydata()] == [0.25, 0.5, 1.0]
+
+
+@pytest.mark.frameworks
+@pytest.mark.filterwarnings("ignore::lineal.materializers.fallback.VersionMismatchWarning")
+def test_an_estimator_in_the_format_of_then_predicts_what_it_predicted() -> None:
+    (made,) = golden.EARLIER
+    assert kept(made).format == "lightgbm.estimator/1"
+    models: Any = load(kept(golden.lightgbm_models), MemoryBlobs(), allow_pickle=False)
+    found: Any = load(kept(made), MemoryBlobs())
+    np.testing.assert_array_equal(found.predict(models["x"]), models["predicted"])
+
+
 def formats_of(manifest: Manifest) -> Iterator[str]:
     yield manifest.format
     for _, part in manifest.parts:
@@ -80,6 +100,7 @@ def formats_of(manifest: Manifest) -> Iterator[str]:
 
 
 def test_every_format_that_is_written_has_bytes_that_are_kept() -> None:
-    values = [*golden.REPRODUCED, *golden.LOADED, *golden.NOT_LOCKED, *golden.FOREIGN]
+    lists = (golden.REPRODUCED, golden.LOADED, golden.NOT_LOCKED, golden.FOREIGN, golden.EARLIER, golden.PICTURED)
+    values = [made for some in lists for made in some]
     found = {format_id for made in values for format_id in formats_of(kept(made))}
     assert {one for one, _ in _BUILT_IN.values()} - found == NEVER_WRITTEN | ELSEWHERE

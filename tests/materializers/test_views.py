@@ -167,7 +167,7 @@ ARRAYS = {
     "scalar": (np.array(5), ["values"]),
     "nan": (np.full(5, np.nan), ["values"]),
     "texts": (np.array(["a", "b"]), ["values"]),
-    "structured": (np.array([(1, 2.0)], "i4,f8"), ["values"]),
+    "structured": (np.array([(1, 2.0)], "i4,f8"), ["table", "columns"]),
     "empty": (np.zeros((0, 3)), []),
     "bool": (np.arange(300) % 2 == 0, ["histogram", "in order"]),
     "dates": (np.array(["2024-01-01"], "M8[D]"), ["values"]),

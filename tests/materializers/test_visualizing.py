@@ -117,6 +117,28 @@ def test_who_draws_for_too_long_is_stopped_and_what_there_was_is_kept() -> None:
     assert stopped.wait(10)
 
 
+def test_who_starts_threads_while_it_is_stopped_comes_to_an_end() -> None:
+    ended = threading.Semaphore(0)
+
+    def draw(_: Any) -> Iterator[Visualization]:
+        try:
+            while True:
+                thread = threading.Thread(target=int)
+                thread.start()
+                thread.join()
+        finally:
+            ended.release()
+        yield text("never")
+
+    start = threading.Thread.start
+    for _ in range(20):
+        assert kept(draw, limit_s=0.01)[0] == []
+    assert all(ended.acquire(timeout=10) for _ in range(20))
+    while any(thread.name == "lineal-visualize" for thread in threading.enumerate()):
+        time.sleep(0.001)
+    assert threading.Thread.start is start
+
+
 def test_who_waits_is_given_more_time_than_who_computes_but_not_any() -> None:
     def draw(_: Any) -> Iterator[Visualization]:
         time.sleep(0.15)
