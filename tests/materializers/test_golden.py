@@ -79,7 +79,7 @@ def test_a_figure_that_was_kept_then_loads_and_has_its_pictures_beside_it() -> N
     assert bytes(parts["png"][:8]) == b"\x89PNG\r\n\x1a\n"  # type: ignore[index]
     assert b"<svg" in parts["svg"]  # type: ignore[operator]
     figure: Any = load(kept(made), MemoryBlobs())
-    assert [*figure.lines[0].get_ydata()] == [0.25, 0.5, 1.0]
+    assert [*figure.artists[0].get_ydata()] == [0.25, 0.5, 1.0]
 
 
 @pytest.mark.frameworks
