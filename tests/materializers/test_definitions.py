@@ -254,11 +254,11 @@ def test_a_definition_is_refused_where_code_is_not_to_be_executed() -> None:
     assert definition.format == "python.definition/1"
     with pytest.raises(LoadRefused):
         load(definition, blobs, allow_pickle=False)
-    for damaged in (dataclasses.replace(definition, head=head) for head in (None, {}, {"id": 3})):
+    for damaged in (definition.replaced(head=head) for head in (None, {}, {"id": 3})):
         with pytest.raises(ManifestCorrupt):
             load(damaged, blobs)
     with pytest.raises(ManifestCorrupt):
-        load(dataclasses.replace(definition, head={"id": "x"}, parts=(("stream", b"\x80\x05"),)), blobs)
+        load(definition.replaced(head={"id": "x"}, parts=(("stream", b"\x80\x05"),)), blobs)
 
 
 class Holder:

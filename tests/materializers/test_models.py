@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -125,3 +126,52 @@ def test_a_dataset_of_hugging_face_comes_back(round_trip: RoundTrip) -> None:
     both = datasets.DatasetDict(train=data, test=data.select([1]))
     loaded, _ = round_trip(both)
     assert {name: one.to_dict() for name, one in loaded.items()} == {name: one.to_dict() for name, one in both.items()}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"objective": "regression", "linear_tree": True},
+        {"objective": "multiclass", "num_class": 3},
+        {"objective": "binary", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
+        {"objective": "regression", "min_data_in_leaf": 1000},
+        {"objective": "tweedie", "monotone_constraints": [1, 0, -1]},
+    ],
+    ids=lambda parameters: "-".join(map(str, parameters)),
+)
+def test_a_booster_of_lightgbm_of_any_sort_passes_for_what_it_is(
+    round_trip: RoundTrip, parameters: dict[str, Any]
+) -> None:
+    lightgbm = installed("lightgbm")
+    booster = lightgbm.train({"verbose": -1, "num_threads": 1, **parameters}, lightgbm.Dataset(X, Y), 4)
+    np.testing.assert_array_equal(round_trip(booster)[0].predict(X), booster.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (r"left_child=-?\d+", "left_child=7"),
+        (r"left_child=.*", "left_child=0"),
+        (r"split_feature=\d", "split_feature=3"),
+        (r"num_leaves=\d+", "num_leaves=99999"),
+        (r"decision_type=\d", "decision_type=1"),
+        (r"threshold=\S+", "threshold=x"),
+        (r"leaf_value=\S+ ", "leaf_value="),
+        (r"max_feature_idx=2", "max_feature_idx=9"),
+        (r"num_class=1", "num_class=0"),
+        (r"tree_sizes=\d", "tree_sizes=9"),
+        (r"end of parameters", "end of"),
+        (r"\[boosting: gbdt\]\n", "[boosting: gbdt\n"),
+    ],
+)
+def test_a_model_of_lightgbm_that_would_end_the_process_is_refused(was: str, now: str) -> None:
+    lightgbm = installed("lightgbm")
+    booster = lightgbm.train({"verbose": -1, "objective": "binary", "min_data_in_leaf": 9}, lightgbm.Dataset(X, Y), 2)
+    manifest = save(booster, MemoryBlobs()).manifest
+    parts = dict(manifest.parts)
+    text = bytes(parts["model"]).decode()  # type: ignore[arg-type]
+    changed, count = re.subn(was, now, text, count=1)
+    assert count == 1
+    parts["model"] = changed.encode()
+    with pytest.raises(ManifestCorrupt):
+        load(manifest.replaced(parts=tuple(parts.items())), MemoryBlobs())
