@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import cache, partial
-from itertools import count, repeat
+from itertools import chain, compress, count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from .directory import (
 )
 from .errors import Conflict, FormatTooOld, Invalid, LinealError, LogCorrupt, StoreClosed
 from .events.catalogue import Event, StoreCreated, Subject
-from .events.codec import Recorded
+from .events.codec import Recorded, encode
 from .events.committer import Committer, Ticket
 from .events.elsewhere import Submission, commit_of, refuse_late, send
 from .events.hash_tree import HashTree
@@ -345,7 +345,7 @@ class Store:
 class _Append(Ticket):
     """Events and their blobs on the way into one transaction."""
 
-    __slots__ = ("_after", "_events", "_store", "announced", "blobs")
+    __slots__ = ("_after", "_bodies", "_events", "_ids", "_named", "_store", "_time_us", "announced", "blobs")
 
     def __init__(
         self,
@@ -358,11 +358,14 @@ class _Append(Ticket):
         self._store = store
         self._after = after
         self.blobs = blobs
-        ids = new_event_ids(len(events)) if ids is None else ids
-        self._events = list(map(Recorded, events, ids, repeat(store._clock()), repeat(store.format.store)))
-        size_bytes = 0
-        for recorded in self._events:
-            size_bytes += len(recorded.body)
+        # Tuples of bytes, and no object an event: what waits in great numbers must not keep the collector busy.
+        self._events = events
+        self._ids = tuple(new_event_ids(len(events)) if ids is None else ids)
+        self._time_us = time_us = store._clock()
+        named = [event.refs for event in events]
+        self._named = tuple(chain.from_iterable(named))
+        self._bodies = tuple(map(encode, events, self._ids, repeat(time_us), repeat(store.format.store), named))
+        size_bytes = sum(map(len, self._bodies))
         for blob in blobs:
             size_bytes += len(blob.inline or b"")
         self.size_bytes = size_bytes
@@ -374,13 +377,8 @@ class _Append(Ticket):
         for ticket in self._after:
             if ticket.error is not None:
                 raise ticket.error
-        found = writer.found
-        named = set()
-        for recorded in self._events:
-            for ref in recorded.named:
-                if ref not in found:
-                    named.add(ref)
-        if named or self.blobs:
+        if self.blobs or not writer.found.issuperset(self._named):
+            named = set(self._named) - writer.found
             with disk_errors(self._store.path):
                 self._store.blobs.check(writer.changes, self.blobs, named)
             writer.found |= named
@@ -389,15 +387,17 @@ class _Append(Ticket):
         if self.blobs:
             self._store.blobs.record(writer.changes, self.blobs)
         append, apply = writer.log.append, writer.projections.apply
-        for recorded in self._events:
-            recorded.seq, recorded.chain = append(recorded.body)
+        time_us, origin = self._time_us, self._store.format.store
+        for event, event_id, body in zip(self._events, self._ids, self._bodies, strict=True):
+            recorded = Recorded(event, event_id, time_us, origin)
+            recorded.seq, recorded.chain = append(body)
             apply(recorded)
         self.places = self.places or [recorded.seq for recorded in self._events]
 
     def settle(self) -> None:
         if self.blobs:
             self._store.blobs.settle(self.blobs, self.announced)
-        self._events, self.blobs, self._after = [], (), ()
+        self._events = self._ids = self._bodies = self._named = self.blobs = self._after = ()
 
     def sent(self, places: Mapping[Ticket, int]) -> Submission:
         for ticket in self._after:
@@ -427,10 +427,12 @@ class _ConditionalAppend(_Append):
         self._expected = {} if expected is None else expected
 
     def check(self, writer: _Writer) -> None:
-        found = [writer.positions.of(recorded.id) for recorded in self._events]
+        found = [writer.positions.of(EventId(event_id)) for event_id in self._ids]
         if not found or None in found:
             writer.positions.require(self._expected)
-        self._events = [recorded for recorded, seq in zip(self._events, found, strict=True) if seq is None]
+        is_new = [seq is None for seq in found]
+        self._events, self._ids = tuple(compress(self._events, is_new)), tuple(compress(self._ids, is_new))
+        self._bodies = tuple(compress(self._bodies, is_new))
         super().check(writer)
         after = writer.log.head.seq
         self.places = [seq or (after := after + 1) for seq in found]

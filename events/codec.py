@@ -31,7 +31,7 @@ _local = threading.local()
 class Recorded:
     """An event with its place in the log; what costs to make is made when it is asked for."""
 
-    __slots__ = ("_event", "_origin", "body", "chain", "fields", "named", "raw_id", "seq", "stream", "time_us", "type")
+    __slots__ = ("_event", "_named", "_origin", "body", "chain", "fields", "raw_id", "seq", "stream", "time_us", "type")
 
     seq: int
     """Position, from 1 on, without gaps."""
@@ -41,40 +41,23 @@ class Recorded:
     stream: bytes
     fields: Any
     """The event's fields by name as msgpack gives them: ids are bytes, records are lists. None if it is unknown."""
-    named: Sequence[bytes]
-    """`refs`, without their type."""
     raw_id: bytes
     """`id`, without its type."""
     chain: bytes
     """Hash over this event and all before it."""
     body: bytes
-    """It as the log keeps it, where it is being appended, or was read by `Log.get_all`."""
+    """It as the log keeps it, where it was read by `Log.get_all`."""
 
     def __init__(self, event: Event, event_id: bytes, time_us: int, origin: StoreId) -> None:
-        """An event that is to be appended: `placed` says where it came to be.
-
-        Raises:
-            Invalid: It holds something msgpack has no form for, is larger than `EVENT_MAX_BYTES`, or is `Unknown`.
-        """
-        type_, stream, named = event.TYPE, event.stream, event.refs
-        if not type_:
-            raise Invalid("an event of an unknown type is not made here", hint="Copy its bytes instead.")
-        self.type, self.time_us, self.stream = type_, time_us, stream
+        """An event that is being appended: `placed` says where it came to be."""
+        self.type = event.TYPE
+        self.time_us = time_us
+        self.stream = event.stream
         self.fields = event
-        self._event: Event | None = event
         self.raw_id = event_id
+        self._event: Event | None = event
         self._origin: bytes = origin
-        self.named = named
-        envelope = (ENVELOPE_VERSION, type_, event_id, time_us, origin, stream, named, event)
-        try:
-            self.body = _local.packer.pack(envelope)
-        except (AttributeError, TypeError, ValueError, OverflowError):  # Also in each thread's first event.
-            self.body = _packed_anew(envelope)
-        if len(self.body) > EVENT_MAX_BYTES:
-            raise Invalid(
-                f"event {type_} has {len(self.body):,} bytes, more than {EVENT_MAX_BYTES:,}",
-                hint="Pass large parameters and metadata as artifacts.",
-            )
+        self._named: Sequence[bytes] | None = None
 
     def placed(self, seq: int, chain: bytes) -> Self:
         """The same, with its place."""
@@ -86,7 +69,7 @@ class Recorded:
         """An event as it is stored. Raises `LogCorrupt` if the bytes are not one."""
         self = object.__new__(cls)
         try:
-            version, type_, self.raw_id, self.time_us, self._origin, self.stream, self.named, payload = msgpack.unpackb(
+            version, type_, self.raw_id, self.time_us, self._origin, self.stream, self._named, payload = msgpack.unpackb(
                 body, strict_map_key=False, unicode_errors="surrogatepass"
             )[:8]
             if version == 1:
@@ -112,6 +95,13 @@ class Recorded:
         return StoreId(self._origin)
 
     @property
+    def named(self) -> Sequence[bytes]:
+        """`refs`, without their type."""
+        if self._named is None:
+            self._named = self.event.refs
+        return self._named
+
+    @property
     def refs(self) -> tuple[Digest, ...]:
         """The digests that it names."""
         return tuple([Digest(ref) for ref in self.named])
@@ -127,9 +117,29 @@ class Recorded:
         return self._event
 
 
-def encode(event: Event, *, event_id: EventId, time_us: int, origin: StoreId) -> bytes:
-    """Encode an event as the log keeps it; as `Recorded.body`."""
-    return Recorded(event, event_id, time_us, origin).body
+def encode(
+    event: Event, event_id: bytes, time_us: int, origin: StoreId, named: Sequence[bytes] | None = None
+) -> bytes:
+    """Encode an event as the log keeps it; ``named`` are its refs, where they are known.
+
+    Raises:
+        Invalid: It holds something msgpack has no form for, is larger than `EVENT_MAX_BYTES`, or is `Unknown`.
+    """
+    type_ = event.TYPE
+    if not type_:
+        raise Invalid("an event of an unknown type is not made here", hint="Copy its bytes instead.")
+    refs = event.refs if named is None else named
+    envelope = (ENVELOPE_VERSION, type_, event_id, time_us, origin, event.stream, refs, event)
+    try:
+        body: bytes = _local.packer.pack(envelope)
+    except (AttributeError, TypeError, ValueError, OverflowError):  # Also in each thread's first event.
+        body = _packed_anew(envelope)
+    if len(body) > EVENT_MAX_BYTES:
+        raise Invalid(
+            f"event {type_} has {len(body):,} bytes, more than {EVENT_MAX_BYTES:,}",
+            hint="Pass large parameters and metadata as artifacts.",
+        )
+    return body
 
 
 def _packed_anew(envelope: tuple[Any, ...]) -> bytes:

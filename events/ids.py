@@ -82,13 +82,10 @@ class EventId(Identity):
 
 
 def new_event_ids(count: int) -> list[bytes]:
-    """So many ids of events of this millisecond, without their type."""
-    bits = _randomness.bits
-    head = (time.time_ns() // 1_000_000 & _TIME_BITS) << 80 | _VERSION_7
-    ids: list[bytes] = []
-    while len(ids) < count:
-        ids.append((head | bits(8 * _ID_BYTES) & _RANDOM_BITS).to_bytes(_ID_BYTES, "big"))
-    return ids
+    """So many ids of events of this millisecond, without their type: counted on from a random one."""
+    first = (time.time_ns() // 1_000_000 & _TIME_BITS) << 80 | _VERSION_7
+    first |= _randomness.bits(8 * _ID_BYTES) & _RANDOM_BITS
+    return [(first + number).to_bytes(_ID_BYTES, "big") for number in range(count)]
 
 
 class Fingerprint(Digest):

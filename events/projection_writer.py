@@ -30,16 +30,18 @@ class ProjectionWriter:
     def __init__(self, changes: Changes, placed: Iterable[Placed]) -> None:
         """Write to these databases."""
         self._rows: dict[str, RowWriter] = {}
-        self._of_all: list[tuple[_Apply, RowWriter]] = []
-        self._by_type: dict[str, list[tuple[_Apply, RowWriter]]] = {}
+        of_all: list[tuple[_Apply, RowWriter]] = []
+        by_type: dict[str, list[tuple[_Apply, RowWriter]]] = {}
         for projection, database in placed:
             rows = self._rows[projection.name] = RowWriter(changes, database)
             applied = projection.apply, rows
             if projection.events is None:
-                self._of_all.append(applied)
+                of_all.append(applied)
             else:
                 for event in projection.events:
-                    self._by_type.setdefault(event.TYPE, []).append(applied)
+                    by_type.setdefault(event.TYPE, []).append(applied)
+        self._of_all = of_all
+        self._by_type = {type_: [*some, *of_all] for type_, some in by_type.items()}
 
     def go_on(self, changes: Changes) -> None:
         """Turn to the next transaction, the first to change anything since the last one."""
@@ -63,7 +65,5 @@ class ProjectionWriter:
     def apply(self, recorded: Recorded) -> None:
         """Add the rows of one event."""
         place = recorded.seq.to_bytes(8, "big")
-        for apply, rows in self._by_type.get(recorded.type, ()):
-            apply(rows.at(place), recorded)
-        for apply, rows in self._of_all:
+        for apply, rows in self._by_type.get(recorded.type, self._of_all):
             apply(rows.at(place), recorded)

@@ -74,14 +74,14 @@ def framed(text: str) -> bytes:
 class RowWriter:
     """Writes the rows of one projection, event by event, inside one write transaction."""
 
-    __slots__ = ("_changes", "_cursor", "_database", "_made", "_newest", "_pack", "_puts", "_seq")
+    __slots__ = ("_changes", "_cursor", "_database", "_made", "_newest", "_pack", "_place", "_puts")
 
     def __init__(self, changes: Changes, database: str) -> None:
         """Write to the database of this projection."""
         self._database = database
         self._newest: dict[bytes, bytes | None] = {}
         """The newest rows of keys, as they are stored; None where it is only known that there is one."""
-        self._seq = bytes(8)
+        self._place = bytes(8)
         self._made = 0
         self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
         self.go_on(changes)
@@ -99,7 +99,7 @@ class RowWriter:
 
     def at(self, place: bytes) -> RowWriter:
         """Turn to the event of this position, in 8 bytes; the rows that follow are its."""
-        self._seq = place
+        self._place = place
         self._made = 0
         return self
 
@@ -109,7 +109,10 @@ class RowWriter:
 
     def mark(self, row_key: bytes, row: Row = True) -> None:
         """Add a row that `latest` doesn't see at once; by default one that only says that an event has made it."""
-        self._puts[row_key + self._stamp()] = _TRUE if row is True else self._pack(row)
+        made = self._made
+        self._made = made + 1
+        stamp = self._place + (_ORDINALS[made] if made < 256 else made.to_bytes(4, "big"))  # `_stamp`, not called.
+        self._puts[row_key + stamp] = _TRUE if row is True else self._pack(row)
 
     def mark_each(self, row_keys: Iterable[bytes]) -> None:
         """As `mark` without a row, of many keys."""
@@ -120,7 +123,7 @@ class RowWriter:
     def _stamp(self) -> bytes:
         made = self._made
         self._made = made + 1
-        return self._seq + (_ORDINALS[made] if made < len(_ORDINALS) else made.to_bytes(4, "big"))
+        return self._place + (_ORDINALS[made] if made < len(_ORDINALS) else made.to_bytes(4, "big"))
 
     def latest(self, row_key: bytes) -> Row | None:
         """The key's newest row, this event's own included; None if it has none."""
