@@ -21,6 +21,7 @@ from .schema import SCHEMAS
 from .upcasts import FIELDS_1, UPCASTS, upcast
 
 ENVELOPE_VERSION = 2
+_ENVELOPE_WIDTH = 8
 EVENT_MAX_BYTES = 1024 * 1024
 """An event is a fact, not a value: what is larger belongs in a blob."""
 
@@ -69,14 +70,16 @@ class Recorded:
         """An event as it is stored. Raises `LogCorrupt` if the bytes are not one."""
         self = object.__new__(cls)
         try:
-            version, type_, self.raw_id, self.time_us, self._origin, self.stream, self._named, payload = msgpack.unpackb(
-                body, strict_map_key=False, unicode_errors="surrogatepass"
-            )[:8]
+            envelope = msgpack.unpackb(body, strict_map_key=False, unicode_errors="surrogatepass")
+            if len(envelope) > _ENVELOPE_WIDTH:
+                envelope = envelope[:_ENVELOPE_WIDTH]
+            version, type_, self.raw_id, self.time_us, self._origin, self.stream, self._named, payload = envelope
             if version == 1:
                 payload = _listed(type_, payload)
-            if type_ in UPCASTS:
-                type_, payload = upcast(type_, payload)
             schema = SCHEMAS.get(type_)
+            if schema is None and type_ in UPCASTS:
+                type_, payload = upcast(type_, payload)
+                schema = SCHEMAS.get(type_)
             self.fields = None if schema is None else schema.fields(payload)
         except _UNREADABLE as error:
             raise _unreadable(seq, error) from error
