@@ -35,8 +35,10 @@ class Database(Protocol):
 
     databases: Mapping[str, Any]
 
-    def begin(self, *, write: bool = False, needed_bytes: int = 0) -> AbstractContextManager[lmdb.Transaction]:
-        """A short transaction on this thread, whose errors are ours."""
+    def begin(
+        self, *, write: bool = False, needed_bytes: int = 0, views: bool = False
+    ) -> AbstractContextManager[lmdb.Transaction]:
+        """A short transaction on this thread, whose errors are ours; with ``views``, it gives views of what is mapped."""
 
 
 class Changes(Protocol):

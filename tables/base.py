@@ -44,7 +44,7 @@ def columns(**types: Any) -> pa.Schema:
 
 def readable(text: str) -> str:
     """A text as Arrow takes it: half a surrogate pair has no form there."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def times(column: Integers) -> pa.Array:
@@ -54,7 +54,7 @@ def times(column: Integers) -> pa.Array:
 
 def seconds(column: Integers) -> pa.Array:
     """Microseconds as seconds."""
-    return pa.array(column.values / 1_000_000, mask=~column.is_there)
+    return pa.array(column.values / 1_000_000, mask=column.missing)
 
 
 def coded(codes: Any, words: list[str]) -> pa.Array:

@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..events.rows import STAMP_BYTES
-from .packed import Flags, Positions, cut, hexed, text
+from .packed import Flags, Positions, cut, hexed, text, unaligned
 
-_SEQ_BYTES = 8
 _DIGEST_BYTES = 32
 IS_DIGEST = 0xFF
 """First byte of a text that is there as its digest, being too long."""
@@ -61,10 +60,10 @@ class Places:
         self._data = b"".join(places)
         self._ends = np.cumsum(lengths)
         self._starts = self._ends - lengths
-        stamps = self._ends[:, None] + np.arange(-STAMP_BYTES, _SEQ_BYTES - STAMP_BYTES)
-        raw = np.frombuffer(self._data, np.uint8).take(stamps)
-        self.seqs: Positions = raw.view(">u8")[:, 0].astype(np.int64) if places else np.empty(0, np.int64)
+        self.seqs: Positions = np.empty(0, np.int64)
         """The events that made the rows."""
+        if places:
+            self.seqs = unaligned(np.frombuffer(self._data, np.uint8), ">u8")[self._ends - STAMP_BYTES].astype(np.int64)
 
     def newest(self, made: Positions) -> Positions:
         """Which of some rows are the last of their keys among these."""

@@ -1,70 +1,65 @@
-"""Tables of what determines results: code and environments that were met, fingerprints that are one, and claims.
-
-Each row is read by itself: there are few of them.
-"""
+"""Tables of what determines results: code and environments that were met, fingerprints that are one, and claims."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import msgpack
+import numpy as np
 import pyarrow as pa
 
-from ..events.log import Log
+from ..events.catalogue import CodeCaptured, EnvironmentCaptured
 from ..events.projections import Causes, Claims
-from .base import Batch, Definition, Source, columns, readable
-from .pages import row_pages
-
-Line = dict[str, Any]
-
-
-def _rows(source: Source, projection: str, table: str) -> Iterator[tuple[bytes, Any, int]]:
-    """Key behind the table's letter, newest row and position of each key of a table."""
-    for page in row_pages(source.database, projection, table, source.upto, newest=True):
-        keys, values = page.keys.rest().to_pylist(), page.cells.raw().to_pylist()
-        for key, value, seq in zip(keys, values, page.seqs.tolist(), strict=True):
-            yield key, msgpack.unpackb(value, strict_map_key=False, unicode_errors="surrogatepass"), seq
+from .base import Batch, Definition, Source, columns, seqs
+from .packed import Cells, Positions, unreadable
+from .pages import columns_of, events_at, row_pages
 
 
-def _batch(schema: pa.Schema, lines: Iterator[Line]) -> Iterator[Batch]:
-    found = list(lines)
-    if found:
-        yield {field.name: pa.array([line[field.name] for line in found], field.type) for field in schema}
+def _code(source: Source) -> Iterator[Batch]:
+    for page in row_pages(source.database, Causes.name, "c", source.upto, newest=True):
+        code, (function, is_digest) = page.keys.digests(), page.keys.texts()
+        if is_digest.any():
+            function = _said(source, page.seqs, CodeCaptured.TYPE, ("function",))["function"]
+        yield {"code": code, "function": function, "seq": seqs(page.seqs)}
 
 
-def _code(source: Source) -> Iterator[Line]:
-    log = Log(source.database)
-    for key, _, seq in _rows(source, Causes.name, "c"):
-        yield {"code": key[:32].hex(), "function": readable(log.get(seq).fields.function), "seq": seq}
+def _environments(source: Source) -> Iterator[Batch]:
+    for page in row_pages(source.database, Causes.name, "e", source.upto, newest=True):
+        said = _said(source, page.seqs, EnvironmentCaptured.TYPE, ("python", "platform"))
+        yield {"environment": page.keys.digests(), **said, "seq": seqs(page.seqs)}
 
 
-def _environments(source: Source) -> Iterator[Line]:
-    log = Log(source.database)
-    for key, _, seq in _rows(source, Causes.name, "e"):
-        fields = log.get(seq).fields
-        said = {"python": readable(fields.python), "platform": readable(fields.platform)}
-        yield {"environment": key.hex(), **said, "seq": seq}
+def _said(source: Source, positions: Positions, type_: str, names: tuple[str, ...]) -> Batch:
+    """Texts that events of a type at these positions say."""
+    page, places = events_at(source.database, positions)
+    found = columns_of(page, [type_], dict.fromkeys(names, Cells.texts))
+    if found is None or len(found.seq) != len(page.seqs):
+        raise unreadable("an index names an event of another kind")
+    return {name: found.fields[name].take(pa.array(places)) for name in names}
 
 
-def _equivalences(source: Source) -> Iterator[Line]:
-    for key, declared, seq in _rows(source, Causes.name, "q"):
-        for same_as, reason in declared:
-            yield {"fingerprint": key.hex(), "same_as": same_as.hex(), "reason": readable(reason), "seq": seq}
+def _equivalences(source: Source) -> Iterator[Batch]:
+    for page in row_pages(source.database, Causes.name, "q", source.upto, newest=True):
+        rows, declared = page.cells.trailing_elements()
+        one = declared.entered()
+        same_as, reason = one.hexes(), one.texts()
+        fingerprint = page.keys.digests().take(pa.array(rows))
+        yield {"fingerprint": fingerprint, "same_as": same_as, "reason": reason, "seq": seqs(page.seqs[rows])}
 
 
-def _claims(source: Source) -> Iterator[Line]:
-    for key, claim, seq in _rows(source, Claims.name, "f"):
-        if claim:
-            yield {"fingerprint": key.hex(), "run": claim[0].hex(), "step": readable(claim[1]), "seq": seq}
+def _claims(source: Source) -> Iterator[Batch]:
+    for page in row_pages(source.database, Claims.name, "f", source.upto, newest=True):
+        claim = page.cells.entered()
+        run, step = claim.hexes(), claim.texts()
+        found = {"fingerprint": page.keys.digests(), "run": run, "step": step, "seq": seqs(page.seqs)}
+        is_held = pa.array(np.flatnonzero(run.is_valid().to_numpy(zero_copy_only=False)))
+        yield {name: column.take(is_held) for name, column in found.items()}
 
 
-def _of(name: str, read: Callable[[Source], Iterator[Line]], **types: Any) -> Definition:
-    schema = columns(**types, seq="int64")
-    return Definition(name, schema, lambda source: _batch(schema, read(source)))
-
-
-CODE_MET = _of("code", _code, code="string", function="string")
-ENVIRONMENTS = _of("environments", _environments, environment="string", python="string", platform="string")
-EQUIVALENCES = _of("equivalences", _equivalences, fingerprint="string", same_as="string", reason="string")
-CLAIMS = _of("claims", _claims, fingerprint="string", run="string", step="string")
+CODE_MET = Definition("code", columns(code="string", function="string", seq="int64"), _code)
+ENVIRONMENTS = Definition(
+    "environments", columns(environment="string", python="string", platform="string", seq="int64"), _environments
+)
+EQUIVALENCES = Definition(
+    "equivalences", columns(fingerprint="string", same_as="string", reason="string", seq="int64"), _equivalences
+)
+CLAIMS = Definition("claims", columns(fingerprint="string", run="string", step="string", seq="int64"), _claims)

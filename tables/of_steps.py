@@ -39,8 +39,8 @@ def _step_fields(type_: str) -> dict[str, Read]:
         return names
     names = {**names, "started_us": Cells.integers, "duration_us": Cells.integers}
     if type_ == StepReused.TYPE:
-        return {**names, "reuses": Cells.record}
-    names = {**names, "log": Cells.hexes, "resources": Cells.record}
+        return {**names, "reuses": Cells.trailing_record}
+    names = {**names, "log": Cells.hexes, "resources": Cells.trailing_record}
     return {**names, "failure": Cells.record} if type_ == StepFailed.TYPE else names
 
 
@@ -138,7 +138,7 @@ def _productions(source: Source) -> Iterator[Batch]:
             rows, outputs = found.fields["outputs"]
             is_executed = pa.array(found.are(StepCompleted.TYPE)[rows])
             yield _given(outputs.entered()) | _in_rows(found, rows) | {"executed": is_executed}
-        found = columns_of(page, BY_HAND, {"output": Cells.record})
+        found = columns_of(page, BY_HAND, {"output": Cells.trailing_record})
         if found is not None:
             yield _given(found.fields["output"]) | {"seq": seqs(found.seq), "time": times(found.time_us)}
 

@@ -42,7 +42,7 @@ def _made(events: LogPage) -> Iterator[tuple[str, str, int, bytes]]:
     if several is not None:
         rows, outputs = several.fields["outputs"]
         yield from _outputs(outputs.entered(), several.seq[rows])
-    single = columns_of(events, BY_HAND, {"output": Cells.record})
+    single = columns_of(events, BY_HAND, {"output": Cells.trailing_record})
     if single is not None:
         yield from _outputs(single.fields["output"], single.seq)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import compress, islice
 from typing import Any, NamedTuple
 
 import msgpack
@@ -22,7 +22,7 @@ from .packed import Cells, Flags, Integers, Positions, Values
 
 _PAGE_ROWS = 16_384
 _PAGE_BYTES = 32 * 1024 * 1024
-_LOOK_ROWS = 256
+_LOOK_ROWS = 64
 _SURROGATES = {"unicode_errors": "surrogatepass"}
 
 _TYPE = 2
@@ -76,17 +76,17 @@ def log_pages(
     after = 0
     while after < upto:
         start = (after + 1).to_bytes(8, "big")
-        with database.begin() as txn, txn.cursor(database.databases[EVENTS]) as cursor:
-            values = _some(cursor.iternext(keys=False) if cursor.set_range(start) else ())
+        wanted = np.ones(min(_PAGE_ROWS, upto - after), np.bool_) if among is None else among[after + 1 :][:_PAGE_ROWS]
+        with database.begin(views=True) as txn, txn.cursor(database.databases[EVENTS]) as cursor:
+            found = cursor.iternext(keys=False) if cursor.set_range(start) else iter(())
+            values, count = _some(found, None if among is None else wanted.tolist(), len(wanted))
             last = int.from_bytes(cursor.key() or (cursor.last() and cursor.key()) or b"", "big")
-        count = len(values.lengths)
         if last != after + count:
             raise LogCorrupt(f"events are missing after event {after}", hint="Run `lineal verify`.", seq=after + 1)
-        seqs = np.arange(after + 1, min(after + count, upto) + 1)
+        seqs, cells = after + 1 + np.flatnonzero(wanted[:count]), Cells.of(values, start=CHAIN_BYTES)
         after += count
-        cells = Cells.of(values, start=CHAIN_BYTES).where(slice(len(seqs)))
-        chosen = _may_be(types, cells) if types is not None else among[seqs] if among is not None else None
-        if chosen is not None:
+        if types is not None:
+            chosen = _may_be(types, cells).nonzero()[0]
             seqs, cells = seqs[chosen], cells.where(chosen)
         if seqs.size:
             yield _log_page(seqs, cells)
@@ -237,7 +237,7 @@ def _paged(
             txn.cursor(database.databases[database_of(txn, database.databases, projection)]) as cursor,
         ):
             found = cursor.set_range(start)
-            values = _some(cursor.iternext(keys=False) if found and with_values else ())
+            values, _ = _some(cursor.iternext(keys=False) if found and with_values else iter(()))
             limit = len(values.lengths) if with_values else _PAGE_ROWS
             places: list[Any] = list(islice(cursor.iternext(values=False), limit)) if cursor.set_range(start) else []
         length = bisect_left(places, beyond)
@@ -246,17 +246,25 @@ def _paged(
         yield places[:length], values._replace(lengths=values.lengths[:length]), is_end
 
 
-def _some(values: Iterable[Any]) -> Values:
-    """A page of what a cursor gives."""
+def _some(values: Iterator[Any], among: list[bool] | None = None, limit: int = _PAGE_ROWS) -> tuple[Values, int]:
+    """A page of what a cursor gives, or of those among them that are wanted; and how many it has passed over for it."""
     pieces: list[bytes] = []
     lengths: list[int] = []
-    size_bytes, values = 0, iter(values)
-    while len(lengths) < _PAGE_ROWS and size_bytes < _PAGE_BYTES:
+    passed = size_bytes = 0
+    while passed < limit and size_bytes < _PAGE_BYTES:
         # Joined while they are fresh in the processor's cache, which halves the time that reading takes.
-        more = list(islice(values, _LOOK_ROWS))
+        looked = islice(values, min(_LOOK_ROWS, limit - passed))
+        if among is None:
+            more = list(looked)
+            expected = passed + len(more)
+        else:
+            wanted = among[passed : passed + _LOOK_ROWS]
+            more = list(compress(looked, wanted))
+            expected = passed + (len(wanted) if len(more) == sum(wanted) else 0)
         pieces.append(b"".join(more))
         lengths += map(len, more)
         size_bytes += len(pieces[-1])
-        if len(more) < _LOOK_ROWS:
+        is_end, passed = expected < min(passed + _LOOK_ROWS, limit), expected
+        if is_end:
             break
-    return Values(pieces, np.array(lengths, np.int64))
+    return Values(pieces, np.array(lengths, np.int64)), passed
