@@ -365,10 +365,7 @@ class _Append(Ticket):
         named = [event.refs for event in events]
         self._named = tuple(chain.from_iterable(named))
         self._bodies = tuple(map(encode, events, self._ids, repeat(time_us), repeat(store.format.store), named))
-        size_bytes = sum(map(len, self._bodies))
-        for blob in blobs:
-            size_bytes += len(blob.inline or b"")
-        self.size_bytes = size_bytes
+        self.size_bytes = sum(map(len, self._bodies)) + sum([len(blob.inline or b"") for blob in blobs])
         self.places = ()
         self.announced = next(store._submissions) if blobs else 0
         """The number under which its blobs are known to be on their way."""

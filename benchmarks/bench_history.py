@@ -16,7 +16,7 @@ from typing import Any
 from measure import seconds, show_table, shown
 
 import lineal
-from lineal.cas import digest_of
+from lineal.cas import Digest, digest_of
 from lineal.cas.batch import Batch
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
@@ -25,6 +25,7 @@ from lineal.history import History
 
 EVENTS = int(os.environ.get("LINEAL_BENCH_EVENTS", "200000"))
 STEPS, ARTIFACTS, TURNS = 4, 500, 300
+LABELLED_EVERY, PINS = 20, 20
 _RUNS_AT_ONCE = 100
 _PROCESS = facts.Process("host", "boot", 1, 1)
 
@@ -47,6 +48,17 @@ def run_events(number: int, batch: Batch) -> Iterator[Event]:
         yield facts.StepCompleted(*ended, (output,), 1, 1, None)
         taken = (facts.Input("x", content, artifact, None, name),)
     yield facts.RunCompleted(run)
+    if number % LABELLED_EVERY == 0:
+        yield from _labels(number, facts.Subject("version", artifact, content))
+
+
+def _labels(number: int, version: facts.Subject) -> Iterator[Event]:
+    """What somebody says of what a run gave."""
+    content = Digest(version.id)
+    yield facts.Tagged(version, ("candidate", f"batch-{number}"))
+    yield facts.Annotated(version, {"accuracy": number, f"key-{number}": "somebody"})
+    yield facts.AliasSet(version.name, "production", content)
+    yield facts.PinAdded(f"pin-{number % PINS}", content)
 
 
 def run_id(number: int) -> RunId:
@@ -80,6 +92,10 @@ def fill(client: lineal.Client, events: int) -> int:
 def questions(runs: int, content: str) -> dict[str, Callable[[History, random.Random], Any]]:
     """What is asked, by what it is called; of runs of the first half, so that most pasts know them."""
     first = runs // 2
+    labelled = first // LABELLED_EVERY
+
+    def one_labelled(dice: random.Random) -> int:
+        return dice.randrange(1, labelled) * LABELLED_EVERY
 
     def step_run(history: History, dice: random.Random) -> Any:
         return history.run(run_id(dice.randrange(first))).get_step("step-2")
@@ -109,13 +125,26 @@ def questions(runs: int, content: str) -> dict[str, Callable[[History, random.Ra
         "artifact by the beginning of its digest": lambda history, _: (
             history.artifact(f"artifact-0@{content[:10]}").version
         ),
+        "artifact by alias": lambda history, _: history.artifact(f"{artifact_of(20, STEPS - 1)}@production").version,
+        "what has a tag": lambda history, dice: history.tagged(f"batch-{one_labelled(dice)}"),
+        "what has a key of metadata": lambda history, dice: history.annotated(f"key-{one_labelled(dice)}"),
+        "tags and metadata of one version": lambda history, _: (
+            (one := history.artifact(f"{artifact_of(20, STEPS - 1)}@production")).tags,
+            one.metadata,
+        ),
+        "aliases of one artifact": lambda history, _: history.artifact(artifact_of(20, STEPS - 1)).artifact.aliases,
+        "a step run by its reference": lambda history, dice: (
+            history.step_run(f"{run_id(dice.randrange(first))}/step-1").status
+        ),
+        "parameters of a run": lambda history, dice: history.run(run_id(dice.randrange(first))).parameters,
+        "producers of one artifact": lambda history, _: history.artifact("artifact-6").producers,
         "newest version of an artifact": lambda history, _: history.artifact("artifact-7").artifact.latest.version,
         "lineage of one artifact": lambda history, _: history.artifact("artifact-7").lineage(),
         "consumers of one artifact": lambda history, _: history.artifact("artifact-6").consumers,
         "was it evicted": lambda history, _: history.artifact("artifact-7").is_evicted,
         "cached result": lambda history, dice: history.reusable(fingerprint_of(dice.randrange(first), 1)),
         "pipeline version": lambda history, _: history.pipeline("pipeline-3").versions[0].version,
-        "pins": lambda history, _: history.pins(),
+        "pins, of which there are 20": lambda history, _: history.pins(),
         "events of one run": lambda history, dice: list(history.events(run=run_id(dice.randrange(first)))),
     }
 

@@ -11,7 +11,7 @@ import os
 import struct
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -229,11 +229,12 @@ class Environment:
             )
         if write and self._found_identity() != self._identity:
             raise _moved(self._directory)
+        begin: Callable[..., lmdb.Transaction] = self._env.begin
         try:
-            return self._env.begin(write=write, buffers=views)
+            return begin(write=write, buffers=views)
         except lmdb.ReadersFullError:
             self._env.reader_check()
-            return self._env.begin(write=write, buffers=views)
+            return begin(write=write, buffers=views)
 
     def _reopen_after_fork(self) -> None:
         """Leave the parent's handle alone but for closing it here: used in a child it would break both silently."""

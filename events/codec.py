@@ -120,9 +120,7 @@ class Recorded:
         return self._event
 
 
-def encode(
-    event: Event, event_id: bytes, time_us: int, origin: StoreId, named: Sequence[bytes] | None = None
-) -> bytes:
+def encode(event: Event, event_id: bytes, time_us: int, origin: StoreId, named: Sequence[bytes] | None = None) -> bytes:
     """Encode an event as the log keeps it; ``named`` are its refs, where they are known.
 
     Raises:

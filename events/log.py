@@ -38,7 +38,7 @@ class Database(Protocol):
     def begin(
         self, *, write: bool = False, needed_bytes: int = 0, views: bool = False
     ) -> AbstractContextManager[lmdb.Transaction]:
-        """A short transaction on this thread, whose errors are ours; with ``views``, it gives views of what is mapped."""
+        """A short transaction on this thread, whose errors are ours; with ``views`` it gives views of the map."""
 
 
 class Changes(Protocol):

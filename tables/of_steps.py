@@ -21,12 +21,12 @@ from ..events.catalogue import (
     StepStarted,
 )
 from ..events.ids import StepRunId
-from ..events.projections import Steps
+from ..events.projections import Runs, Steps
 from ..events.projections.artifacts import BY_HAND
 from ..events.projections.steps import RUNNING, STATUS
 from .base import CODE, TIME, Batch, Definition, Source, always, columns, seconds, seqs, times
 from .packed import Cells, Flags, Positions
-from .pages import EventColumns, Read, columns_of, fields_of, log_pages, newest_seqs
+from .pages import EventColumns, Read, columns_of, events_at, fields_of, log_pages, newest_seqs, row_pages
 
 
 def _step_fields(type_: str) -> dict[str, Read]:
@@ -109,7 +109,8 @@ def _uses(source: Source) -> Iterator[Batch]:
 
 def _parameters(source: Source) -> Iterator[Batch]:
     wanted: dict[str, Read] = {"run": Cells.hexes, "parameters": Cells.trailing_elements}
-    for page in log_pages(source.database, source.upto, types=(RunStarted.TYPE,)):
+    for runs in row_pages(source.database, Runs.name, "a", source.upto, newest=False):
+        page, _ = events_at(source.database, runs.seqs)
         found = columns_of(page, (RunStarted.TYPE,), wanted)
         if found is not None:
             rows, parameters = found.fields["parameters"]

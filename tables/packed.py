@@ -227,8 +227,9 @@ class Cells:
         return at, left
 
     def _sizes(self, at: Positions, width: int) -> Positions:
-        """The big-endian numbers of one width after the first byte; of one byte, as they are."""
-        return self._data.take(at + 1) if width == 1 else self._numbers(at + 1, f">u{width}").astype(np.int64)
+        """The big-endian numbers of one width after the first byte."""
+        sizes: NDArray[Any] = self._numbers(at + 1, f">u{width}")
+        return sizes.astype(np.int64)
 
     def _pass_counted(self, head: NDArray[np.uint8], long: Positions, left: Positions, at: Positions) -> None:
         """Count what the lengths say that follow some heads, whose values would end without it at these positions."""

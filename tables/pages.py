@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import compress, islice
 from typing import Any, NamedTuple
 
@@ -79,7 +79,7 @@ def log_pages(
         wanted = np.ones(min(_PAGE_ROWS, upto - after), np.bool_) if among is None else among[after + 1 :][:_PAGE_ROWS]
         with database.begin(views=True) as txn, txn.cursor(database.databases[EVENTS]) as cursor:
             found = cursor.iternext(keys=False) if cursor.set_range(start) else iter(())
-            values, count = _some(found, None if among is None else wanted.tolist(), len(wanted))
+            values, count = _some(found, len(wanted), None if among is None else wanted.tolist())
             last = int.from_bytes(cursor.key() or (cursor.last() and cursor.key()) or b"", "big")
         if last != after + count:
             raise LogCorrupt(f"events are missing after event {after}", hint="Run `lineal verify`.", seq=after + 1)
@@ -237,7 +237,7 @@ def _paged(
             txn.cursor(database.databases[database_of(txn, database.databases, projection)]) as cursor,
         ):
             found = cursor.set_range(start)
-            values, _ = _some(cursor.iternext(keys=False) if found and with_values else iter(()))
+            values, _ = _some(cursor.iternext(keys=False) if found and with_values else iter(()), _PAGE_ROWS)
             limit = len(values.lengths) if with_values else _PAGE_ROWS
             places: list[Any] = list(islice(cursor.iternext(values=False), limit)) if cursor.set_range(start) else []
         length = bisect_left(places, beyond)
@@ -246,7 +246,7 @@ def _paged(
         yield places[:length], values._replace(lengths=values.lengths[:length]), is_end
 
 
-def _some(values: Iterator[Any], among: list[bool] | None = None, limit: int = _PAGE_ROWS) -> tuple[Values, int]:
+def _some(values: Iterator[Any], limit: int, among: list[bool] | None = None) -> tuple[Values, int]:
     """A page of what a cursor gives, or of those among them that are wanted; and how many it has passed over for it."""
     pieces: list[bytes] = []
     lengths: list[int] = []
