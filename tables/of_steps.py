@@ -39,8 +39,8 @@ def _step_fields(type_: str) -> dict[str, Read]:
         return names
     names = {**names, "started_us": Cells.integers, "duration_us": Cells.integers}
     if type_ == StepReused.TYPE:
-        return {**names, "reuses": Cells.trailing_record}
-    names = {**names, "log": Cells.hexes, "resources": Cells.trailing_record}
+        return {**names, "reuses": Cells.record}
+    names = {**names, "log": Cells.hexes, "resources": Cells.record}
     return {**names, "failure": Cells.record} if type_ == StepFailed.TYPE else names
 
 
@@ -98,7 +98,7 @@ _TAKEN: dict[str, Read] = {
 
 
 def _uses(source: Source) -> Iterator[Batch]:
-    wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "inputs": Cells.trailing_elements}
+    wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "inputs": Cells.elements}
     for page in log_pages(source.database, source.upto, types=_USERS):
         found = columns_of(page, _USERS, wanted)
         if found is not None:
@@ -108,7 +108,7 @@ def _uses(source: Source) -> Iterator[Batch]:
 
 
 def _parameters(source: Source) -> Iterator[Batch]:
-    wanted: dict[str, Read] = {"run": Cells.hexes, "parameters": Cells.trailing_elements}
+    wanted: dict[str, Read] = {"run": Cells.hexes, "parameters": Cells.elements}
     for runs in row_pages(source.database, Runs.name, "a", source.upto, newest=False):
         page, _ = events_at(source.database, runs.seqs)
         found = columns_of(page, (RunStarted.TYPE,), wanted)
@@ -132,14 +132,14 @@ _GIVEN: dict[str, Read] = {
 
 
 def _productions(source: Source) -> Iterator[Batch]:
-    wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "outputs": Cells.trailing_elements}
+    wanted: dict[str, Read] = {"run": Cells.hexes, "step": Cells.texts, "outputs": Cells.elements}
     for page in log_pages(source.database, source.upto, types=(*MAKERS, *BY_HAND)):
         found = columns_of(page, MAKERS, wanted)
         if found is not None:
             rows, outputs = found.fields["outputs"]
             is_executed = pa.array(found.are(StepCompleted.TYPE)[rows])
             yield _given(outputs.entered()) | _in_rows(found, rows) | {"executed": is_executed}
-        found = columns_of(page, BY_HAND, {"output": Cells.trailing_record})
+        found = columns_of(page, BY_HAND, {"output": Cells.record})
         if found is not None:
             yield _given(found.fields["output"]) | {"seq": seqs(found.seq), "time": times(found.time_us)}
 

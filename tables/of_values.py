@@ -38,11 +38,11 @@ def _computed(source: Source) -> Iterator[Batch]:
 
 def _made(events: LogPage) -> Iterator[tuple[str, str, int, bytes]]:
     """What events made: artifact, content, position and packed metadata of each output."""
-    several = columns_of(events, MAKERS, {"outputs": Cells.trailing_elements})
+    several = columns_of(events, MAKERS, {"outputs": Cells.elements})
     if several is not None:
         rows, outputs = several.fields["outputs"]
         yield from _outputs(outputs.entered(), several.seq[rows])
-    single = columns_of(events, BY_HAND, {"output": Cells.trailing_record})
+    single = columns_of(events, BY_HAND, {"output": Cells.record})
     if single is not None:
         yield from _outputs(single.fields["output"], single.seq)
 

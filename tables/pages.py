@@ -35,6 +35,10 @@ Read = Callable[[Cells], Any]
 """A method of `Cells` that gives a column."""
 
 
+_TRAILING: dict[Read, Read] = {Cells.record: Cells.trailing_record, Cells.elements: Cells.trailing_elements}
+"""What is cheaper where nothing behind it is read."""
+
+
 class LogPage(NamedTuple):
     """Some events, their types told and the rest unread."""
 
@@ -169,6 +173,7 @@ def fields_of(record: Cells, names: tuple[str, ...], wanted: Mapping[str, Read])
     """Columns of records that have these fields, in this order."""
     found: dict[str, Any] = {}
     passed_over = 0
+    last = max(wanted, key=names.index)
     for name in names:
         if name not in wanted:
             passed_over += 1
@@ -176,7 +181,8 @@ def fields_of(record: Cells, names: tuple[str, ...], wanted: Mapping[str, Read])
         if passed_over:
             record.skip(passed_over)
             passed_over = 0
-        found[name] = wanted[name](record)
+        read = wanted[name]
+        found[name] = (_TRAILING.get(read, read) if name == last else read)(record)
     return found
 
 
