@@ -389,7 +389,8 @@ class _Append(Ticket):
             recorded = Recorded(event, event_id, time_us, origin)
             recorded.seq, recorded.chain = append(body)
             apply(recorded)
-        self.places = self.places or [recorded.seq for recorded in self._events]
+        end = writer.log.head.seq + 1
+        self.places = self.places or range(end - len(self._events), end)
 
     def settle(self) -> None:
         if self.blobs:
