@@ -402,7 +402,7 @@ class _Append(Ticket):
             if ticket.error is not None:
                 raise ticket.error
         after = [places[ticket] for ticket in self._after if ticket in places]
-        return Submission([one.event for one in self._events], [one.id for one in self._events], self.blobs, after)
+        return Submission(self._events, list(map(EventId, self._ids)), self.blobs, after)
 
 
 class _ConditionalAppend(_Append):
