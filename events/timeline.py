@@ -62,7 +62,7 @@ class Timeline:
         """
         latest_us = self._blocks(upto // _BLOCK_EVENTS).latest_us
         position = min(bisect_right(latest_us, time_us) * _BLOCK_EVENTS, upto)
-        for event_us in self._log.times(position, upto):
+        for event_us in self._log.times(position, min(upto, position + _BLOCK_EVENTS)):
             if event_us > time_us:
                 break
             position += 1
