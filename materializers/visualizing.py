@@ -236,7 +236,7 @@ class _Drawing(threading.Thread):
     def _stop_drawing(self) -> None:
         with self._lock:
             if self._is_stoppable and self.ident is not None:
-                raise_in(self.ident, _TooLong)
+                raise_in(self.ident, _TooLong, self._stop_drawing)
 
 
 def _cpu_s(thread: int | None) -> float:

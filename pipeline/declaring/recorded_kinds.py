@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Protocol
 
+from ...errors import StoreClosed
 from ...materializers import REGISTRY
 
 _OURS = __name__.partition(".")[0]
@@ -34,7 +35,10 @@ def recorded_kinds(stored: Mapping[str, Stored]) -> dict[str, type]:
 
 
 def _kind_of(stored: Stored) -> type | None:
-    package, _, rest = stored.type.partition(".")
+    try:
+        package, _, rest = stored.type.partition(".")
+    except StoreClosed:
+        return None  # Whoever takes it is told that it is of another store.
     if not rest:
         found = NoneType if package == "NoneType" else getattr(builtins, package, None)
     else:

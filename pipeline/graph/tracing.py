@@ -209,7 +209,7 @@ class Trace:
         where = f"step {node.name!r} in pipeline {self._pipeline!r}"
         if known:
             check(node.step.checks, known, where)
-        stored = {name: bound[name] for name in node.unchecked if isinstance(bound[name], ArtifactVersionView)}
+        stored = {k: v for k, v in bound.items() if k in node.unchecked and isinstance(v, ArtifactVersionView)}
         if stored:
             check_kinds(node.step.checks, recorded_kinds(stored), where)
 

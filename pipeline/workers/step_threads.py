@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -50,7 +51,7 @@ class StepThreads(Executor):
         with self._lock:
             thread = self._working.get(future)
             if thread is not None:
-                raise_in(thread, Stopped)
+                raise_in(thread, Stopped, partial(self.stop, future))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more, and wait for what is under way, if asked to."""

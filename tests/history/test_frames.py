@@ -67,7 +67,7 @@ def test_what_is_known_of_columns_is_one_table_and_what_of_other_parts_another()
         "type": "t",
         "format": "t/1",
         "size": "1 B",
-        "created": "2030-01-01 00:00:00+00:00",
+        "created": "2030-01-01 00:00:00 UTC",
         "rows": "30,000",
         "shape": "2, 3",
     }

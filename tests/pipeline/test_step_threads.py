@@ -93,3 +93,27 @@ def test_one_that_starts_threads_can_be_stopped_and_they_are_not_in_its_place() 
     finally:
         START.take_out()
     threads.shutdown()
+
+
+def test_one_in_a_finalizer_is_stopped_behind_it_though_what_is_raised_there_is_lost() -> None:
+    threads = StepThreads(1)
+    begun = threading.Event()
+
+    class Dying:
+        def __del__(self) -> None:
+            begun.set()
+            until = time.monotonic() + 0.5
+            while time.monotonic() < until:
+                pass
+
+    def loop() -> None:
+        while True:
+            Dying()
+            time.sleep(0.1)
+
+    future = threads.submit(loop)
+    begun.wait(10)
+    threads.stop(future)
+    with pytest.raises(Stopped):
+        future.result(10)
+    threads.shutdown()
