@@ -301,8 +301,9 @@ def _offsets_of(lengths: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     room = np.iinfo(lengths.dtype).max
     # Added up only where it may be too much, and in floats, since a damaged sum may have no room in integers; one of a
     # real array is exact in either.
-    may_overflow = int(lengths.max()) > room // len(lengths)
-    if lengths.min() < 0 or (may_overflow and lengths.sum(dtype=np.float64) > room):
+    longest = int(lengths.view(f"u{lengths.itemsize}").max())  # Unsigned: one below zero is too long as well.
+    may_overflow = longest > room // len(lengths)
+    if longest > room or (may_overflow and lengths.sum(dtype=np.float64) > room):
         raise BlobCorrupt("the lengths in an Arrow array can't be")
     np.cumsum(lengths, out=offsets[1:], dtype=lengths.dtype)
     return offsets
