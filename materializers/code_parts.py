@@ -8,6 +8,7 @@ while it is used. Streams name nothing but what cloudpickle has to make code aga
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -65,6 +66,8 @@ class CodeParts:
             return NotImplemented if leads_to(value) else self._reduced_function(value)
         if isinstance(value, CodeType):
             return parts._code_reduce(_placeless(value))
+        if type(value) is cached_property:
+            return cached_property, (value.func,), {"attrname": value.attrname}  # Older ones hold a lock, too.
         if isinstance(value, WeakSet):
             return WeakSet, (sorted(value, key=_place),)
         if isinstance(value, TypeVar) and parts._lookup_module_and_qualname(value, value.__name__) is None:
@@ -79,7 +82,8 @@ class CodeParts:
             return parts._class_reduce(kind)
         make, arguments, (state, slots), *_ = parts._dynamic_class_reduce(kind)
         *named, _, extra = arguments
-        made = (*map(_with_lasting_module, named), self.id_of(kind), extra)
+        place = {"__qualname__": kind.__qualname__} if _is_nested(kind) else {}
+        made = (*(_lasting_argument(one, place) for one in named), self.id_of(kind), extra)
         return make, made, (_lasting(kind, state), slots), None, None, parts._class_setstate
 
     def _reduced_function(self, function: FunctionType) -> Any:
@@ -123,9 +127,14 @@ def _lasting_name(module: Any) -> Any:
     return "__main__" if module == "__mp_main__" else module  # as `type_name` has it
 
 
-def _with_lasting_module(argument: Any) -> Any:
+def _is_nested(kind: type) -> bool:
+    """Whether a class stands in another, where it is found by both names."""
+    return kind.__qualname__ != kind.__name__ and "<locals>" not in kind.__qualname__
+
+
+def _lasting_argument(argument: Any, place: dict[str, str]) -> Any:
     if isinstance(argument, dict) and "__module__" in argument:
-        return {**argument, "__module__": _lasting_name(argument["__module__"])}
+        return {**argument, "__module__": _lasting_name(argument["__module__"]), **place}
     return _lasting_name(argument) if isinstance(argument, str) else argument
 
 

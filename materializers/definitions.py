@@ -125,11 +125,11 @@ class Loader(pickle.Unpickler):
         return value
 
     def _class(self, meta: type, name: str, bases: Any, fields: dict[str, Any], id_: str, extra: Any) -> type:
-        known = _known_class(id_, fields.get("__module__"), name)
+        known = _known_class(id_, fields.get("__module__"), fields.get("__qualname__", name))
         return known or self._noted(parts._make_skeleton_class(meta, name, bases, fields, None, extra), id_)
 
     def _enum(self, bases: Any, name: str, path: str, members: Any, module: str, id_: str, extra: Any) -> type:
-        known = _known_class(id_, module, name)
+        known = _known_class(id_, module, path)
         return known or self._noted(parts._make_skeleton_enum(bases, name, path, members, module, None, extra), id_)
 
     def _noted(self, made: type, id_: str) -> type:
@@ -175,10 +175,19 @@ def _witness(kind: type) -> bytes:
 def _known_class(id_: str, module: object, name: str) -> type | None:
     known = _known.get(id_)
     if known is None and module in NOT_BY_NAME:
-        own = getattr(sys.modules.get("__main__"), name, None)
-        if isinstance(own, type) and is_defined_here(own) and definition_of(own).id == id_:
+        own: Any = sys.modules.get("__main__")
+        for part in name.split("."):
+            own = getattr(own, part, None)
+        if isinstance(own, type) and is_defined_here(own) and _is_of(own, id_):
             return own
     return known
+
+
+def _is_of(kind: type, id_: str) -> bool:
+    try:
+        return definition_of(kind).id == id_
+    except Exception:  # noqa: BLE001  What can't be saved, for whatever reason, is not what was.
+        return False
 
 
 def _derive(kind: Any) -> None:

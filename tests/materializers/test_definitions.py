@@ -19,7 +19,7 @@ from lineal.errors import LoadRefused, ManifestCorrupt
 from lineal.materializers import load, save
 
 CLASSES = """
-import abc, dataclasses, enum
+import abc, dataclasses, enum, functools
 from typing import Any, Generic, NamedTuple, TypeVar
 import attrs, pydantic
 
@@ -84,6 +84,15 @@ class Shape(abc.ABC, Generic[T]):
     @abc.abstractmethod
     def area(self): ...
 
+class Within:
+    class Deep:
+        class Mode(enum.Enum):
+            ON = 1
+    class Part:
+        @functools.cached_property
+        def twice(self):
+            return 2 * FACTOR
+
 class Square(Shape[int]):
     def __init__(self, side, **others):
         self.side = side
@@ -103,6 +112,7 @@ def values():
         "pydantic": [Model(x=1, tags=words), Outer(model=Model(x=2))],
         "plain": Square("side", words=words, mixed={1, "b", None}), "classes": [Point, Model, Colour, Square],
         "functions": [lambda x: x in {"u", "v", "w"}, scaled], "shared": [point, point],
+        "nested": [Within.Part(), Within.Deep.Mode.ON],
     }
 """
 SAVE = """
@@ -126,6 +136,7 @@ if __name__ == "__main__":
     assert type(found["point"]) is Point and found["point"] == values()["point"]
     assert found["enum"][0] is Colour.RED and found["enum"][2] is Access.READ | Access.WRITE
     assert found["pydantic"] == values()["pydantic"] and found["attrs"] == values()["attrs"]
+    assert type(found["nested"][0]) is Within.Part and found["nested"][1] is Within.Deep.Mode.ON
     assert type(found["plain"]) is Square and found["classes"] == [Point, Model, Colour, Square]
 """
 
@@ -157,7 +168,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Manifest]:
 def test_values_of_the_main_program_s_classes_are_equal_in_every_process_and_of_them_where_it_is_run_again(
     saved: dict[str, Manifest],
 ) -> None:
-    assert len(saved) == 10
+    assert len(saved) == 11
 
 
 def test_where_the_main_program_is_another_the_classes_are_made_and_are_the_same_for_all_values(
@@ -171,6 +182,8 @@ def test_where_the_main_program_is_another_the_classes_are_made_and_are_the_same
     assert found["shared"][0] is found["shared"][1]
     assert found["shared"][0] == point
     assert found["classes"][0] is type(point)
+    assert [type(one).__qualname__ for one in found["nested"]] == ["Within.Part", "Within.Deep.Mode"]
+    assert found["nested"][0].twice == 6
     red, blue, access = found["enum"]
     assert (red.nice(), type(red)("b"), type(access)(3)) == ("red", blue, access)
     assert type(found["frozen"])() == dataclasses.replace(found["frozen"], x=1, tags=frozenset())
@@ -183,6 +196,16 @@ def test_where_the_main_program_is_another_the_classes_are_made_and_are_the_same
         type(outer)(model=model, n=-1)
     assert (found["plain"].double, found["plain"].words) == ("sideside", set("abcd"))
     assert [one("u") for one in found["functions"]] == [True, "uuu"]
+
+
+def test_a_class_is_made_where_the_main_program_has_one_of_its_name_that_can_not_be_saved(tmp_path: Path) -> None:
+    job = "class Job:\n    x = 1\n"
+    made = "import pathlib, sys; from lineal.cas import *; from lineal.materializers import *\n"
+    saving = "pathlib.Path(sys.argv[1]).write_bytes(save(Job(), MemoryBlobs()).manifest.encoded)\n"
+    run(tmp_path / "saving.py", made + job + saving, tmp_path / "job")
+    other = "import threading\nLOCK = threading.Lock()\nclass Job:\n    def locked(self): return LOCK.locked()\n"
+    loading = "print(load(Manifest.decode(pathlib.Path(sys.argv[1]).read_bytes()), MemoryBlobs()).x)\n"
+    assert run(tmp_path / "loading.py", made + other + loading, tmp_path / "job") == "1\n"
 
 
 @pytest.mark.parametrize("order", range(4))
