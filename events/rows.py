@@ -188,7 +188,8 @@ class RowReader:
     def under(self, prefixes: Sequence[bytes], count: int) -> list[list[Stamped]]:
         """The rows of the keys that begin with each of these, at most so many each; in one transaction, so a page."""
         with self._env.begin() as txn, self._cursor(txn) as cursor:
-            return [_under(cursor, prefix, self._last, count) for prefix in prefixes]
+            last_seq = int.from_bytes(self._last[:8], "big")
+            return [_under(cursor, prefix, last_seq, count) for prefix in prefixes]
 
     def latest_seq(self, row_key: bytes) -> int | None:
         """The position of the event that made that row; cheaper than `latest`."""
@@ -249,18 +250,20 @@ class RowReader:
         return keys
 
 
-def _under(cursor: lmdb.Cursor, prefix: bytes, last: bytes, count: int) -> list[Stamped]:
+def _under(cursor: lmdb.Cursor, prefix: bytes, last_seq: int, count: int) -> list[Stamped]:
     rows: list[Stamped] = []
     has_more = cursor.set_range(prefix)
-    while has_more:
-        has_more = False
-        for place, value in _items(cursor.iternext()):
-            if len(rows) == count or not place.startswith(prefix):
-                break
-            if place[-STAMP_BYTES:] > last:
-                has_more = cursor.set_range(place[:-STAMP_BYTES] + _LAST_STAMP)
-                break
-            rows.append(stamped(place, value))
+    # Step by step: an iterator costs more than the few rows that most prefixes have.
+    while has_more and len(rows) < count:
+        place, value = cast("tuple[bytes, bytes]", cursor.item())
+        if not place.startswith(prefix):
+            break
+        seq = int.from_bytes(place[-STAMP_BYTES : -STAMP_BYTES + 8], "big")
+        if seq > last_seq:
+            has_more = cursor.set_range(place[:-STAMP_BYTES] + _LAST_STAMP)
+        else:
+            rows.append(tuple.__new__(Stamped, (seq, _unpacked(value))))
+            has_more = cursor.next()
     return rows
 
 
@@ -296,7 +299,8 @@ def _seek_back(cursor: lmdb.Cursor, place: bytes) -> bool:
 
 def stamped(place: bytes, value: bytes) -> Stamped:
     """A row as it is stored. Raises `LogCorrupt`."""
-    return Stamped(int.from_bytes(place[-STAMP_BYTES : -STAMP_BYTES + 8], "big"), _unpacked(value))
+    seq = int.from_bytes(place[-STAMP_BYTES : -STAMP_BYTES + 8], "big")
+    return tuple.__new__(Stamped, (seq, _unpacked(value)))
 
 
 def _unpacked(value: bytes) -> Row:

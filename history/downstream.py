@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from ..errors import LineageCut
 from ..events.catalogue import ArtifactNamed, StepCompleted, StepFailed, StepReused
@@ -13,7 +12,7 @@ from ..events.ids import StepRunId
 from ..events.projections import Lineage as LineageRows
 from ..events.rows import Stamped, framed
 from .lineage import Lineage
-from .lineage_parts import Link, Node, Production, VersionKey, digest_at, taken_by
+from .lineage_parts import Link, Node, Production, VersionKey, digest_at, taken_by, version_at
 from .reader import Reader
 from .tracing import NODES_MAX, Tracer, origin_of, own_of, pages, type_in, undisturbed
 
@@ -22,12 +21,8 @@ _NAMES_MAX = 10_000
 _ENDED = (StepCompleted.TYPE, StepReused.TYPE, StepFailed.TYPE)
 
 
-class _Reached(NamedTuple):
-    """A version that is to be looked at, and how it was come to."""
-
-    key: VersionKey
-    type: str
-    production: Production | None
+_Reached = tuple[VersionKey, str, Production | None]
+"""A version that is to be looked at, its type, and what it was come to by."""
 
 
 class Downstream:
@@ -39,27 +34,29 @@ class Downstream:
         self._has_saves = bool(self._uses.keys(b"o", 1))
         self._nodes_max = nodes_max
         self._new: list[tuple[Production, VersionKey | None]] = []
-        self._level: dict[VersionKey, _Reached] = {}
+        self._level: list[_Reached] = []
+        self._followed: set[int] = set()
+        """The events of step runs that have nothing to tell a second time, whichever version was taken."""
         self.nodes: dict[VersionKey, Node] = {}
         self.steps: dict[StepRunId, Production] = {}
         self.reused: dict[Link, None] = {}
         """What joins a step run to versions by a reuse of it, or by a save while it ran."""
         self.came: dict[VersionKey, VersionKey | None] = {}
-        """From where each version was reached first."""
+        """The versions reached, each with that from where it was first; None of those that it began at."""
         self.named: dict[tuple[VersionKey, VersionKey], None] = {}
         self.is_complete = True
 
     def begin_at(self, versions: Iterable[VersionKey]) -> None:
         """Follow these versions."""
         for node, _ in self._tracer.each_origin(list(versions)):
-            self._level[node.key] = _Reached(node.key, node.type, node.production)
+            self._reach(node.key, node.type, node.production, None)
 
     def begin_at_steps(self, ended: Iterable[int]) -> None:
         """Follow what these step runs gave, each told of by the position of the event that ended it."""
         for page in pages(ended):
             if self._is_full():
                 break
-            self._take(self._ended(self._tracer.log.get_all(page)).values(), None)
+            self._take(self._ended(page).values(), None)
         self._save()
 
     def follow(self, depth: int | None = None, until: VersionKey | None = None) -> None:
@@ -69,48 +66,64 @@ class Downstream:
 
     def _follow(self, depth: int | None, until: VersionKey | None) -> None:
         while self._level and self.is_complete:
-            level, self._level = list(self._level.values()), {}
+            level, self._level = self._level, []
             for page in pages(level):
-                names = self._tracer.artifacts.under([b"c" + one.key.content for one in page], _NAMES_MAX)
-                self._add(page, names)
-                if until in self.nodes or not self.is_complete:
+                places = [b"c" + key.content for key, _, _ in page]
+                names = self._tracer.artifacts.under(places, _NAMES_MAX)
+                if not self._add(page, names) or until in self.nodes:
                     return
-                self._expand(page, names, is_last=depth == 0)
+                if depth == 0:
+                    self.is_complete = self.is_complete and not any(self._uses.latest_of(places))
+                else:
+                    self._expand(page, places, names)
             depth = None if depth is None else depth - 1
 
-    def _add(self, page: Sequence[_Reached], names: Sequence[Sequence[Stamped]]) -> None:
+    def _add(self, page: Sequence[_Reached], names: Sequence[Sequence[Stamped]]) -> bool:
+        """Take versions in; tell whether there was room for all."""
+        nodes, room = self.nodes, self._nodes_max - len(self.steps)
         for (key, type_, production), rows in zip(page, names, strict=True):
-            if self._is_full():
-                return
-            number = next((row[1] for _, row in rows if row[0] == key.name), None)
-            self.nodes[key] = Node(*key, number, type_, production)
+            if len(nodes) >= room:
+                self.is_complete = False
+                return False
+            name, content = key
+            number = None
+            for _, row in rows:
+                if row[0] == name:
+                    number = row[1]
+                    break
+            nodes[key] = tuple.__new__(Node, (name, content, number, type_, production))
+        return True
 
-    def _expand(self, page: Sequence[_Reached], names: Sequence[Sequence[Stamped]], *, is_last: bool) -> None:
-        if is_last:
-            used = self._uses.latest_of([b"c" + one.key.content for one in page])
-            self.is_complete = self.is_complete and not any(used)
-            return
-        places = [b"c" + one.key.content for one in page]
+    def _expand(self, page: Sequence[_Reached], places: Sequence[bytes], names: Sequence[Sequence[Stamped]]) -> None:
         found = self._uses.under(places, _USES_FEW)
-        first = [list(_seqs(uses, one.key.name)) for one, uses in zip(page, found, strict=True)]
-        ended = self._ended(self._tracer.events(chain.from_iterable(first)).values())
+        first = [self._seqs(uses, key.name) for (key, _, _), uses in zip(page, found, strict=True)]
+        ended = self._ended(dict.fromkeys(chain.from_iterable(first)))
         for one, rows, uses, seqs in zip(page, names, found, first, strict=True):
             if len(rows) > 1:
-                self._name(one, [row for row in rows if row.row[0] != one.key.name])
-            if len(uses) < _USES_FEW:
-                self._take([ended[seq] for seq in seqs if seq in ended], one.key)
-            else:
-                self._take_all(one.key)
+                self._name(one, [row for row in rows if row.row[0] != one[0].name])
+            if len(uses) >= _USES_FEW:
+                self._take_all(one[0])
+            elif seqs:
+                self._take([ended[seq] for seq in seqs if seq in ended], one[0])
             if self._is_full():
                 break
         self._save()
 
+    def _seqs(self, uses: Iterable[Stamped], name: str) -> list[int]:
+        """The events that used a content under a name, and are not followed."""
+        last, seqs, followed = 0, [], self._followed
+        for seq, row in uses:
+            if seq != last and row[3] == name and seq not in followed:
+                last = seq
+                seqs.append(seq)
+        return seqs
+
     def _take_all(self, key: VersionKey) -> None:
         """Follow all that took a version, which may be very many."""
-        for page in pages(_seqs(self._uses.history(b"c" + key.content), key.name)):
+        for uses in pages(self._uses.history(b"c" + key.content)):
             if self._is_full():
                 return
-            self._take(self._ended(self._tracer.log.get_all(page)).values(), key)
+            self._take(self._ended(self._seqs(uses, key.name)).values(), key)
 
     def _is_full(self) -> bool:
         if len(self.nodes) + len(self.steps) >= self._nodes_max:
@@ -119,15 +132,17 @@ class Downstream:
 
     def _name(self, one: _Reached, others: Sequence[Stamped]) -> None:
         """Follow what the same content was called by hand, from this name."""
+        key, type_, production = one
         for seq, (name, _) in others:
             [recorded] = self._tracer.log.get_all([seq])
-            if recorded.type == ArtifactNamed.TYPE and recorded.fields.source == one.key.name:
-                other = VersionKey(name, one.key.content)
-                self.named[one.key, other] = None
-                self._reach(other, one.type, one.production, one.key)
+            if recorded.type == ArtifactNamed.TYPE and recorded.fields.source == key.name:
+                other = VersionKey(name, key.content)
+                self.named[key, other] = None
+                self._reach(other, type_, production, key)
 
-    def _ended(self, events: Iterable[Recorded]) -> dict[int, tuple[Recorded, Production]]:
-        """The events that end step runs, by position, with the executions behind them."""
+    def _ended(self, seqs: Iterable[int]) -> dict[int, tuple[Recorded, Production]]:
+        """Those of the events that end step runs, by position, with the executions behind them."""
+        events = self._tracer.log.get_all(list(seqs))
         wanted = [(origin_of(one) or own_of(one), one) for one in events if one.type in _ENDED]
         found = self._tracer.productions(wanted)
         return {one.seq: (one, found[origin] or self._tracer.stand_in(one)) for origin, one in wanted}
@@ -135,20 +150,25 @@ class Downstream:
     def _take(self, ended: Iterable[tuple[Recorded, Production]], taken: VersionKey | None) -> None:
         """Follow step runs that took a version, or that are followed for themselves."""
         for recorded, production in ended:
+            if recorded.seq in self._followed:
+                continue
             if production.step not in self.steps:
                 self.steps[production.step] = production
                 self._new.append((production, taken))
             if recorded.type == StepReused.TYPE:
                 self._link(production.step, recorded, taken)
-            for _, artifact, content, _, type_, *_ in getattr(recorded.fields, "outputs", ()):
-                self._reach(VersionKey(artifact, digest_at(content)), type_, production, taken)
+            else:
+                self._followed.add(recorded.seq)
+            if recorded.type != StepFailed.TYPE:
+                for output in recorded.fields.outputs:
+                    self._reach(version_at(output[1], output[2]), output[4], production, taken)
 
     def _link(self, step: StepRunId, recorded: Recorded, taken: VersionKey | None) -> None:
         for name, version in taken_by(recorded):
             if version == taken:
                 self.reused[Link(step, version, name, True)] = None
         for name, artifact, content, *_ in recorded.fields.outputs:
-            self.reused[Link(step, VersionKey(artifact, digest_at(content)), name, False)] = None
+            self.reused[Link(step, version_at(artifact, content), name, False)] = None
 
     def _save(self) -> None:
         """Follow what the step runs that are new have saved by hand."""
@@ -168,9 +188,9 @@ class Downstream:
             self._reach(version, type_in(events[seq], version), production, taken)
 
     def _reach(self, key: VersionKey, type_: str, production: Production | None, taken: VersionKey | None) -> None:
-        if key not in self.nodes and key not in self._level:
-            self._level[key] = _Reached(key, type_, production)
+        if key not in self.came:
             self.came[key] = taken
+            self._level.append((key, type_, production))
 
     def lineage(self, roots: Iterable[VersionKey]) -> Lineage:
         """All that was come to."""
@@ -198,15 +218,6 @@ class Downstream:
         steps = {one.step: one for one, key in zip(made, reversed(back[:-1]), strict=True) if one and key not in called}
         reused = (link for link in self.reused if link.step in steps)
         return Lineage("path", [source, target], nodes, steps, reused=reused, named=named)
-
-
-def _seqs(uses: Iterable[Stamped], name: str) -> Iterator[int]:
-    """The events that used a content under a name."""
-    last = 0
-    for seq, row in uses:
-        if seq != last and row[3] == name:
-            last = seq
-            yield seq
 
 
 def _saves_of(step: StepRunId) -> bytes:

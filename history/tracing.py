@@ -131,7 +131,8 @@ class Tracer:
             if step in known:
                 continue
             if recorded.type == StepCompleted.TYPE:
-                known[step] = self._production(step, recorded)
+                self._read[step] = recorded
+                known[step] = Production(step, recorded, self._runs)
             else:
                 unknown[step] = None
         for page in pages([step for step in unknown if step not in known]):
@@ -165,11 +166,14 @@ class Tracer:
 
 def own_of(recorded: Recorded) -> StepRunId:
     """The step run that an event is about."""
-    return StepRunId(bytes.__new__(RunId, recorded.fields.run), recorded.fields.step)
+    fields = recorded.fields
+    return tuple.__new__(StepRunId, (bytes.__new__(RunId, fields.run), fields.step))
 
 
 def origin_of(recorded: Recorded) -> StepRunId | None:
     """The step run that executed, behind what an event gave; None for what was done by hand."""
+    if recorded.type == StepCompleted.TYPE:  # As nearly all are.
+        return own_of(recorded)
     if recorded.type == StepReused.TYPE:
         by = recorded.fields.reuses
     elif recorded.type == ArtifactSaved.TYPE:
