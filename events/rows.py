@@ -7,7 +7,7 @@ that only grows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -185,11 +185,16 @@ class RowReader:
         with self._env.begin() as txn, self._cursor(txn) as cursor:
             return [newest_at(cursor, row_key, self._last) for row_key in row_keys]
 
-    def under(self, prefixes: Sequence[bytes], count: int) -> list[list[Stamped]]:
-        """The rows of the keys that begin with each of these, at most so many each; in one transaction, so a page."""
+    def under(
+        self, prefixes: Sequence[bytes], count: int, without: Container[int] = frozenset()
+    ) -> list[list[Stamped]]:
+        """The rows of the keys that begin with each of these, at most so many each; in one transaction, so a page.
+
+        Rows that the events ``without`` have made are passed over, for a third of the cost.
+        """
         with self._env.begin() as txn, self._cursor(txn) as cursor:
             last_seq = int.from_bytes(self._last[:8], "big")
-            return [_under(cursor, prefix, last_seq, count) for prefix in prefixes]
+            return [_under(cursor, prefix, last_seq, count, without) for prefix in prefixes]
 
     def latest_seq(self, row_key: bytes) -> int | None:
         """The position of the event that made that row; cheaper than `latest`."""
@@ -250,20 +255,21 @@ class RowReader:
         return keys
 
 
-def _under(cursor: lmdb.Cursor, prefix: bytes, last_seq: int, count: int) -> list[Stamped]:
+def _under(cursor: lmdb.Cursor, prefix: bytes, last_seq: int, count: int, without: Container[int]) -> list[Stamped]:
     rows: list[Stamped] = []
     has_more = cursor.set_range(prefix)
     # Step by step: an iterator costs more than the few rows that most prefixes have.
     while has_more and len(rows) < count:
-        place, value = cast("tuple[bytes, bytes]", cursor.item())
+        place = bytes(cursor.key())
         if not place.startswith(prefix):
             break
         seq = int.from_bytes(place[-STAMP_BYTES : -STAMP_BYTES + 8], "big")
         if seq > last_seq:
             has_more = cursor.set_range(place[:-STAMP_BYTES] + _LAST_STAMP)
-        else:
-            rows.append(tuple.__new__(Stamped, (seq, _unpacked(value))))
-            has_more = cursor.next()
+            continue
+        if seq not in without:
+            rows.append(tuple.__new__(Stamped, (seq, _unpacked(bytes(cursor.value())))))
+        has_more = cursor.next()
     return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from .log import Database
@@ -64,10 +64,12 @@ class TailedReader(RowReader):
         """As `latest`, of many keys."""
         return [self.latest(row_key) for row_key in row_keys]
 
-    def under(self, prefixes: Sequence[bytes], count: int) -> list[list[Stamped]]:
+    def under(
+        self, prefixes: Sequence[bytes], count: int, without: Container[int] = frozenset()
+    ) -> list[list[Stamped]]:
         """The rows of the keys that begin with each of these, at most so many each."""
         every = (chain.from_iterable(map(self.history, self.keys(prefix))) for prefix in prefixes)
-        return [list(islice(rows, count)) for rows in every]
+        return [list(islice((row for row in rows if row.seq not in without), count)) for rows in every]
 
     def history(self, row_key: bytes, *, newest_first: bool = False) -> Iterator[Stamped]:
         """All of the key's rows as of the position, lazily."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from ..errors import LineageCut
@@ -56,7 +56,7 @@ class Downstream:
         for page in pages(ended):
             if self._is_full():
                 break
-            self._take(self._ended(page).values(), None)
+            self._take(self._ended(page), page, None)
         self._save()
 
     def follow(self, depth: int | None = None, until: VersionKey | None = None) -> None:
@@ -95,16 +95,16 @@ class Downstream:
         return True
 
     def _expand(self, page: Sequence[_Reached], places: Sequence[bytes], names: Sequence[Sequence[Stamped]]) -> None:
-        found = self._uses.under(places, _USES_FEW)
+        found = self._uses.under(places, _USES_FEW, self._followed)
         first = [self._seqs(uses, key.name) for (key, _, _), uses in zip(page, found, strict=True)]
-        ended = self._ended(dict.fromkeys(chain.from_iterable(first)))
+        ended = self._ended(list(dict.fromkeys(chain.from_iterable(first))))
         for one, rows, uses, seqs in zip(page, names, found, first, strict=True):
             if len(rows) > 1:
                 self._name(one, [row for row in rows if row.row[0] != one[0].name])
             if len(uses) >= _USES_FEW:
                 self._take_all(one[0])
             elif seqs:
-                self._take([ended[seq] for seq in seqs if seq in ended], one[0])
+                self._take(ended, seqs, one[0])
             if self._is_full():
                 break
         self._save()
@@ -123,7 +123,8 @@ class Downstream:
         for uses in pages(self._uses.history(b"c" + key.content)):
             if self._is_full():
                 return
-            self._take(self._ended(self._seqs(uses, key.name)).values(), key)
+            seqs = self._seqs(uses, key.name)
+            self._take(self._ended(seqs), seqs, key)
 
     def _is_full(self) -> bool:
         if len(self.nodes) + len(self.steps) >= self._nodes_max:
@@ -140,25 +141,36 @@ class Downstream:
                 self.named[key, other] = None
                 self._reach(other, type_, production, key)
 
-    def _ended(self, seqs: Iterable[int]) -> dict[int, tuple[Recorded, Production]]:
+    def _ended(self, seqs: Sequence[int]) -> dict[int, tuple[Recorded, Production]]:
         """Those of the events that end step runs, by position, with the executions behind them."""
-        events = self._tracer.log.get_all(list(seqs))
-        wanted = [(origin_of(one) or own_of(one), one) for one in events if one.type in _ENDED]
-        found = self._tracer.productions(wanted)
-        return {one.seq: (one, found[origin] or self._tracer.stand_in(one)) for origin, one in wanted}
+        events = self._tracer.log.get_all(seqs)
+        ended: dict[int, tuple[Recorded, Production]] = {}
+        others: list[tuple[StepRunId, Recorded]] = []
+        for one in events:
+            if one.type == StepCompleted.TYPE:
+                ended[one.seq] = one, self._tracer.completed(one)
+            elif one.type in _ENDED:
+                others.append((origin_of(one) or own_of(one), one))
+        found = self._tracer.productions(others) if others else {}
+        for origin, one in others:
+            ended[one.seq] = one, found[origin] or self._tracer.stand_in(one)
+        return ended
 
-    def _take(self, ended: Iterable[tuple[Recorded, Production]], taken: VersionKey | None) -> None:
+    def _take(
+        self, ended: Mapping[int, tuple[Recorded, Production]], seqs: Iterable[int], taken: VersionKey | None
+    ) -> None:
         """Follow step runs that took a version, or that are followed for themselves."""
-        for recorded, production in ended:
-            if recorded.seq in self._followed:
+        for seq in seqs:
+            if seq not in ended or seq in self._followed:
                 continue
+            recorded, production = ended[seq]
             if production.step not in self.steps:
                 self.steps[production.step] = production
                 self._new.append((production, taken))
             if recorded.type == StepReused.TYPE:
                 self._link(production.step, recorded, taken)
             else:
-                self._followed.add(recorded.seq)
+                self._followed.add(seq)
             if recorded.type != StepFailed.TYPE:
                 for output in recorded.fields.outputs:
                     self._reach(version_at(output[1], output[2]), output[4], production, taken)
@@ -243,6 +255,11 @@ def path(reader: Reader, source: VersionKey, target: VersionKey, *, nodes_max: i
     Raises:
         LineageCut: It was not found among so many versions and step runs.
     """
+    with undisturbed():  # Until all that is not on the way is gone again.
+        return _path(reader, source, target, nodes_max)
+
+
+def _path(reader: Reader, source: VersionKey, target: VersionKey, nodes_max: int) -> Lineage | None:
     followed = Downstream(reader, nodes_max=nodes_max)
     followed.begin_at([source])
     followed.follow(until=target)

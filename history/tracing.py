@@ -143,6 +143,14 @@ class Tracer:
                 known[step] = None if last is None or last.type not in _TOLD else self._production(step, last)
         return known
 
+    def completed(self, recorded: Recorded) -> Production:
+        """The execution that an event of its completion tells of."""
+        step = own_of(recorded)
+        made = self._productions.get(step)
+        if made is None:
+            made = self._productions[step] = Production(step, recorded, self._runs)
+        return made
+
     def _production(self, step: StepRunId, recorded: Recorded) -> Production:
         self._read[step] = recorded
         return Production(step, recorded, self._runs)

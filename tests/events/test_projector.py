@@ -167,6 +167,8 @@ def test_what_is_not_caught_up_reads_from_memory_as_if_it_were(ledger: Any, upto
     tailed = TailedReader(ledger.environment, "lineage", upto, ledger.projector.tail("lineage"))
     places = [key("c", CONTENT), *(key("p", bytes([number]) * 32) for number in range(6))]
     said = _said(tailed, places)
+    even = [row for row in tailed.under([places[0]], 99)[0] if row.seq % 2 == 0]
+    assert tailed.under([places[0]], 3, range(1, 99, 2)) == [even[:3]]
     assert ledger.projector.lag("lineage") == 7
     ledger.projector.catch_up("lineage")
     assert said == _said(RowReader(ledger.environment, "lineage", upto), places) == _said(tailed, places)
@@ -187,6 +189,7 @@ def _said(reader: RowReader, places: list[bytes]) -> list[Any]:
         [reader.latest(place) for place in places],
         reader.latest_of(places),
         [reader.under([place], count) for count in (1, 3, 99) for place in (*places, b"p")],
+        [reader.under([place], 3, range(1, 99, 2)) for place in (*places, b"p")],
         [list(reader.history(place)) for place in places],
         [list(reader.history(place, newest_first=True)) for place in places],
         [reader.keys(b"p"), reader.keys(b"p", 2), reader.keys(b"")],
