@@ -167,14 +167,14 @@ class Naive:
 
 
 @contextmanager
-def store_of(events: Sequence[Event]) -> Iterator[Store]:
+def store_of(events: Sequence[Event], more: Sequence[bytes] = ()) -> Iterator[Store]:
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
         create_store(Path(folder) / "store", 1)
         store = Store(Path(folder) / "store", read_only=False, clock=lambda: 1)
         try:
             with store.blobs.batch() as batch:
-                for number in range(len(CONTENTS)):
-                    batch.put(bytes([number]))
+                for blob in (*(bytes([number]) for number in range(len(CONTENTS))), *more):
+                    batch.put(blob)
                 store.append(events, batch.publish())
             store.flush()
             yield store
@@ -249,3 +249,21 @@ def test_a_lineage_is_no_larger_than_it_may_be_and_says_whether_it_is_whole(even
                 is_whole = (cut.nodes.keys(), cut.steps.keys()) == (whole.nodes.keys(), whole.steps.keys())
                 assert is_whole or not cut.is_complete
                 assert cut.is_complete or len(cut.nodes) + len(cut.steps) >= most
+
+
+def test_a_level_wider_than_a_page_is_there_whole_where_the_lineage_ends_at_it() -> None:
+    root = VersionKey("root", BLOB)
+    blobs = [b"%d" % number for number in range(600)]
+    wide = [VersionKey("wide", digest_of(blob)) for blob in blobs]
+    run = RunId(bytes(16))
+    events: list[Event] = [
+        facts.ArtifactSaved(output(root), None),
+        facts.RunStarted(run, "p", BLOB, (), None, _PROCESS, BLOB),
+    ]
+    for number, (source, given_) in enumerate([*((root, one) for one in wide), (wide[0], VersionKey("last", BLOB))]):
+        ended = (run, f"step-{number}", "m.f", Fingerprint(digest_of(b"%d" % number)), BLOB)
+        events.append(facts.StepCompleted(*ended, (taken(0, source),), (output(given_),), 1, 1, None))
+    with store_of(events, blobs) as store:
+        found = view(History(store), root).downstream(depth=1)
+    assert list(found.nodes) == [root, *wide]
+    assert not found.is_complete
