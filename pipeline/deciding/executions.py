@@ -68,4 +68,7 @@ _executions: WeakKeyDictionary[Store, Executions] = WeakKeyDictionary()
 def executions_of(store: Store) -> Executions:
     """Those of a store's log that this process has met."""
     found = _executions.get(store)
-    return found if found is not None else _executions.setdefault(store, Executions(store))
+    if found is None:
+        found = _executions.setdefault(store, Executions(store))
+        store.until_closed.callback(_executions.pop, store, None)  # What is coming refers to the store.
+    return found

@@ -123,7 +123,9 @@ class Submitter:
             return self._executor.submit_as(terms, execute_parcel, data)
         if timeout_s is None:
             return self._executor.submit(execute_parcel, data)
-        return self._executor.submit(execute_apart, data, timeout_s, hear if shares_memory(self._executor) else None)
+        if shares_memory(self._executor):
+            return self._executor.submit(copy_context().run, execute_apart, data, timeout_s, hear)
+        return self._executor.submit(execute_apart, data, timeout_s)
 
     def _parcel(self, ready: Ready, task: Task) -> bytes:
         loaded = [content for number, content in enumerate(task.contents) if number not in task.scalars]

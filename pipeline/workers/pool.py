@@ -385,7 +385,7 @@ class WorkerPool(Executor):
         """Give a call what it asked for, in a thread of its own as that may take its time."""
         assert job.terms.hear is not None
         try:
-            answer = pickle.dumps((True, job.terms.hear(asked)))
+            answer = pickle.dumps((True, job.context.copy().run(job.terms.hear, asked)))
         except Exception as error:  # noqa: BLE001 — it is the call's that asked
             answer = pickle.dumps((False, error))
         with self._lock:

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -58,6 +59,8 @@ class Job:
     """Whether its future says that it runs: it can't be cancelled any more."""
     is_timed_out: bool = False
     is_stopped: bool = False
+    context: Context = field(default_factory=copy_context)
+    """That of who submitted it: what it asks for is answered there, not where the thread that answers was started."""
 
 
 class Turns:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from pathlib import Path
+
 import pytest
 
 import lineal
@@ -60,3 +64,13 @@ def test_what_the_log_has_refused_is_not_remembered(client: Client) -> None:
     remembered.expect(here, kept)
     assert remembered.at(kept.places[0]) is here
     assert remembered.at(completed.seq) == here
+
+
+def test_a_store_that_is_closed_is_let_go_of_with_what_was_remembered_of_it(tmp_path: Path) -> None:
+    with lineal.open(tmp_path / "store") as client:
+        client.save([1, 2], "base")
+        looking.with_options(executor="inline")()
+        remembered = weakref.ref(executions_of(client.store))
+    del client
+    gc.collect()
+    assert remembered() is None

@@ -59,6 +59,25 @@ def enclosing():
     for number in range(3):
         outer.with_options(name=f"outer-{number}")(number)
 
+@step
+def saver(x: int) -> int:
+    lineal.save([x], "saved-below")
+    return x + 1
+
+@pipeline
+def saving(x: int) -> None:
+    saver(x)
+
+@step(cache=False)
+def above(x: int) -> list[int]:
+    run = saving.with_options(executor=("processes", 1))(x)
+    return [os.getpid(), run.steps["saver"].output.load()]
+
+@pipeline
+def stacked() -> None:
+    for x in range(2):
+        above.with_options(name=f"above-{x}")(x)
+
 @step(cache=False)
 def endless(folder: str) -> int:
     print("begun")
@@ -124,6 +143,13 @@ def test_a_pipeline_begun_in_a_worker_is_committed_by_the_process_of_the_steps_r
     assert sorted(one.metrics["seen"].value for one in executed) == [0, 1, 2, 10, 11, 12]
     assert sorted(client.load(f"by-hand@{number}")[0] for number in range(1, 7)) == [0, 1, 2, 10, 11, 12]
     assert client.verify().is_sound
+
+
+def test_workers_of_a_worker_submit_to_the_store_in_each_call_that_it_is_given(client: Client, flow: Any) -> None:
+    run = flow.stacked.with_options(executor=("processes", 1))()
+    found = [run.steps[f"above-{x}"].output.load() for x in range(2)]
+    assert found == [[found[0][0], 1], [found[0][0], 2]]
+    assert sorted(client.load(f"saved-below@{number}")[0] for number in (1, 2)) == [0, 1]
 
 
 def test_a_run_begun_in_a_step_that_takes_too_long_reads_cancelled_and_keeps_what_it_printed(
