@@ -58,6 +58,15 @@ class Line:
             self._is_open = False
 
 
+def portable(error: Exception) -> Exception:
+    """What another process can be told of an error: itself, or its text where it does not pickle."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 — whatever it raises while it pickles
+        return RuntimeError(f"{type(error).__qualname__}: {error}")
+    return error
+
+
 _in_force: Line | None = None
 
 

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .line import ASKED, TOLD
+from .line import ASKED, TOLD, portable
 from .nursery import GRACE_S, STARTED
 from .worker import READY, RETURNED, STALE
 from .workforce import Job, NurseryProcess, Terms, Worker
@@ -387,7 +387,7 @@ class WorkerPool(Executor):
         try:
             answer = pickle.dumps((True, job.context.copy().run(job.terms.hear, asked)))
         except Exception as error:  # noqa: BLE001 — it is the call's that asked
-            answer = pickle.dumps((False, error))
+            answer = pickle.dumps((False, portable(error)))
         with self._lock:
             if not worker.is_gone and worker.jobs and worker.jobs[0] is job:
                 with suppress(OSError):

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...errors import Conflict
 from ..capturing import spill
-from .line import Line, put_in_force
+from .line import Line, portable, put_in_force
 
 READY = b""
 """What a worker says when it has started."""
@@ -103,7 +103,7 @@ class _Calls:
         except Conflict as error:
             return pickle.dumps((STALE if has_worked() else RAISED, error, time.perf_counter() - begun_s))
         except Exception as error:  # noqa: BLE001 — the future carries it, as the contract of executors says
-            return _carried(error, time.perf_counter() - begun_s)
+            return pickle.dumps((RAISED, portable(error), time.perf_counter() - begun_s))
 
     def _call(self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         self._is_calling = True
@@ -111,15 +111,6 @@ class _Calls:
             return function(*args, **kwargs)
         finally:
             self._is_calling = False
-
-
-def _carried(error: Exception, took_s: float) -> bytes:
-    try:
-        data = pickle.dumps((RAISED, error, took_s))
-        pickle.loads(data)
-    except Exception:  # noqa: BLE001 — whatever does not pickle is told by its text
-        return pickle.dumps((RAISED, RuntimeError(f"{type(error).__qualname__}: {error}"), took_s))
-    return data
 
 
 def main(socket_fd: int, turns_fd: int, log_fd: int) -> None:

@@ -266,3 +266,26 @@ def test_inputs_are_mapped_by_workers_and_travel_through_no_pipe(
     assert run.steps["total"].outputs["output_1"].load().startswith(str(client.path))
     assert len(sent) == 4
     assert sum(sent) < 40_000
+
+
+def test_what_a_call_asks_for_fails_with_the_text_of_an_error_that_does_not_pickle(
+    pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = "from lineal.pipeline.workers.line import line_in_force\ndef ask():\n    return line_in_force().ask('anything')\n"
+    (tmp_path / "asks_for_something.py").write_text(asks)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def hear(what: object) -> None:
+        raise UnpickledError(what)
+
+    future = pool.submit_as(Terms(hear=hear), import_module("asks_for_something").ask)
+    with pytest.raises(RuntimeError, match="UnpickledError: anything"):
+        future.result(30)
+
+
+class UnpickledError(Exception):
+    """One that holds what no other process can have."""
+
+    def __init__(self, what: object) -> None:
+        super().__init__(what)
+        self.lock = threading.Lock()
