@@ -46,8 +46,12 @@ class Line:
         with self._lock:
             if not self._is_open:
                 raise NoStepRunning("the step has ended", hint="Wait for the threads that it starts before it returns.")
-            self._send(pickle.dumps((ASKED, what, 0.0), pickle.HIGHEST_PROTOCOL))
-            is_well, answer = pickle.loads(self._receive())
+            asked = pickle.dumps((ASKED, what, 0.0), pickle.HIGHEST_PROTOCOL)
+            self._is_open = False  # Who is stopped meanwhile leaves an answer there, which is not that to the next one.
+            self._send(asked)
+            received = self._receive()
+            self._is_open = True
+        is_well, answer = pickle.loads(received)
         if not is_well:
             raise answer
         return answer

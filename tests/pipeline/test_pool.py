@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ import pytest
 
 from lineal import Client, pipeline, step
 from lineal.cas import digest_of
-from lineal.errors import StepTimeout, WorkerDied
+from lineal.errors import NoStepRunning, StepTimeout, WorkerDied
+from lineal.pipeline.workers.line import Line
 from lineal.pipeline.workers.pool import Processes, WorkerPool
 from lineal.pipeline.workers.warm import WarmPools
 from lineal.pipeline.workers.workforce import Terms
@@ -271,7 +273,7 @@ def test_inputs_are_mapped_by_workers_and_travel_through_no_pipe(
 def test_what_a_call_asks_for_fails_with_the_text_of_an_error_that_does_not_pickle(
     pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asks = "from lineal.pipeline.workers.line import line_in_force\ndef ask():\n    return line_in_force().ask('anything')\n"
+    asks = "from lineal.pipeline.workers.line import line_in_force\ndef ask():\n    line_in_force().ask('anything')\n"
     (tmp_path / "asks_for_something.py").write_text(asks)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -289,3 +291,18 @@ class UnpickledError(Exception):
     def __init__(self, what: object) -> None:
         super().__init__(what)
         self.lock = threading.Lock()
+
+
+def test_an_answer_that_nobody_waited_for_is_not_taken_for_that_to_what_is_asked_next() -> None:
+    def receive() -> bytes:
+        asked.append(len(asked))
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+        return pickle.dumps((True, "the first answer"))
+
+    asked: list[int] = []
+    line = Line(lambda message: None, receive)
+    with pytest.raises(KeyboardInterrupt):
+        line.ask("first")
+    with pytest.raises(NoStepRunning):
+        line.ask("second")
