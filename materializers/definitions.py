@@ -12,6 +12,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -44,6 +45,8 @@ class Definition:
 
 _known: WeakValueDictionary[str, type] = WeakValueDictionary()
 """Classes that were saved or loaded here, by id."""
+_first = Lock()
+"""Held while what was loaded becomes known: of threads that load one class, the first says which it is."""
 _defined: WeakKeyDictionary[type, tuple[bytes, Definition]] = WeakKeyDictionary()
 """Definitions that were made, with the digests of quick pickles: while that of a class is equal, so is what it is."""
 
@@ -86,7 +89,7 @@ class Definitions(Materializer[Definition]):
         if known is not None:
             return known
         try:
-            return Loader(io.BytesIO(parts.buffer("stream"))).load()
+            made = Loader(io.BytesIO(parts.buffer("stream"))).load()
         except (pickle.UnpicklingError, EOFError) as error:
             raise ManifestCorrupt(f"a definition can't be read: {error}", where=self.format) from error
         except Exception as error:
@@ -94,6 +97,7 @@ class Definitions(Materializer[Definition]):
                 f"a class can't be rebuilt here: {type(error).__name__}: {error}",
                 hint="Load it under the Python and with the code that saved it.",
             ) from error
+        return _known.get(head["id"], made)  # Another thread may have made it meanwhile, and was the first.
 
 
 class Loader(pickle.Unpickler):
@@ -120,8 +124,9 @@ class Loader(pickle.Unpickler):
         value = super().load()
         for kind in self._made:
             _derive(kind)
-        for kind, id_ in self._made.items():
-            _known[id_] = kind
+        with _first:
+            for kind, id_ in self._made.items():
+                _known.setdefault(id_, kind)
         return value
 
     def _class(self, meta: type, name: str, bases: Any, fields: dict[str, Any], id_: str, extra: Any) -> type:

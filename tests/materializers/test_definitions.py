@@ -9,6 +9,8 @@ import os
 import random
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +265,35 @@ def test_loading_changes_nothing_of_a_class_that_is_in_use() -> None:
     Used.count = 5
     assert type(load(manifest, blobs)) is Used
     assert (Used.count, Used.method) == (5, method)
+
+
+BOTH = threading.Barrier(2, timeout=30)
+
+
+def _meet() -> int:
+    return BOTH.wait()
+
+
+class Meeting:
+    """Loads once two threads do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _meet, ()
+
+
+def test_threads_that_load_a_class_at_once_give_the_same_one() -> None:
+    def saved_one(blobs: MemoryBlobs) -> Manifest:
+        class Met:
+            meeting = Meeting()
+
+        return save([Met()], blobs).manifest
+
+    blobs = MemoryBlobs()
+    manifest = saved_one(blobs)
+    gc.collect()
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda _: load(manifest, blobs), range(2))
+    assert type(one[0]) is type(other[0])
 
 
 def test_a_definition_is_refused_where_code_is_not_to_be_executed() -> None:
