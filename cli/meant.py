@@ -9,11 +9,17 @@ RUN_HELP = "a run's name, its id or the beginning of that; or a pipeline, whose 
 
 
 def run_meant(history: History, reference: str) -> RunView:
-    """The run that is called so, else the newest of the pipeline that is. Raises `RunNotFound`, `InvalidReference`."""
+    """The run that is called so, else the newest of the pipeline that is.
+
+    Raises:
+        RunNotFound, InvalidReference: Nothing is called so.
+        PipelineNotFound: A pipeline is, and has no run any more.
+    """
     try:
         return history.run(reference)
     except RunNotFound as miss:
         try:
-            return history.pipeline(reference).latest
+            pipeline = history.pipeline(reference)
         except PipelineNotFound:
             raise miss from None
+        return pipeline.latest

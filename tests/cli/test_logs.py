@@ -120,6 +120,16 @@ def test_what_is_not_there_is_said_so(command: Command, sold: Path) -> None:
     assert command("logs", "shop-1/steal", "--store", str(sold)).code == 3
 
 
+def test_of_a_pipeline_whose_runs_are_deleted_it_is_said_that_they_are(command: Command, tmp_path: Path) -> None:
+    store = ("--store", str(tmp_path / "store"))
+    with lineal.open(tmp_path / "store"), pytest.raises(StepFailed):
+        shop()
+    assert command("rm", "shop-1", "--yes", *store).code == 0
+    for verb in ("logs", "steps", "replay"):
+        ended = command(verb, "shop", *store)
+        assert (ended.code, "deleted" in ended.err) == (3, True)
+
+
 FOLLOWED = """
 import sys, time
 from pathlib import Path
