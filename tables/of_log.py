@@ -16,6 +16,8 @@ from .base import CODE, TIME, Batch, Definition, Source, coded, columns, readabl
 from .pages import log_pages
 
 _PIECE_EVENTS = 4096
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _events(source: Source) -> Iterator[Batch]:
@@ -41,7 +43,7 @@ def _payloads(source: Source) -> Iterator[Batch]:
     """Each event is decoded, which takes as long as ten rows of another table."""
     pending: list[tuple[int, str, str]] = []
     for recorded in Log(source.database).scan(upto=source.upto):
-        pending.append((recorded.seq, recorded.type, json.dumps(plain(recorded.event), ensure_ascii=False)))
+        pending.append((recorded.seq, recorded.type, _ENCODER.encode(plain(recorded.event))))
         if len(pending) == _PIECE_EVENTS:
             yield _payload_batch(pending)
             pending = []
@@ -60,6 +62,8 @@ def _payload_batch(pending: list[tuple[int, str, str]]) -> Batch:
 
 def plain(value: Any) -> Any:
     """A value of an event as JSON has it: ids and digests in hex, and no number that JSON has no form for."""
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Unknown):
