@@ -12,7 +12,9 @@ import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from threading import Lock
+from types import FunctionType
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -196,7 +198,9 @@ def _is_of(kind: type, id_: str) -> bool:
 
 
 def _derive(kind: Any) -> None:
-    """Have a class of pydantic make what it makes of its fields."""
+    """Have a class make what it makes of what is in it."""
+    if issubclass(kind, Enum):
+        _begin_members(kind)
     if not hasattr(kind, "__pydantic_decorators__"):
         return
     import pydantic.dataclasses
@@ -205,3 +209,11 @@ def _derive(kind: Any) -> None:
         kind.model_rebuild(force=True)
     else:
         pydantic.dataclasses.rebuild_dataclass(kind, force=True)
+
+
+def _begin_members(kind: Any) -> None:
+    """Have members be what they are of their values: they were made before the class had its methods."""
+    begin = kind.__init__
+    if begin is not Enum.__init__ and isinstance(begin, FunctionType):
+        for member in kind:
+            begin(member, *(member.value if isinstance(member.value, tuple) else (member.value,)))

@@ -210,6 +210,21 @@ def test_a_class_is_made_where_the_main_program_has_one_of_its_name_that_can_not
     assert run(tmp_path / "loading.py", made + other + loading, tmp_path / "job") == "1\n"
 
 
+def test_members_of_an_enumeration_have_elsewhere_what_they_are_given_as_they_begin(tmp_path: Path) -> None:
+    planets = """
+import enum, pathlib, sys; from lineal.cas import *; from lineal.materializers import *
+class Planet(enum.Enum):
+    EARTH = 3.0, 2.0
+    MARS = 1.0, 1.0
+    def __init__(self, mass, radius):
+        self.mass, self.radius = mass, radius
+pathlib.Path(sys.argv[1]).write_bytes(save(Planet.EARTH, MemoryBlobs()).manifest.encoded)
+"""
+    run(tmp_path / "saving.py", planets, tmp_path / "planet")
+    earth: Any = load(Manifest.decode((tmp_path / "planet").read_bytes()), MemoryBlobs())
+    assert (earth.mass, earth.radius, type(earth).MARS.mass) == (3.0, 2.0, 1.0)
+
+
 @pytest.mark.parametrize("order", range(4))
 def test_what_was_loaded_in_any_order_is_the_same_content(saved: dict[str, Manifest], order: int) -> None:
     names = sorted(saved)
