@@ -238,7 +238,7 @@ class Store:
         append, writer = _Append(self, events, ()), self._writer(changes)
         append.check(writer)
         append.write(writer)
-        return tuple(range(writer.log.head.seq + 1 - len(events), writer.log.head.seq + 1))
+        return tuple(append.places)
 
     def copy_within(self, changes: Changes, stretches: Iterable[Stretch]) -> None:
         """Append events of this store, and copies of another's log as they are, in a transaction of `exclusively`.

@@ -9,7 +9,8 @@ from ..cas.digest import Digest
 from ..cas.manifest import Manifest
 from ..events.codec import Recorded
 from ..events.projections import Artifacts
-from ..events.rows import RowReader, key
+from ..events.projections.artifacts import newest_in
+from ..events.rows import RowReader
 from ..store import Store, now_us
 
 
@@ -76,8 +77,7 @@ class ExclusiveReader(Reader):
 
 def newest_content(store: Store, artifact: str) -> Digest | None:
     """Content of an artifact's newest version, that which is on its way included; None if there is none."""
-    found = store.rows(Artifacts.name).latest(key("v", artifact))
-    return None if found is None else Digest(found.row[1])
+    return newest_in(store.rows(Artifacts.name), artifact)
 
 
 def moment(time_us: int) -> datetime:

@@ -58,6 +58,12 @@ def version_in(rows: RowReader, name: str, content: Digest) -> Stamped | None:
     return rows.latest(key("c", content, name))
 
 
+def newest_in(rows: RowReader, name: str) -> Digest | None:
+    """The content of the newest version under a name; None if there is none."""
+    found = rows.latest(key("v", name))
+    return None if found is None else Digest(found.row[1])
+
+
 def names_of(rows: RowReader, content: Digest) -> list[tuple[str, int]]:
     """The names and numbers under which a content is a version, the first to have it first."""
     return [tuple(one.row) for one in sorted(rows.newest(key("c", content)), key=lambda one: one.seq)]

@@ -245,8 +245,10 @@ class _Captured(During[Log]):
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
-        self._value.close()
-        _unroute()
+        try:
+            self._value.close()
+        finally:
+            _unroute()
 
 
 def captured(log: Log) -> During[Log]:

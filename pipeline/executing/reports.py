@@ -15,6 +15,7 @@ from ...events.committer import Ticket
 from ...events.elsewhere import Outcome, Submission
 from ...events.ids import RunId, StepRunId
 from ...events.projections import Artifacts
+from ...events.projections.artifacts import newest_in
 from ...events.projections.runs import RunRow, Runs
 from ...events.rows import key
 from ...history import is_visualized
@@ -77,8 +78,7 @@ class Before(NamedTuple):
     @classmethod
     def of(cls, store: Store, artifact: str) -> Self:
         """What is committed; of what is on its way nothing, so that nothing is waited for."""
-        found = store.committed_rows(Artifacts.name).latest(key("v", artifact))
-        content = None if found is None else Digest(found.row[1])
+        content = newest_in(store.committed_rows(Artifacts.name), artifact)
         return cls(content, {} if content is None else store.blobs.rows_under([content]))
 
 
