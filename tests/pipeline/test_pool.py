@@ -48,7 +48,7 @@ def until(is_so: Callable[[], bool]) -> bool:
 def is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # The latter where it ends between opening and reading.
         return False
 
 
