@@ -6,7 +6,7 @@ The order of writes is taken from the system calls of a real process, and the di
 from __future__ import annotations
 
 import pytest
-from powercut.harness import judged, recorded
+from powercut.harness import judged, performed, recorded
 from powercut.workloads import WORKLOADS
 
 pytestmark = pytest.mark.usefixtures("_traceable")
@@ -72,6 +72,11 @@ def test_no_power_cut_of_very_many_breaks_a_promise(workload: str) -> None:
     print(f"{workload}: {outcome.states} states")
     assert outcome.faults == []
     assert outcome.states > 100
+
+
+@pytest.mark.parametrize(("workload", "weakness"), WEAKENED)
+def test_a_weaker_protocol_can_still_be_had_and_does_its_work(workload: str, weakness: str) -> None:
+    assert performed(workload, weakness) == 0
 
 
 @pytest.mark.torture

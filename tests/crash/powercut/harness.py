@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from powercut.judge import Share, judge
 from powercut.place import STORE
 from powercut.trace import record
+from powercut.weaknesses import WEAKNESSES
 from powercut.workload import work
 
 _FOLDER = Path(__file__).parent
@@ -41,9 +42,8 @@ class Outcome:
 @contextmanager
 def recorded(workload: str, weakness: str = "") -> Iterator[Path]:
     """A folder with the trace of a workload, and the store before and after; gone at the end."""
-    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="powercut-", dir=memory) as folder:
-        recording = Path(folder).resolve() / "recording"
+    with _folder() as folder:
+        recording = folder / "recording"
         root = recording / "root"
         root.mkdir(parents=True)
         command = [sys.executable, "-P", str(_FOLDER / "workload.py"), workload, str(root / STORE)]
@@ -53,6 +53,23 @@ def recorded(workload: str, weakness: str = "") -> Iterator[Path]:
         shutil.copy(recording / "acknowledged", recording / "acknowledged-before")
         record(command, recording / "trace", env={**os.environ, "PYTHONPATH": str(_FOLDER.parent)}, cwd=recording)
         yield recording
+
+
+def performed(workload: str, weakness: str) -> int:
+    """Exit code of a process that does a workload with a weakness, and isn't recorded."""
+    with _folder() as folder:
+        store, acknowledged = folder / "root" / STORE, folder / "acknowledged"
+        (folder / "root").mkdir()
+        _prepare(workload, store, acknowledged)
+
+        def weakly(_: object) -> None:
+            WEAKNESSES[weakness]()
+            work(workload, store, acknowledged, is_preparing=False)
+
+        with _forked(weakly) as child:
+            child.told.read()
+    assert child.code is not None
+    return child.code
 
 
 def judged(recording: Path, *, states: int, seed: int = 0, until_fault: bool = False) -> Outcome:
@@ -74,6 +91,13 @@ def judged(recording: Path, *, states: int, seed: int = 0, until_fault: bool = F
             outcome.states += part.states
             outcome.faults += part.faults
     return outcome
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="powercut-", dir=memory) as folder:
+        yield Path(folder).resolve()
 
 
 def _prepare(workload: str, store: Path, acknowledged: Path) -> None:
