@@ -194,7 +194,7 @@ class _Reproducer(Runner):
     @property
     def failed(self) -> Mapping[str, LinealError]:
         """The steps that failed, and why."""
-        return self._lost
+        return self._course.lost
 
     def _prepare(self, node: Node) -> Ready:
         return self._trials[node.name].ready
