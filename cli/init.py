@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from ..client import open as open_client
@@ -23,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Where there is one already, it is left as it is."
     )
     parser.add_argument(
-        "directory", metavar="DIR", nargs="?", help="the directory; by default this one, or what --store names"
+        "directory",
+        metavar="DIR",
+        nargs="?",
+        help="the directory; by default what --store or LINEAL_STORE names is the store itself, else this directory",
     )
 
 
@@ -31,7 +35,7 @@ def execute(options: argparse.Namespace, output: Output) -> int:
     """Make a store."""
     if options.directory is not None and options.store is not None:
         raise Invalid("a directory and --store both say where the store is to be", hint="Give one of them.")
-    path = Path(options.store) if options.store is not None else Path(options.directory or ".") / _DIRECTORY
+    path = _place(options.directory, options.store)
     is_new = _is_missing(path)
     with open_client(path) as client:
         record: Initialization = {
@@ -43,6 +47,14 @@ def execute(options: argparse.Namespace, output: Output) -> int:
         }
     output.document(record, _sections)
     return ExitCode.OK
+
+
+def _place(directory: str | None, store: str | None) -> Path:
+    """Where the store is to be: as `lineal.open` looks for it, but that one further up does not stand in for it."""
+    if directory is not None:
+        return Path(directory) / _DIRECTORY
+    named = store if store is not None else os.environ.get("LINEAL_STORE")
+    return Path(named).expanduser() if named else Path(_DIRECTORY)
 
 
 def _is_missing(path: Path) -> bool:

@@ -28,6 +28,29 @@ def test_init_makes_a_store_once(command: Command, monkeypatch: pytest.MonkeyPat
     assert command("runs").code == 0
 
 
+def test_init_makes_the_store_where_it_is_said_to_be_else_where_the_environment_says_else_here(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def made(*argv: str) -> Path:
+        record = json.loads(command("init", *argv, "--json").out)
+        assert record["is_new"]
+        return Path(record["path"]).relative_to(tmp_path)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LINEAL_STORE", str(tmp_path / "shared"))
+    assert made("project") == Path("project/.lineal")
+    assert made("--store", "named") == Path("named")
+    assert not Path("shared").exists()
+    assert made() == Path("shared")
+    assert command("runs").code == 0
+    monkeypatch.setenv("LINEAL_STORE", "")
+    assert made() == Path(".lineal")
+    Path("below").mkdir()
+    monkeypatch.chdir("below")
+    monkeypatch.delenv("LINEAL_STORE")
+    assert made() == Path("below/.lineal")
+
+
 def test_init_refuses_a_place_that_holds_something_else(command: Command) -> None:
     Path("full").mkdir()
     Path("full/mine").write_text("mine")
