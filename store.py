@@ -233,18 +233,18 @@ class Store:
         """
         return self._env.changing()
 
-    def append_within(self, changes: Changes, events: Sequence[Event]) -> tuple[int, ...]:
-        """Append events that name no new blobs in a transaction of `exclusively`, once in each; give their places."""
-        append, writer = _Append(self, events, ()), self._writer(changes)
+    def append_within(
+        self, changes: Changes, events: Sequence[Event], ids: Sequence[EventId] | None = None
+    ) -> tuple[int, ...]:
+        """As `append`, of what names no new blobs, in a transaction of `exclusively`, once in each; give the places."""
+        append = _Append(self, events, ()) if ids is None else _ConditionalAppend(self, events, (), (), ids, None)
+        writer = self._writer(changes)
         append.check(writer)
         append.write(writer)
         return tuple(append.places)
 
     def copy_within(self, changes: Changes, stretches: Iterable[Stretch]) -> None:
-        """Append events of this store, and copies of another's log as they are, in a transaction of `exclusively`.
-
-        Once in each. The blobs' rows are written unchecked. Memory holds one stretch.
-        """
+        """As `append_within`, and copies of another's log as they are. The blobs' rows are written unchecked."""
         writer = self._writer(changes)
         for events, blobs, copies in stretches:
             _Append(self, events, blobs).write(writer)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..events.catalogue import Event
 from ..events.elsewhere import commit_of
-from ..history.reader import ExclusiveReader, Reader
+from ..history.name_taking import gives_names, require_free
+from ..history.reader import ExclusiveReader
 from ..in_force import recorded
 from ..store import Store
 
@@ -14,22 +15,23 @@ SUBJECTS_MAX = 200
 """How many subjects one event names: it stays below 64 KiB."""
 
 
-def record(
-    store: Store, events: Sequence[Event], *types: str, refuse: Callable[[Reader], None] | None = None
-) -> tuple[int, ...]:
+def record(store: Store, events: Sequence[Event], *types: str) -> tuple[int, ...]:
     """Append events in one commit, durable on return; give the positions of those of these types, or of all.
 
-    Others may commit between the decision on the events and their own commit. What must not have come between makes
-    ``refuse`` raise: it looks at the record under the write lock, so that the first of two who decide alike is the one.
-    A step in another process than its run's has its events committed there, without that.
+    Others may commit between the decision on the events and their own commit. Whether a name is free is looked at once
+    more under the write lock, so that the first of two who want it is the one; of a step in another process than its
+    run's by the process that commits.
+
+    Raises:
+        Conflict: A name is taken.
     """
     if not events:
         return ()
-    if refuse is None or commit_of(store.path) is not None:
-        places = recorded(store, events)
-    else:
+    if commit_of(store.path) is None and gives_names(events):
         with store.exclusively() as changes:
-            refuse(ExclusiveReader(store))
-            places = store.append_within(changes, events)
+            require_free(ExclusiveReader(store), events)
+            places: Sequence[int] = store.append_within(changes, events)
+    else:
+        places = recorded(store, events)
     placed = zip(events, places, strict=True)
     return tuple(place for event, place in placed if not types or event.TYPE in types)

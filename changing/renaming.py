@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
-from ..errors import Conflict, InvalidReference, LinealError, PipelineNotFound, RunNotFound
+from ..errors import InvalidReference, LinealError
 from ..events.catalogue import (
     AliasSet,
     Annotated,
@@ -21,9 +20,8 @@ from ..events.catalogue import (
 )
 from ..history import ArtifactVersionView, ArtifactView, PipelineView, RunView, View, check_name
 from ..history.labels import aliased, annotations_of, tags_of
-from ..history.pipeline_names import pipeline_named
+from ..history.name_taking import require_free
 from ..history.reader import Reader
-from ..history.run_names import run_named
 from ..store import Store
 from .recording import SUBJECTS_MAX, record
 
@@ -55,52 +53,23 @@ def rename(store: Store, of: View, name: str) -> Renamed:
     reader = Reader(store, store.head().seq)
     if isinstance(of, RunView):
         check_name(name, "run")
-        _refuse_run(reader, name)
         old = RunView(reader, of.id).name
-        (seq,) = record(store, [RunRenamed(of.id, name)], refuse=partial(_refuse_run, name=name))
+        (seq,) = record(store, [RunRenamed(of.id, name)])
         return Renamed("run", old, name, seq)
     if isinstance(of, ArtifactView):
         check_name(name, "artifact")
         artifact = ArtifactView(reader, of.name)
-        _refuse_artifact(reader, of.name, name)
-        refuse = partial(_refuse_artifact, old=of.name, name=name)
-        (seq,) = record(store, _artifact_events(reader, artifact, name), ArtifactRenamed.TYPE, refuse=refuse)
+        require_free(reader, [ArtifactRenamed(of.name, name, 0)])  # Before what is there is looked through.
+        (seq,) = record(store, _artifact_events(reader, artifact, name), ArtifactRenamed.TYPE)
         return Renamed("artifact", of.name, name, seq)
     if isinstance(of, PipelineView):
         check_name(name, "pipeline")
-        require_no_pipeline(reader, name)
         old = PipelineView(reader, of.first_name).name
-        (seq,) = record(store, [PipelineRenamed(old, name)], refuse=partial(require_no_pipeline, name=name))
+        (seq,) = record(store, [PipelineRenamed(old, name)])
         return Renamed("pipeline", old, name, seq)
     raise InvalidReference(
         f"{of!r} can't be renamed", hint="Rename a run, an artifact or a pipeline; steps are called as their functions."
     )
-
-
-def _refuse_run(reader: Reader, name: str) -> None:
-    try:
-        if run_named(reader, name) is None:
-            return
-    except RunNotFound:
-        return
-    raise Conflict(f"another run is called {name!r}", hint="Choose another name.")
-
-
-def require_no_pipeline(reader: Reader, name: str) -> None:
-    """Raise `Conflict` if a pipeline is called so."""
-    try:
-        if pipeline_named(reader, name) is None:
-            return
-    except PipelineNotFound:
-        return
-    raise Conflict(f"there is a pipeline {name!r}", hint="Choose another name, or call that one otherwise first.")
-
-
-def _refuse_artifact(reader: Reader, old: str, name: str) -> None:
-    if not ArtifactView(reader, old).versions:
-        raise Conflict(f"artifact {old} has no version to be renamed", hint="Choose another one.")
-    if ArtifactView(reader, name).versions:
-        raise Conflict(f"there is an artifact {name!r}", hint="Choose another name, or delete that one first.")
 
 
 def _artifact_events(reader: Reader, artifact: ArtifactView, name: str) -> list[Event]:

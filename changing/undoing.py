@@ -6,9 +6,8 @@ be undone, or something later stands on it, that is a conflict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from ..cas.digest import Digest
 from ..errors import ArtifactEvicted, Conflict, Invalid, LinealError
@@ -45,7 +44,6 @@ from ..history.reader import Reader
 from ..store import Store
 from .deleting import deletions
 from .recording import SUBJECTS_MAX, record
-from .renaming import require_no_pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +73,13 @@ def undo(store: Store, seq: int) -> Undone:
     if not 1 <= seq <= now.head_seq:
         raise Invalid(f"there is no event {seq}", hint=f"The log has 1 to {now.head_seq}.")
     recorded = now.event(seq)
-    undoing = _Undoing(now, Reader(store, seq - 1), recorded)
-    events = list(undoing.events())
+    events = list(_Undoing(now, Reader(store, seq - 1), recorded).events())
     if not events:
         raise Conflict(f"of event {seq}, {recorded.type}, nothing is left to be undone")
     held = {content for one in events if isinstance(one, Restored) for content in one.held}
     back = (one for event in events if isinstance(event, Restored) for one in event.subjects if one.kind == "version")
     gone = tuple(f"{one.name}@{str(Digest(one.id))[:12]}" for one in back if one.id not in held)
-    return Undone(seq, recorded.type, record(store, events, refuse=undoing.refuse), gone)
+    return Undone(seq, recorded.type, record(store, events), gone)
 
 
 class _Undoing:
@@ -93,8 +90,6 @@ class _Undoing:
         self._before = before
         self._seq = recorded.seq
         self._event: Event = recorded.event
-        self.refuse: Callable[[Reader], None] | None = None
-        """What must not have come between: see `record`."""
 
     def events(self) -> Iterator[Event]:
         """The events that undo it."""
@@ -209,8 +204,6 @@ class _Undoing:
         if has not in (event.name, had):
             raise self._changed(f"the name of pipeline {has}")
         if had != has:
-            self.refuse = partial(require_no_pipeline, name=had)
-            self.refuse(self._now)
             yield PipelineRenamed(has, had)
 
     def _hold(self, contents: Iterable[Digest]) -> Iterator[Event]:

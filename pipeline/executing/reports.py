@@ -12,13 +12,15 @@ from ...cas import BlobFiles, Digest, Row
 from ...errors import LinealError
 from ...events.catalogue import Annotated, Event, Subject
 from ...events.committer import Ticket
-from ...events.elsewhere import Outcome, Submission
+from ...events.elsewhere import Outcome, Submission, commit_of
 from ...events.ids import RunId, StepRunId
 from ...events.projections import Artifacts
 from ...events.projections.artifacts import newest_in
 from ...events.projections.runs import RunRow, Runs
 from ...events.rows import key
 from ...history import is_visualized
+from ...history.name_taking import gives_names, require_free
+from ...history.reader import ExclusiveReader
 from ...metrics import check_metric, metric_step, metric_value
 from ...store import Store
 from ..capturing.capture import show
@@ -105,11 +107,36 @@ def hear_from(store: Store, hear: ProgressListener, told: Told) -> Sequence[Outc
 
 
 def _committed(store: Store, submissions: Sequence[Submission]) -> list[Outcome]:
+    if commit_of(store.path) is None and any(gives_names(one.events) for one in submissions):
+        return _committed_singly(store, submissions)
     tickets: list[Ticket] = []
     for one in submissions:
         after = [tickets[place] for place in one.after]
         tickets.append(store.append(one.events, one.blobs, after=after, ids=one.ids, expected=one.expected))
     return [_outcome(ticket) for ticket in tickets]
+
+
+def _committed_singly(store: Store, submissions: Sequence[Submission]) -> list[Outcome]:
+    """Commit one after the other, so that whether a name is free is looked at right before it is given."""
+    outcomes: list[Outcome] = []
+    for one in submissions:
+        refusals = [outcomes[place] for place in one.after if isinstance(outcomes[place], LinealError)]
+        if refusals:
+            outcomes.append(refusals[0])
+        elif gives_names(one.events):
+            outcomes.append(_named(store, one))
+        else:
+            outcomes.append(_outcome(store.append(one.events, one.blobs, ids=one.ids, expected=one.expected)))
+    return outcomes
+
+
+def _named(store: Store, one: Submission) -> Outcome:
+    try:
+        with store.exclusively() as changes:
+            require_free(ExclusiveReader(store), one.events)
+            return store.append_within(changes, one.events, one.ids)
+    except LinealError as refusal:
+        return refusal
 
 
 def _outcome(ticket: Ticket) -> Outcome:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from children import ended_well, forked
+from contending import RACERS, naming, racing
 from schooling import trained, training, versions
 
 import lineal
@@ -23,6 +24,7 @@ from lineal.errors import (
     InvalidReference,
     PipelineNotFound,
     RunNotFound,
+    StepFailed,
 )
 from lineal.post_execution import get_pipeline
 
@@ -188,3 +190,37 @@ def test_eight_processes_that_race_for_one_name_leave_it_to_one(three: Client, s
     assert ended_well(children)
     assert len([recorded for recorded in three.events(since=start) if recorded.type == "pipeline.renamed/1"]) == 1
     assert [one.name for one in three.pipelines()].count("the-one") == 1
+
+
+@pytest.mark.parametrize("things", [("training-1", "training-2"), ("data", "model"), ("training", "other")])
+def test_a_step_in_a_worker_that_gives_a_name_that_is_taken_fails_as_in_the_driver(
+    three: Client, things: tuple[str, str]
+) -> None:
+    pipeline(name="other")(trained)()
+    head = three.head.seq
+    with pytest.raises(StepFailed) as failed:
+        naming(three.path, *things)
+    assert isinstance(failed.value.__cause__, Conflict)
+    assert "the-one" in str(failed.value.__cause__)
+    given = [recorded for recorded in three.events(since=head) if recorded.type.endswith(".renamed/1")]
+    assert [recorded.event.name for recorded in given] == ["the-one"]
+
+
+def test_of_steps_in_workers_and_of_drivers_that_want_one_name_at_once_one_has_it(
+    three: Client, store_path: Path, tmp_path: Path
+) -> None:
+    for number in range(2 * RACERS):
+        pipeline(name=f"p{number}")(trained)()
+    head = three.head.seq
+
+    def race(number: int) -> None:
+        start = tmp_path / f"start-{number}"
+        start.mkdir()
+        run = racing([f"p{number}", f"p{number + 1}"], store_path, start)
+        assert len(run.steps) == RACERS
+
+    assert ended_well([forked(partial(race, number)) for number in (0, RACERS)])
+    given = [recorded for recorded in three.events(since=head) if recorded.type == "pipeline.renamed/1"]
+    assert len(given) == 1
+    done = [one.output.load() for run in three.runs("racing") for one in run.steps.values()]
+    assert sorted(done) == [False, False, False, True]
