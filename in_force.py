@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -89,7 +89,7 @@ def store_in_use() -> Path:
     """As `nearest_store`. It warns, once for each, where the user is likely to have meant another one."""
     path = nearest_store()
     others = dict.fromkeys(_open_to_write.values())
-    if others and _listening.get() is None and not os.environ.get(ENVIRONMENT_VARIABLE):
+    if others and LISTENING.get() is None and not os.environ.get(ENVIRONMENT_VARIABLE):
         found = path.resolve()
         if found not in others:
             other = next(reversed(others))
@@ -117,44 +117,29 @@ class Resolved(NamedTuple):
     """None where there was no such version."""
 
 
-class _Listening(NamedTuple):
+class Listening(NamedTuple):
     """A step that is running: the store of its run, and what it has asked of that."""
 
     path: Path
     step: StepRunId
     resolved: dict[str, Resolved]
+    """By reference."""
 
 
-_listening: ContextVar[_Listening | None] = ContextVar("lineal_listening", default=None)
-
-
-class listening:  # A generator would be a good part of what a trivial step costs.
-    """Hear which artifacts a step asks for in the store of its run, which is the nearest one inside, by reference."""
-
-    __slots__ = ("_heard", "_token")
-
-    def __init__(self, path: Path, step: StepRunId) -> None:
-        """Be about this step run."""
-        self._heard = _Listening(path, step, {})
-
-    def __enter__(self) -> Mapping[str, Resolved]:
-        self._token = _listening.set(self._heard)
-        return self._heard.resolved
-
-    def __exit__(self, *_: object) -> None:
-        _listening.reset(self._token)
+LISTENING: ContextVar[Listening | None] = ContextVar("lineal_listening", default=None)
+"""The step that is running here; the store of its run is the nearest one."""
 
 
 def tell_resolved(path: Path, resolved: Resolved) -> None:
     """Let a step that is running know what it asked for; of one reference, what it meant first."""
-    step = _listening.get()
+    step = LISTENING.get()
     if step is not None and step.path == path:
         step.resolved.setdefault(resolved.reference, resolved)
 
 
 def running_step(path: Path) -> StepRunId | None:
     """The step run that is running, if its run's store is this one."""
-    step = _listening.get()
+    step = LISTENING.get()
     return step.step if step is not None and step.path == path else None
 
 
@@ -175,5 +160,5 @@ def recorded(store: Store, events: Sequence[Event]) -> Sequence[int]:
 
 def nearest_store() -> Path:
     """Where the store is that is used if none was entered: that of the step which is running, else the one found."""
-    step = _listening.get()
+    step = LISTENING.get()
     return find_store() if step is None else step.path

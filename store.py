@@ -328,8 +328,8 @@ class Store:
 
     def _limit_lag(self, is_idle: bool) -> None:
         is_early = not is_idle and self._learned.committed - self._looked < _LOOKED_EVERY_EVENTS
-        if is_early or not self._writes:
-            return
+        if is_early or not self._writes or not self._learned.committed:
+            return  # Who has committed nothing leaves it to those who have.
         self._looked = self._learned.committed
         with suppress(LinealError):  # Whoever reads catches up first, and is told.
             self._projector.limit_lag(is_idle=is_idle)

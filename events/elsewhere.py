@@ -5,7 +5,8 @@ Invariant: while a store's commits are made elsewhere, this process changes noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -62,24 +63,45 @@ def send(batch: Sequence[Sendable], commit: Commit) -> bool:
     return True
 
 
-_commits: dict[Path, Commit] = {}
-CALL: ContextVar[Commit | None] = ContextVar("lineal_call", default=None)
-"""How the call commits that runs here, of those that a process is given one after the other."""
+class Call(NamedTuple):
+    """A call whose submissions to a store are committed elsewhere."""
+
+    store: Path
+    commit: Commit
+
+
+_commits: dict[Path, list[Commit]] = {}
+"""By store, how calls have what they submit committed that have begun; the last is in force."""
+CALL: ContextVar[Call | None] = ContextVar("lineal_call", default=None)
+"""The call that runs here, of those that a process is given."""
 
 
 def commit_elsewhere(store: Path, commit: Commit) -> None:
     """From now on, have it so committed what this process submits to a store, for a call that begins here."""
-    _commits[store] = commit
-    CALL.set(commit)
+    _commits[store] = [commit]
+    CALL.set(Call(store, commit))
+
+
+@contextmanager
+def committed_elsewhere(store: Path, commit: Commit) -> Iterator[None]:
+    """The same until the block ends, in a process that has a life of its own; calls may overlap in its threads."""
+    _commits.setdefault(store, []).append(commit)
+    token = CALL.set(Call(store, commit))
+    try:
+        yield
+    finally:
+        CALL.reset(token)
+        _commits[store].remove(commit)
 
 
 def commit_of(store: Path) -> Commit | None:
     """How submissions to a store are committed elsewhere; None where this process commits them itself."""
-    return _commits.get(store)
+    found = _commits.get(store)
+    return found[-1] if found else None
 
 
 def refuse_late(store: Path) -> None:
     """Raise `NoStepRunning` where who submits is left of a call that has ended: the next one's line is not its own."""
     ours = CALL.get()
-    if ours is not None and _commits.get(store, ours) is not ours:
+    if ours is not None and ours.store == store and ours.commit not in _commits.get(store, ()):
         raise NoStepRunning("the step has ended", hint="Wait for the threads that it starts before it returns.")

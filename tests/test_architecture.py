@@ -40,6 +40,7 @@ ROOMS = {
     "immutable": Room("", never="blake3 cloudpickle lmdb msgpack numpy pandas pyarrow rich"),
     "replacements": Room("", never="blake3 cloudpickle lmdb msgpack numpy pandas pyarrow rich"),
     "stopping": Room("replacements", never="blake3 cloudpickle lmdb msgpack numpy pandas pyarrow rich"),
+    "during": Room("", never="blake3 cloudpickle lmdb msgpack numpy pandas pyarrow rich"),
     "cas": Room("errors", never="cloudpickle pandas pickle pyarrow rich"),
     "events": Room("errors cas.digest", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "materializers": Room("errors cas stopping", never="argparse lmdb rich"),
@@ -66,7 +67,7 @@ ROOMS = {
     "repair": Room("errors cas events store history verification", never="argparse cloudpickle pickle rich"),
     "bundles": Room("errors cas events directory store history", never="argparse cloudpickle numpy pickle rich"),
     "pipeline": Room(
-        "errors cas events metrics replacements stopping store in_force materializers history labels",
+        "errors cas events metrics replacements stopping during store in_force materializers history labels",
         never="argparse curses http rich",
     ),
     "client": Room(

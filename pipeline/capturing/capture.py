@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 import msgpack
 
-from .during import During
+from ...during import During
 from .logged import RECORDS, log_in_force
 from .threads import START
 

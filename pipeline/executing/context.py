@@ -8,11 +8,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ...during import During
 from ...errors import InvalidPipeline, NoStepRunning
 from ...events.ids import RunId
 from ...history.references import near
 from ...labels import plain_annotations
-from ..capturing.during import During
 from ..capturing.threads import inherited
 from ..surroundings.seeds import Entropy
 

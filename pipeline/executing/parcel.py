@@ -35,6 +35,7 @@ from ..workers.pool import Processes
 from ..workers.warm import warm_pools
 from ..workers.worker import has_worked
 from ..workers.workforce import Hear, Terms
+from .afar import called_from
 from .context import Reports
 from .giving import Giver, Newest, Shown
 from .reports import Before, Facts, GatheredReports, WhatWasBefore, WhetherShown, shown_through
@@ -124,6 +125,8 @@ class Order:
     """Where what steps print is put while the run goes on."""
     is_drawn_on: bool
     """Whether the process of the run draws on the terminal, so that others must not write there."""
+    meeting: str
+    """Where the process of the run is met by calls that have no line to it; empty where all have."""
 
     def packed(self) -> bytes:
         """The order in bytes, to go into parcels."""
@@ -246,8 +249,11 @@ def execute_parcel(data: bytes) -> bytes:
     if line is not None:
         commit_elsewhere(order.store, lambda submissions: line.ask(Facts(submissions)))
         write_with(shown_through(line) if order.is_drawn_on else None)
-    result = _executed(task, giver, GatheredReports(order.run_name, files, line), order.live)
-    flush_opened(order.store)
+        result = _executed(task, giver, GatheredReports(order.run_name, files, line), order.live)
+        flush_opened(order.store)
+    else:
+        with called_from(order.meeting, order.store, step) as shared:
+            result = _executed(task, giver, GatheredReports(order.run_name, files, shared), order.live)
     return (replace(result, others=code.others) if code.others else result).packed()
 
 

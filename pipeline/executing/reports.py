@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TextIO
+from typing import Any, NamedTuple, Protocol, Self, TextIO
 
 from ...cas import BlobFiles, Digest, Row
 from ...errors import LinealError
@@ -55,6 +55,13 @@ class Facts(NamedTuple):
     """What a step in another process has submitted to the store of its run."""
 
     submissions: Sequence[Submission]
+
+
+class OfStep(NamedTuple):
+    """What is told in a process of an executor that is not ours, whose steps share a line."""
+
+    step: str
+    told: Progressed | Facts
 
 
 class WhatWasBefore(NamedTuple):
@@ -172,15 +179,22 @@ class StoreReports:
         return self._store.blobs.files.scratch_directory()
 
 
+class Tells(Protocol):
+    """Where a step tells how far it is."""
+
+    def tell(self, what: Progressed, /) -> bool:
+        """Let it be known; False where nobody hears it."""
+
+
 class GatheredReports:
-    """Reports of a step in another process; of one of ours there is a line to who gave it the step.
+    """Reports of a step in another process, from where there may be a line to who gave it the step.
 
     Memory: about a hundred bytes a point of a metric.
     """
 
     points: Sequence[Point]
 
-    def __init__(self, run: str, files: BlobFiles, line: Line | None = None) -> None:
+    def __init__(self, run: str, files: BlobFiles, line: Tells | None = None) -> None:
         self._line = line
         self._told_at_s = -_TOLD_EVERY_S
         self._points: list[Point] = []

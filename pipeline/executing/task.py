@@ -17,13 +17,15 @@ from typing import Any
 from ...cas import Blob, BlobReader, Digest
 from ...cas.blob import read_manifest
 from ...cas.manifest import Manifest
+from ...during import During
 from ...errors import LinealError
 from ...events.catalogue import ContentVisualized, Failure, Input, Output, Resources
 from ...events.ids import RunId, StepRunId
-from ...in_force import Resolved, listening
+from ...in_force import LISTENING, Listening, Resolved
 from ...materializers import load
 from ..capturing.broadcast import Hear
 from ..capturing.capture import Log, captured
+from ..capturing.threads import inherited
 from ..declaring.attempts import name_of
 from ..declaring.checks import check, check_kinds, checks_of
 from ..declaring.outputs import Outputs
@@ -36,6 +38,7 @@ from .awaiting import awaited
 from .context import Point, Reports, StepContext, running
 from .giving import Given, Giver
 
+inherited(LISTENING)
 _TRACEBACK_MAX_CHARACTERS = 64 * 1024
 _MESSAGE_MAX_CHARACTERS = 4 * 1024
 _MEASURED_FROM_US = 1000
@@ -149,11 +152,10 @@ def execute(
         failure: Failure | None = None
         exception: BaseException | None = None
         given = Given()
-        resolved: Mapping[str, Resolved] = {}
+        heard = Listening(task.store, StepRunId(task.run, task.step), {})
         is_users = is_ours = False
         try:
-            asking = listening(task.store, StepRunId(task.run, task.step))
-            with captured(log), tracing(None), running(context), asking as resolved:
+            with captured(log), tracing(None), running(context), During(LISTENING, heard):
                 args, kwargs = _loaded(task, giver.reader)
                 with seeded(task.entropy.seed):
                     is_users = True
@@ -169,6 +171,7 @@ def execute(
         frames = log.encoded()
         log_digest = None if frames is None else batch.put(frames)
         blobs = batch.publish()
+    resolved = heard.resolved
     duration_us = (time.perf_counter_ns() - start_ns) // 1000
     resources = None if duration_us < _MEASURED_FROM_US else _taken(before, getrusage(RUSAGE_THREAD))
     return Result(

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from ...during import During
 from ...errors import InvalidPipeline
 from ...history import ArtifactVersionView
-from ..capturing.during import During
 from ..declaring.checks import check, check_kinds
 from ..declaring.outputs import OutputSpec
 from ..declaring.policy import UNSAID, Policy

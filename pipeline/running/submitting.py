@@ -20,13 +20,14 @@ from ..capturing.capture import is_drawn_on, routed
 from ..deciding.preparing import Ready
 from ..executing.giving import Giver
 from ..executing.parcel import CodeParcel, Order, Succeeded, execute_apart, execute_parcel, packed_parcel
-from ..executing.reports import Before, StoreReports, hear_from, run_name
+from ..executing.reports import Before, OfStep, StoreReports, hear_from, run_name
 from ..executing.task import Task, execute
 from ..graph.graph import TracedStep
 from ..graph.literals import is_scalar
 from ..planning.plan import Plan
 from ..surroundings.seeds import Entropy
 from ..workers.executors import shares_memory
+from ..workers.meeting import MeetingPoint
 from ..workers.pool import WorkerPool
 from ..workers.step_threads import StepThreads
 from ..workers.workforce import Terms
@@ -149,7 +150,17 @@ class Submitter:
             root, pipeline = store.blobs.files.root, self._plan.pipeline
             within, live = self._within, self._broadcast.path
             order = Order(
-                root, store.path, pipeline, self._run, self._name, within, self._allow_pickle, code, live, is_drawn_on()
+                root=root,
+                store=store.path,
+                pipeline=pipeline,
+                run=self._run,
+                run_name=self._name,
+                within=within,
+                allow_pickle=self._allow_pickle,
+                code=code,
+                live=live,
+                is_drawn_on=is_drawn_on(),
+                meeting="" if self._has_lines else self._meeting.address,
             )
             known = self._orders[step, ready.code.digest] = order.packed()
         return known
@@ -158,6 +169,20 @@ class Submitter:
         scratch = self._store.blobs.files.scratch()
         self._until_closed.callback(scratch.discard)
         return scratch
+
+    @property
+    def _has_lines(self) -> bool:
+        """Whether what the executor is given can tell and ask without more ado."""
+        return isinstance(self._executor, WorkerPool) or shares_memory(self._executor)
+
+    @cached_property
+    def _meeting(self) -> MeetingPoint:
+        point = MeetingPoint(self._hear_afar)
+        self._until_closed.callback(point.close)
+        return point
+
+    def _hear_afar(self, of: OfStep) -> Any:
+        return hear_from(self._store, partial(self._hear, of.step), of.told)
 
     @cached_property
     def _broadcast(self) -> Broadcast:

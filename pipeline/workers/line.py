@@ -48,8 +48,12 @@ class Line:
                 raise NoStepRunning("the step has ended", hint="Wait for the threads that it starts before it returns.")
             asked = pickle.dumps((ASKED, what, 0.0), pickle.HIGHEST_PROTOCOL)
             self._is_open = False  # Who is stopped meanwhile leaves an answer there, which is not that to the next one.
-            self._send(asked)
-            received = self._receive()
+            try:
+                self._send(asked)
+                received = self._receive()
+            except NoStepRunning:  # Nobody is there, and nothing was left.
+                self._is_open = True
+                raise
             self._is_open = True
         is_well, answer = pickle.loads(received)
         if not is_well:

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,25 @@ def pinned(x: int) -> int:
     return x * lineal.artifact("factor@1").load()
 
 
+@step
+def scaled_in_a_thread(x: int) -> int:
+    found: list[int] = []
+
+    def scale() -> None:
+        found.append(x * lineal.load("factor"))
+        lineal.save(found[0], "scaled-there")
+
+    thread = threading.Thread(target=scale)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+@pipeline
+def scaling_in_a_thread(x: int) -> None:
+    scaled_in_a_thread(x)
+
+
 @pipeline
 def scaling(x: int) -> None:
     scaled(x)
@@ -41,6 +61,14 @@ def test_what_a_step_loads_is_an_input_of_its_run(client: Client, executor: Any)
     assert run.steps["scaled"].parameters == {"x": 2}
     assert [view.name for view in factor.consumers] == ["scaled", "pinned"]
     assert "factor" in {node.name for node in run.steps["scaled"].output.lineage()}
+
+
+def test_what_a_thread_of_a_step_loads_and_saves_is_the_steps(client: Client, executor: Any) -> None:
+    factor = client.save(3, "factor")
+    step = scaling_in_a_thread.with_options(executor=executor)(2).steps["scaled_in_a_thread"]
+    assert step.output.load() == 6
+    assert step.inputs == {"factor": factor}
+    assert client.artifact("scaled-there").producer == step
 
 
 def test_a_hit_never_lies_it_is_only_served_if_the_name_means_the_same(client: Client, executor: Any) -> None:

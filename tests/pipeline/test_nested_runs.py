@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from lineal import Client
 from lineal.errors import StepFailed
@@ -132,8 +136,31 @@ def flow(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     return import_module("nested_flow")
 
 
-def test_a_pipeline_begun_in_a_worker_is_committed_by_the_process_of_the_steps_run(client: Client, flow: Any) -> None:
-    run = flow.enclosing.with_options(executor=("processes", 2))()
+def forked() -> Any:
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork"))
+
+
+def spawned() -> Any:
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+
+
+def loky() -> Any:
+    return get_reusable_executor(max_workers=2)
+
+
+@pytest.fixture(params=[lambda: ("processes", 2), forked, spawned, loky], ids=["ours", "forked", "spawned", "loky"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Executors whose calls are made in other processes."""
+    made = request.param()
+    yield made
+    if isinstance(made, Executor):
+        made.shutdown()
+
+
+def test_a_pipeline_begun_in_a_worker_is_committed_by_the_process_of_the_steps_run(
+    client: Client, flow: Any, executor: Any
+) -> None:
+    run = flow.enclosing.with_options(executor=executor)()
     found = [run.steps[f"outer-{number}"].output.load() for number in range(3)]
     assert [one[1:] for one in found] == [[number + 1, 2, []] for number in range(3)]
     assert os.getpid() not in {one[0] for one in found}
