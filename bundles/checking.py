@@ -10,17 +10,15 @@ from typing import Any, NamedTuple, Protocol
 
 from ..cas import BlobKind, Manifest
 from ..cas.manifest import INLINE_MAX_BYTES, ManifestPart
-from ..errors import BundleCorrupt, BundleRefused, FormatTooNew, LinealError, ManifestCorrupt
-from ..events.catalogue import RunStarted, StepReused, StoreCreated, Unknown
+from ..errors import BundleCorrupt, BundleRefused, LinealError, ManifestCorrupt
+from ..events.catalogue import RunStarted, StepReused, StoreCreated
 from ..events.codec import Recorded
 from ..events.ids import StepRunId, StoreId
 from ..events.projections.steps import COMPLETED, RUNNING, STATUS
-from .layout import too_new
+from .kinds import ENDS, EXPORTED, LABELS, OF_RUNS, OF_STEPS
+from .opaque import begins_run, ends_run, is_opaque, is_passed_on, is_well_formed
 from .reading import Bundle
-from .selection import EXPORTED, LABELS, OF_RUNS, OF_STEPS
 from .strict import is_strict, is_time
-
-_ENDS = frozenset({"run.completed/1", "run.failed/1", "run.cancelled/1", "run.interrupted/2"})
 
 _ID_BYTES = {"artifact": 0, "pipeline": 0, "version": 32, "run": 16, "step": 16}
 """By kind of subject, how long its id is."""
@@ -55,7 +53,6 @@ def check_bundle(bundle: Bundle, own: StoreId | None, taker: Taker | None) -> No
     Raises:
         BundleCorrupt: It is damaged, or does not hold together.
         BundleRefused: It says what it has no business to say.
-        FormatTooNew: A newer version wrote events into it.
     """
     _Check(bundle, own, taker).check()
 
@@ -68,6 +65,8 @@ class _Check:
         self._ids: set[bytes] = set()
         self._runs: dict[bytes, _Run] = {}
         self._ended: set[bytes] = set()
+        self._strange: set[bytes] = set()
+        """The runs of which events of newer versions tell."""
         self._steps: dict[StepRunId, str] = {}
         table = bundle.table
         self._known = {held.digest: held.kind for held in table.blobs}
@@ -78,7 +77,7 @@ class _Check:
         for seq, body in enumerate(bundle.bodies(), start=1):
             try:
                 self._check_event(Recorded.read(seq, b"", body), body)
-            except (BundleCorrupt, BundleRefused, FormatTooNew):
+            except (BundleCorrupt, BundleRefused):
                 raise
             except (LinealError, TypeError, ValueError, LookupError, AttributeError) as error:
                 raise self._corrupt(f"its event {seq} can't be read") from error
@@ -92,11 +91,11 @@ class _Check:
     def _check_event(self, recorded: Recorded, body: bytes) -> None:
         event: Any = recorded.event
         what = f"event {recorded.seq}, {recorded.type},"
-        if isinstance(event, Unknown):
-            raise too_new(f"{what} of the bundle was written by a newer version", self._bundle.path)
-        if recorded.type not in EXPORTED:
+        is_strange = is_opaque(recorded)
+        if not (is_passed_on(recorded) if is_strange else recorded.type in EXPORTED):
             raise self._refused(f"{what} is of no kind that a bundle brings")
-        if not is_strict(event) or not is_time(recorded.time_us) or recorded.stream != event.stream:
+        is_as_said = is_well_formed(recorded) if is_strange else is_strict(event) and recorded.stream == event.stream
+        if not is_as_said or not is_time(recorded.time_us):
             raise self._corrupt(f"{what} is not as its type says")
         if recorded.type in LABELS and len(event.subject.id) != _ID_BYTES.get(event.subject.kind):
             raise self._corrupt(f"{what} is about what can't be")
@@ -107,6 +106,14 @@ class _Check:
             raise self._corrupt("its first event is not that of a store")
         if isinstance(event, StoreCreated) and not event.store == recorded.origin == self._bundle.table.store:
             raise self._refused("it is of another store than its events say")
+        self._check_named(recorded, event, what)
+        known = self._check_origin(recorded, body, what)
+        if is_strange:
+            self._check_opaque(recorded, known, what)
+        else:
+            self._check_run(recorded, event, known, what)
+
+    def _check_named(self, recorded: Recorded, event: Any, what: str) -> None:
         if not {*event.refs} <= {*recorded.refs}:
             raise self._corrupt(f"{what} does not say all that it names")
         for ref in recorded.refs:
@@ -115,19 +122,37 @@ class _Check:
         for output in event.made:
             if self._known.get(output.content, BlobKind.MANIFEST) is not BlobKind.MANIFEST:
                 raise self._corrupt(f"{what} gives what is no value")
-        self._check_origin(recorded, event, body, what)
 
-    def _check_origin(self, recorded: Recorded, event: Any, body: bytes, what: str) -> None:
+    def _check_origin(self, recorded: Recorded, body: bytes, what: str) -> bool:
+        """Whether the store that is to take it has it already."""
         known = None if self._taker is None else self._taker.body_of(recorded.raw_id)
         if known is not None and known != body:
             raise self._refused(f"{what} is not what the store has under its id")
-        if known is None and recorded.origin == self._own and not isinstance(event, StoreCreated):
+        if known is None and recorded.origin == self._own and recorded.seq > 1:
             raise self._refused(f"{what} claims to be of the store itself, which does not have it")
+        return known is not None
+
+    def _check_opaque(self, recorded: Recorded, is_known: bool, what: str) -> None:
+        run = recorded.stream
+        if not run:
+            return
+        if begins_run(recorded):
+            self._begin(run, recorded, is_known, what)
+        else:
+            self._require_run(run, recorded.origin, what)
+        self._strange.add(run)
+        if ends_run(recorded):
+            self._ended.add(run)
+
+    def _begin(self, run: bytes, recorded: Recorded, is_known: bool, what: str) -> None:
+        is_there = self._taker is not None and self._taker.has_run(run)
+        if run in self._runs or (is_there and not is_known):
+            raise self._refused(f"{what} begins a run that has begun")
+        self._runs[run] = _Run(recorded.origin, is_there)
+
+    def _check_run(self, recorded: Recorded, event: Any, is_known: bool, what: str) -> None:
         if isinstance(event, RunStarted):
-            is_there = self._taker is not None and self._taker.has_run(event.run)
-            if event.run in self._runs or (is_there and known is None):
-                raise self._refused(f"{what} begins a run that has begun")
-            self._runs[event.run] = _Run(recorded.origin, is_there)
+            self._begin(event.run, recorded, is_known, what)
             return
         by = getattr(event, "by", None)
         run = event.run if recorded.type in (OF_RUNS | OF_STEPS) else None if by is None else by.run
@@ -136,17 +161,22 @@ class _Check:
         elif recorded.type in LABELS and event.subject.kind in ("run", "step"):
             self._require_run(event.subject.id, None, what)
         if recorded.type in STATUS:
-            self._check_step(recorded, event, known is None, what)
-        if recorded.type in _ENDS:
+            self._check_step(recorded, event, not is_known, what)
+        if recorded.type in ENDS:
             self._ended.add(event.run)
 
     def _check_step(self, recorded: Recorded, event: Any, is_new: bool, what: str) -> None:
-        """What a step run reuses has executed, and did not reuse anything itself: so nobody goes round in circles."""
+        """What a step run reuses has executed, and did not reuse anything itself: so nobody goes round in circles.
+
+        What only a newer version's events tell of may have executed; it is not told of by then.
+        """
         step = StepRunId(event.run, event.step)
         if isinstance(event, StepReused) and is_new:
             if self._status_of(step) not in (None, RUNNING):
                 raise self._refused(f"{what} ends a step that has ended")
-            if self._status_of(event.reuses) != COMPLETED:
+            found = self._status_of(event.reuses)
+            is_strange = found is None and event.reuses.run in self._strange and event.reuses != step
+            if found != COMPLETED and not is_strange:
                 raise self._refused(f"{what} reuses what never completed")
         self._steps[step] = STATUS[recorded.type]
 

@@ -1,7 +1,7 @@
 """Which events a bundle takes of a log: those of some runs and versions, and of all that explains them.
 
-What a store does to keep itself in order stays behind: releases, evictions, pins, deletions, claims. What of it matters
-elsewhere, the table of the bundle says.
+Of events that only a newer version knows go along those of the runs that do, and those of no run that name what goes
+along; with everything, all of them.
 """
 
 from __future__ import annotations
@@ -13,35 +13,14 @@ from typing import Any
 from ..cas import Digest
 from ..errors import Conflict
 from ..events.catalogue import (
-    AliasRemoved,
     AliasSet,
-    Annotated,
-    AnnotationsRemoved,
-    ArtifactNamed,
     ArtifactSaved,
-    CodeCaptured,
     ContentVisualized,
-    DivergenceSeen,
-    EnvironmentCaptured,
-    MetricsLogged,
-    RunCancelled,
-    RunCompleted,
-    RunFailed,
-    RunInterrupted,
-    RunRenamed,
-    RunRenewed,
     RunStarted,
     StepCompleted,
-    StepFailed,
-    StepRetried,
     StepReused,
-    StepSkipped,
-    StepStarted,
-    StepStopped,
     StoreCreated,
     Subject,
-    Tagged,
-    Untagged,
 )
 from ..events.codec import Recorded
 from ..events.ids import RunId, StepRunId
@@ -50,31 +29,8 @@ from ..events.projections.artifacts import version_in
 from ..events.projections.runs import RUNNING, RunRow
 from ..events.rows import framed, key
 from ..history import ArtifactVersionView, Reader, RunView, StepRunView, VersionKey, step_runs_behind
-
-OF_RUNS = frozenset(
-    one.TYPE for one in (RunStarted, RunRenewed, RunCompleted, RunFailed, RunCancelled, RunInterrupted, RunRenamed)
-)
-OF_STEPS = frozenset(
-    one.TYPE
-    for one in (
-        StepStarted,
-        StepCompleted,
-        StepReused,
-        StepFailed,
-        StepRetried,
-        StepStopped,
-        StepSkipped,
-        DivergenceSeen,
-    )
-)
-LABELS = frozenset(one.TYPE for one in (Tagged, Untagged, Annotated, AnnotationsRemoved, MetricsLogged))
-ALIASES = frozenset(one.TYPE for one in (AliasSet, AliasRemoved))
-CAPTURED = frozenset(one.TYPE for one in (CodeCaptured, EnvironmentCaptured))
-EXPORTED = frozenset(
-    {*OF_RUNS, *OF_STEPS, *LABELS, *ALIASES, *CAPTURED, StoreCreated.TYPE, ContentVisualized.TYPE}
-    | {ArtifactSaved.TYPE, ArtifactNamed.TYPE}
-)
-"""The types of event that a bundle brings."""
+from .kinds import ALIASES, CAPTURED, EXPORTED, LABELS, OF_RUNS, OF_STEPS
+from .opaque import is_opaque, is_passed_on
 
 Thing = RunView | StepRunView | ArtifactVersionView
 
@@ -154,6 +110,7 @@ class Selection:
         self._names = {version.name for version in scope.versions}
         self._contents = {version.content for version in scope.versions}
         self._captured: list[Recorded] = []
+        self._opaque: list[Recorded] = []
         self._aliases: dict[tuple[str, str], Recorded] = {}
         self.seqs: list[int] = []
         """The events' positions, in order."""
@@ -164,13 +121,20 @@ class Selection:
         self.runs: dict[RunId, RunStarted] = {}
         self._pipelines = {RunView(reader, run).pipeline.first_name for run in scope.runs}
         for recorded in reader.store.log.scan(upto=reader.upto):
-            if recorded.type in EXPORTED and (scope.is_everything or self._takes(recorded)):
+            is_known = recorded.type in EXPORTED
+            if not is_known and not (is_opaque(recorded) and is_passed_on(recorded)):
+                continue
+            if scope.is_everything or (self._takes(recorded) if is_known else self._passes_on(recorded)):
                 self._take(recorded)
         for recorded in self._captured:
             if not self.refs.isdisjoint(recorded.event.refs[:1]):
                 self._take(recorded)
         for recorded in self._aliases.values():
             self._take(recorded)
+        named = frozenset(self.refs)
+        for recorded in self._opaque:
+            if not named.isdisjoint(recorded.refs):
+                self._take(recorded)
         self.seqs.sort()
         for run, started in self.runs.items():
             _require_end(reader, run, started)
@@ -204,6 +168,12 @@ class Selection:
         by = getattr(event, "by", None)
         is_asked = VersionKey(event.output.artifact, event.output.content) in self._scope.versions
         return is_asked if by is None else self._has_step(*by)
+
+    def _passes_on(self, recorded: Recorded) -> bool:
+        if recorded.stream:
+            return recorded.stream in self._scope.runs
+        self._opaque.append(recorded)
+        return False
 
     def _point(self, recorded: Recorded, event: Any) -> None:
         """Of each alias only what stands goes along: where it pointed before may be left behind."""

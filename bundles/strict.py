@@ -30,6 +30,11 @@ def is_time(time_us: object) -> bool:
     return type(time_us) is int and 0 <= time_us <= _TIME_MAX_US
 
 
+def is_plain(payload: object) -> bool:
+    """Whether a payload of an unknown type is of plain values, nested no deeper than can be shown."""
+    return _is_plain(payload, _NESTING_MAX)
+
+
 def _called(check: Check, value: Any) -> bool:
     return check(value)
 
