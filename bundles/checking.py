@@ -54,7 +54,14 @@ def check_bundle(bundle: Bundle, own: StoreId | None, taker: Taker | None) -> No
         BundleCorrupt: It is damaged, or does not hold together.
         BundleRefused: It says what it has no business to say.
     """
-    _Check(bundle, own, taker).check()
+    check = _Check(bundle, own, taker)
+    check.check_events()
+    check.check_blobs()
+
+
+def check_events(bundle: Bundle, own: StoreId, taker: Taker) -> None:
+    """Check once more what `check_bundle` has let pass, as the store that is to take it has gone on; raises as it."""
+    _Check(bundle, own, taker).check_events()
 
 
 class _Check:
@@ -72,7 +79,7 @@ class _Check:
         self._known = {held.digest: held.kind for held in table.blobs}
         self._lacking = set(table.lacking)
 
-    def check(self) -> None:
+    def check_events(self) -> None:
         bundle = self._bundle
         for seq, body in enumerate(bundle.bodies(), start=1):
             try:
@@ -86,7 +93,6 @@ class _Check:
         for run, found in self._runs.items():
             if run not in self._ended and not found.is_known:
                 raise self._refused(f"run {run.hex()} has no end in it")
-        self._check_blobs()
 
     def _check_event(self, recorded: Recorded, body: bytes) -> None:
         event: Any = recorded.event
@@ -189,7 +195,7 @@ class _Check:
         if found is None or (origin is not None and found.origin != origin):
             raise self._refused(f"{what} is about a run that is none of its own")
 
-    def _check_blobs(self) -> None:
+    def check_blobs(self) -> None:
         """Small blobs and manifests are read, and what manifests name must be there; others are read when taken."""
         bundle = self._bundle
         small = (one for one in bundle.table.blobs if one.size_bytes <= INLINE_MAX_BYTES)

@@ -39,7 +39,7 @@ from ..events.projections.artifacts import outputs_of, version_in
 from ..events.projections.streams import id_key
 from ..events.rows import key
 from ..store import Store, Stretch
-from .checking import check_bundle
+from .checking import check_bundle, check_events
 from .layout import Held
 from .reading import Bundle
 from .taking import adds_tags, is_taken
@@ -85,23 +85,34 @@ def import_bundle(store: Store, path: Path) -> Arrived:
     """
     store.flush()
     with Bundle(path) as bundle, disk_errors(store.path, bundle.size_bytes):
-        known = _Known(store)
-        check_bundle(bundle, store.id, known)
-        wanted = _Wanted(bundle, store)
+        checked_at = store.head().seq
+        check_bundle(bundle, store.id, _Known(store, checked_at))
+        wanted = _Wanted(bundle, store, checked_at)
+        wanted.settle()
         if not wanted.has_any:
             return wanted.arrived()
         with store.blobs.batch() as batch:
             for held in wanted.large:
                 _put(bundle, held, batch)
             receipts = batch.publish()
-            wanted.follow()
-            with store.exclusively() as changes:
-                wanted.follow()
-                store.blobs.check(changes, receipts, ())
-                intake = Intake(store, bundle, changes, wanted)
-                store.copy_within(changes, intake.stretches(receipts))
+            intake = None
+            while intake is None:
+                wanted.settle()
+                intake = _taken(store, bundle, wanted, receipts)
             store.blobs.release(receipts)
         return wanted.arrived(intake)
+
+
+def _taken(store: Store, bundle: Bundle, wanted: _Wanted, receipts: Sequence[Blob]) -> Intake | None:
+    """Take it under the write lock; None where somebody else has just appended what may contradict it."""
+    with store.exclusively() as changes:
+        wanted.follow()
+        if wanted.is_contested:
+            return None
+        store.blobs.check(changes, receipts, ())
+        intake = Intake(store, bundle, changes, wanted)
+        store.copy_within(changes, intake.stretches(receipts))
+        return intake
 
 
 def _put(bundle: Bundle, held: Held, batch: Any) -> None:
@@ -114,13 +125,13 @@ def _put(bundle: Bundle, held: Held, batch: Any) -> None:
 
 
 class _Known:
-    """What the store's log has, as `checking.Taker`."""
+    """What the store's log has up to a position, as `checking.Taker`: all of it at one moment, while others append."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, upto: int) -> None:
         self._store = store
-        self._ids = store.rows(Streams.name)
-        self._runs = store.rows(Runs.name)
-        self._steps = store.rows(Steps.name)
+        self._ids = store.rows(Streams.name, upto)
+        self._runs = store.rows(Runs.name, upto)
+        self._steps = store.rows(Steps.name, upto)
 
     def body_of(self, event_id: bytes) -> bytes | None:
         found = self._ids.latest_seq(id_key(event_id))
@@ -137,22 +148,30 @@ class _Known:
 class _Wanted:
     """What of a bundle a store may lack: looked at before the write lock is held, so that others wait less for it."""
 
-    def __init__(self, bundle: Bundle, store: Store) -> None:
+    def __init__(self, bundle: Bundle, store: Store, checked_at: int) -> None:
+        """``checked_at``: the position as of which the bundle was checked."""
         self._bundle = bundle
         self._store = store
-        self._upto = store.head().seq
-        ids = store.rows(Streams.name)
+        self._upto = checked_at
+        ids = store.rows(Streams.name, checked_at)
         self._is_known = bytearray(bundle.events)
         self._since: set[bytes] = set()
+        self._ids: set[bytes] = set()
+        self._runs: set[bytes] = set()
+        self.is_contested = False
+        """Whether others have appended what is about its events or runs, so that they are to be checked once more."""
         self.roots: set[bytes] = set()
         """The blobs that its events name."""
         has_new = False
         for number, recorded in enumerate(map(read_event, bundle.bodies())):
             self.roots.update(recorded.named)
+            self._ids.add(recorded.raw_id)
+            self._runs.add(recorded.stream)
             if ids.latest_seq(id_key(recorded.raw_id)) is not None:
                 self._is_known[number] = True
             else:
                 has_new = has_new or is_taken(store, recorded)
+        self._runs.discard(b"")
         lacks = any(store.blobs.row(held.digest) is None for held in bundle.table.blobs)
         self.large = [held for held in bundle.table.blobs if held.size_bytes > INLINE_MAX_BYTES]
         self.has_any = has_new or lacks
@@ -162,7 +181,15 @@ class _Wanted:
         """Look at what was appended meanwhile; under the write lock for the last time, for a short look."""
         for recorded in self._store.log.scan(self._upto):
             self._since.add(recorded.raw_id)
+            self.is_contested |= recorded.raw_id in self._ids or recorded.stream in self._runs
             self._upto = recorded.seq
+
+    def settle(self) -> None:
+        """Refuse what contradicts that which others have appended; not under the write lock, as it takes its time."""
+        self.follow()
+        if self.is_contested:
+            check_events(self._bundle, self._store.id, _Known(self._store, self._upto))
+            self.is_contested = False
 
     def has(self, number: int, event_id: bytes) -> bool:
         """Whether the store has an event of the bundle, counted from 0, as of the last look."""
