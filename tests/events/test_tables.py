@@ -29,6 +29,7 @@ from lineal.events.catalogue import (
     ImportsTrusted,
     MetricsLogged,
     PinAdded,
+    PipelineRenamed,
     RunCompleted,
     StepCompleted,
     StepStarted,
@@ -108,11 +109,25 @@ def references_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
         yield from ({"digest": str(ref), "seq": one.seq} for ref in one.refs)
 
 
+def renamed_one_by_one(ledger: Any, upto: int) -> dict[str, str]:
+    """What each pipeline is called that was renamed, by its first name."""
+    first: dict[str, str] = {}
+    called: dict[str, str] = {}
+    for one in ledger.log.scan(0, upto):
+        if isinstance(one.event, PipelineRenamed):
+            of = first.get(one.event.pipeline, one.event.pipeline)
+            first[one.event.name] = of
+            called[of] = one.event.name
+    return called
+
+
 def runs_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    called = renamed_one_by_one(ledger, upto)
     for _, seq, row in newest(ledger, "runs", "r", upto):
         run = RunRow.of(row)
-        columns = {name: getattr(run, name) for name in ("status", "name", "pipeline", "number", "message")}
-        yield {"run": str(run.run), "seq": seq, "pid": run.process.pid, "started_seq": run.started_seq, **columns}
+        columns = {name: getattr(run, name) for name in ("status", "name", "number", "message")}
+        columns |= {"run": str(run.run), "pid": run.process.pid, "started_seq": run.started_seq}
+        yield {**columns, "seq": seq, "pipeline": called.get(run.pipeline, run.pipeline)}
 
 
 def steps_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
@@ -202,9 +217,11 @@ def deletions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
 
 def pipelines_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
     rows = RowReader(ledger.environment, "pipelines", upto)
+    called = renamed_one_by_one(ledger, upto)
     for _, (name,) in rows.history(key("a")):
         for seq, (number, structure) in rows.history(key("v", name)):
-            yield {"pipeline": name, "version": number, "structure": structure.hex(), "seq": seq}
+            pipeline = called.get(name, name)
+            yield {"pipeline": pipeline, "version": number, "structure": structure.hex(), "seq": seq}
 
 
 def about(subject: Any) -> Row:
