@@ -19,6 +19,7 @@ from .codec import Envelope, EnvelopeReader, Recorded, decode, time_us_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import lmdb
 
@@ -35,17 +36,28 @@ class Database(Protocol):
 
     databases: Mapping[str, Any]
 
+    @property
+    def data_file(self) -> Path:
+        """The file that has it all."""
+
     def begin(
         self, *, write: bool = False, needed_bytes: int = 0, views: bool = False
     ) -> AbstractContextManager[lmdb.Transaction]:
         """A short transaction on this thread, whose errors are ours; with ``views`` it gives views of the map."""
 
 
-class Changes(Protocol):
-    """What the log and its projections need of a write transaction: puts are gathered, and handed over at its end."""
+class Gathered(Protocol):
+    """Where rows go: they are gathered, and put later."""
 
     def gathered(self, database: str) -> dict[bytes, bytes]:
         """What is to be put into a database by then, to be added to."""
+
+    def cursor(self, database: str) -> lmdb.Cursor:
+        """A cursor over what is in a database already."""
+
+
+class Changes(Gathered, Protocol):
+    """What the log and its projections need of a write transaction: puts are handed over at its end."""
 
     def put(self, database: str, key: bytes, value: bytes) -> None:
         """Put a value under a key."""
@@ -55,9 +67,6 @@ class Changes(Protocol):
 
     def delete(self, database: str, key: bytes) -> None:
         """Take a key and its value out, if it is there."""
-
-    def cursor(self, database: str) -> lmdb.Cursor:
-        """A cursor over what is in a database already."""
 
     def flush(self) -> None:
         """Hand over what is gathered."""

@@ -21,7 +21,7 @@ from .standing import database_of
 if TYPE_CHECKING:
     import lmdb
 
-    from .log import Changes, Database
+    from .log import Database, Gathered
 
 STAMP_BYTES = 12
 _LAST_STAMP = b"\xff" * STAMP_BYTES
@@ -77,7 +77,7 @@ class RowWriter:
 
     __slots__ = ("_changes", "_cursor", "_database", "_made", "_newest", "_pack", "_place", "_puts")
 
-    def __init__(self, changes: Changes, database: str) -> None:
+    def __init__(self, changes: Gathered, database: str) -> None:
         """Write to the database of this projection."""
         self._database = database
         self._newest: dict[bytes, bytes | None] = {}
@@ -87,7 +87,7 @@ class RowWriter:
         self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
         self.go_on(changes)
 
-    def go_on(self, changes: Changes) -> None:
+    def go_on(self, changes: Gathered) -> None:
         """Write in this transaction, before which nobody but this writer has changed the rows."""
         self._changes = changes
         self._puts = changes.gathered(self._database)

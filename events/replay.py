@@ -1,0 +1,96 @@
+"""Replays the log into empty databases, in the order of their keys: each page is filled, and written once.
+
+Rows come from the log in the order of events, their keys in any. Put as they come, each would change a page of its
+own, which is written again by each commit, and stays half empty. Invariant: nobody reads these databases yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ..errors import StoreBroken
+from .log import Database, Log
+from .projection_writer import Placed, ProjectionWriter
+from .sorted_rows import Rows, SortedRows
+
+if TYPE_CHECKING:
+    import lmdb
+
+_PIECE_EVENTS = 10_000
+"""Of how many events the rows are sorted at once."""
+_COMMIT_ROWS = 50_000
+"""How many rows are put before writers are let in; a range of `SortedRows` more at most."""
+_KNOWN_MAX_ROWS = 300_000
+"""How many newest rows are held in memory for folds to ask for; more are asked for in the database."""
+
+
+class Replay:
+    """A fold of the log that is about to fill some databases."""
+
+    def __init__(self, environment: Database, log: Log, placed: Sequence[Placed]) -> None:
+        """Fill these databases, which are empty."""
+        self._env = environment
+        self._log = log
+        self._placed = placed
+
+    def fill(self, upto: int) -> None:
+        """Put the rows of the events up to one. Others write meanwhile.
+
+        Raises:
+            ProjectionFailed: A projection can't fold in an event.
+        """
+        with SortedRows(self._env.data_file.parent) as sorted_rows:
+            events = self._log.stored(0, upto)
+            writer: ProjectionWriter | None = None
+            for first in range(0, upto, _PIECE_EVENTS):
+                with self._env.begin() as txn:
+                    piece = _Piece(self._env, txn)
+                    if writer is None:
+                        writer = ProjectionWriter(piece, self._placed)
+                    else:
+                        writer.go_on(piece)
+                    writer.fold(islice(events, min(_PIECE_EVENTS, upto - first)))
+                for database, rows in piece.rows.items():
+                    sorted_rows.add(database, rows)
+                if writer.known_rows > _KNOWN_MAX_ROWS:
+                    self._put(sorted_rows, [one for one in self._placed if writer.rows(one.projection.name).known])
+                    writer = None
+            self._put(sorted_rows, self._placed)
+
+    def _put(self, sorted_rows: SortedRows, placed: Iterable[Placed]) -> None:
+        """Move what was gathered for some into their databases."""
+        ranges = ((one.database, rows) for one in placed for rows in sorted_rows.take(one.database))
+        while (some := next(ranges, None)) is not None:
+            with self._env.begin(write=True) as txn:
+                count = 0
+                while some is not None:
+                    count += self._put_range(txn, *some)
+                    some = next(ranges, None) if count < _COMMIT_ROWS else None
+
+    def _put_range(self, txn: lmdb.Transaction, database: str, rows: Rows) -> int:
+        keys, values = rows
+        with txn.cursor(self._env.databases[database]) as cursor:
+            follows = not cursor.last() or keys[:1] > [bytes(cursor.key())]
+            put, _ = cursor.putmulti(zip(keys, values, strict=True), append=follows)
+        if put != len(keys):
+            raise StoreBroken(f"{len(keys) - put} rows of {database} were not taken", hint="Run `lineal rebuild` again.")
+        return put
+
+
+class _Piece:
+    """What a piece of the log makes, aside from any transaction that writes."""
+
+    def __init__(self, environment: Database, txn: lmdb.Transaction) -> None:
+        self._databases = environment.databases
+        self._txn = txn
+        self.rows: dict[str, dict[bytes, bytes]] = {}
+
+    def gathered(self, database: str) -> dict[bytes, bytes]:
+        """What is to be put into a database, to be added to."""
+        return self.rows.setdefault(database, {})
+
+    def cursor(self, database: str) -> lmdb.Cursor:
+        """A cursor over what was put into a database by then."""
+        return self._txn.cursor(self._databases[database])

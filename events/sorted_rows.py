@@ -1,0 +1,102 @@
+"""Rows taken in piece by piece, each sorted, and given back in the order of all keys; a file has what memory has not.
+
+Source: Knuth, The Art of Computer Programming, volume 3, 5.4 (external sorting by merging).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import NamedTuple, Self
+
+import msgpack
+
+_BLOCK_ROWS = 256
+"""How many rows of each piece are in memory while pieces are merged."""
+_RANGE_BLOCKS = 64
+"""By how many blocks they are given back."""
+_MEMORY_BYTES = 64 * 1024 * 1024
+
+Rows = tuple[list[bytes], list[bytes]]
+"""Keys, and their values."""
+
+
+class _Block(NamedTuple):
+    first: bytes
+    """The least key."""
+    offset: int
+    size_bytes: int
+
+
+class SortedRows:
+    """Rows of some databases, none of whose keys is added twice. Its file has no name, and is gone once it is closed.
+
+    Memory: `_MEMORY_BYTES`, and while they are given back `_BLOCK_ROWS` rows for each time that some were added.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Nothing yet; the file is made in this directory's file system, if it is needed."""
+        self._file = SpooledTemporaryFile(_MEMORY_BYTES, dir=directory)  # noqa: SIM115 — closed by `__exit__`
+        self._end = 0
+        self._runs: dict[str, list[list[_Block]]] = {}
+        self._pack = msgpack.Packer().pack
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, database: str, rows: Mapping[bytes, bytes]) -> None:
+        """Take in rows of a database."""
+        keys = sorted(rows)
+        values = list(map(rows.__getitem__, keys))
+        run = []
+        for begin in range(0, len(keys), _BLOCK_ROWS):
+            block = self._pack((keys[begin : begin + _BLOCK_ROWS], values[begin : begin + _BLOCK_ROWS]))
+            self._file.write(block)
+            run.append(_Block(keys[begin], self._end, len(block)))
+            self._end += len(block)
+        if run:
+            self._runs.setdefault(database, []).append(run)
+
+    def take(self, database: str) -> Iterator[Rows]:
+        """Give back the rows of a database, by ranges, in the order of their keys. Add none meanwhile."""
+        blocks = self._runs.pop(database, [])
+        firsts = sorted(block.first for run in blocks for block in run)
+        runs = [_Run(run, self._read) for run in blocks]
+        for bound in (*firsts[_RANGE_BLOCKS::_RANGE_BLOCKS], None):
+            rows: dict[bytes, bytes] = {}
+            for run in runs:
+                run.move(rows, bound)
+            keys = sorted(rows)
+            yield keys, list(map(rows.__getitem__, keys))
+        self._file.seek(self._end)
+
+    def _read(self, block: _Block) -> Rows:
+        self._file.seek(block.offset)
+        keys, values = msgpack.unpackb(self._file.read(block.size_bytes))
+        return keys, values
+
+
+class _Run:
+    """What one piece has left to give."""
+
+    def __init__(self, blocks: list[_Block], read: Callable[[_Block], Rows]) -> None:
+        self._blocks = blocks[::-1]
+        self._read = read
+        self._rows: Rows = [], []
+        self._begin = 0
+
+    def move(self, rows: dict[bytes, bytes], bound: bytes | None) -> None:
+        """Give what comes before a key, or all."""
+        while True:
+            keys, values = self._rows
+            end = len(keys) if bound is None else bisect_left(keys, bound, self._begin)
+            rows.update(zip(keys[self._begin : end], values[self._begin : end], strict=True))
+            self._begin = end
+            if end < len(keys) or not self._blocks or (bound is not None and self._blocks[-1].first >= bound):
+                return
+            self._rows, self._begin = self._read(self._blocks.pop()), 0
