@@ -6,7 +6,7 @@ own, which is written again by each commit, and stays half empty. Invariant: nob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from .sorted_rows import Rows, SortedRows
 if TYPE_CHECKING:
     import lmdb
 
-_PIECE_EVENTS = 10_000
+_PIECE_EVENTS = 5_000
 """Of how many events the rows are sorted at once."""
 _COMMIT_ROWS = 50_000
 """How many rows are put before writers are let in; a range of `SortedRows` more at most."""
@@ -75,7 +75,9 @@ class Replay:
             follows = not cursor.last() or keys[:1] > [bytes(cursor.key())]
             put, _ = cursor.putmulti(zip(keys, values, strict=True), append=follows)
         if put != len(keys):
-            raise StoreBroken(f"{len(keys) - put} rows of {database} were not taken", hint="Run `lineal rebuild` again.")
+            raise StoreBroken(
+                f"{len(keys) - put} rows of {database} were not taken", hint="Run `lineal rebuild` again."
+            )
         return put
 
 

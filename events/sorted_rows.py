@@ -38,7 +38,7 @@ class SortedRows:
 
     def __init__(self, directory: Path) -> None:
         """Nothing yet; the file is made in this directory's file system, if it is needed."""
-        self._file = SpooledTemporaryFile(_MEMORY_BYTES, dir=directory)  # noqa: SIM115 — closed by `__exit__`
+        self._file = SpooledTemporaryFile(_MEMORY_BYTES, dir=str(directory))  # noqa: SIM115 — closed by `__exit__`
         self._end = 0
         self._runs: dict[str, list[list[_Block]]] = {}
         self._pack = msgpack.Packer().pack

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from lineal.cas import Digest
+from lineal.cas import Digest, digest_of
 from lineal.errors import StoreBroken
 from lineal.events import catalogue as facts
-from lineal.events import projector as module
+from lineal.events import projector, replay, sorted_rows
 from lineal.events.ids import Fingerprint, RunId
 from lineal.events.projections import KEPT
 from lineal.events.projector import Projector
+from lineal.events.replay import Replay
 from lineal.events.rows import RowReader, key
 from lineal.events.standing import (
     META,
@@ -29,19 +30,28 @@ from lineal.events.tail import TailedReader
 RUN, CONTENT = RunId(b"r" * 16), Digest(b"c" * 32)
 
 
+def fingerprint(number: int) -> Fingerprint:
+    """One of many, in no order."""
+    return Fingerprint(bytes([number]) * 32 if number < 99 else digest_of(number.to_bytes(4, "big")))
+
+
 def completed(number: int) -> facts.StepCompleted:
     """A step run that takes one content and gives another, or the same now and then."""
     output = facts.Output("output", "data", Digest(bytes([number % 5]) * 32), "f/1", "t", 1, {})
     taken = facts.Input("x", CONTENT, "other", None, None)
-    return facts.StepCompleted(
-        RUN, f"s{number}", "m.f", Fingerprint(bytes([number]) * 32), CONTENT, (taken,), (output,), 1, 2, None
-    )
+    return facts.StepCompleted(RUN, f"s{number}", "m.f", fingerprint(number), CONTENT, (taken,), (output,), 1, 2, None)
 
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rebuild and a catching up of three events at a time."""
-    monkeypatch.setattr(module, "_PIECE_EVENTS", 3)
+    """A rebuild and a catching up of three events at a time, hardly any of which is kept in memory."""
+    monkeypatch.setattr(projector, "_PIECE_EVENTS", 3)
+    monkeypatch.setattr(replay, "_PIECE_EVENTS", 3)
+    monkeypatch.setattr(replay, "_COMMIT_ROWS", 4)
+    monkeypatch.setattr(replay, "_KNOWN_MAX_ROWS", 5)
+    monkeypatch.setattr(sorted_rows, "_MEMORY_BYTES", 1)
+    monkeypatch.setattr(sorted_rows, "_BLOCK_ROWS", 2)
+    monkeypatch.setattr(sorted_rows, "_RANGE_BLOCKS", 1)
 
 
 def standing_of(ledger: Any, name: str) -> Standing:
@@ -75,16 +85,33 @@ def test_a_rebuild_in_pieces_gives_the_rows_that_were_kept_and_leaves_the_other_
     assert shadows(ledger) == []
 
 
+def pages_of(ledger: Any, name: str) -> int:
+    with ledger.environment.begin() as txn:
+        return int(txn.stat(ledger.environment.databases[standing_of(ledger, name).database])["leaf_pages"])
+
+
+def test_a_rebuild_fills_the_pages_that_commits_have_left_half_empty(ledger: Any) -> None:
+    for first in range(0, 2000, 50):
+        ledger.append(*(completed(number) for number in range(first, first + 50)))
+        ledger.projector.catch_up("references")
+    before = pages_of(ledger, "cache"), pages_of(ledger, "references")
+    ledger.projector.rebuild()
+    after = pages_of(ledger, "cache"), pages_of(ledger, "references")
+    assert [4 * some < 3 * many for some, many in zip(after, before, strict=True)] == [True, True]
+
+
 class Interposed:
-    """A log that lets something happen whenever a piece of it is to be read."""
+    """A log that lets something happen whenever an event of it is to be read."""
 
     def __init__(self, ledger: Any, happen: Any) -> None:
         self._ledger, self._happen = ledger, happen
+        self.head = ledger.log.head
 
-    def stored(self, after: int) -> Iterator[tuple[int, bytes]]:
-        """The events after one, once it has happened."""
-        self._happen(after)
-        yield from self._ledger.log.stored(after)
+    def stored(self, after: int, upto: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """The events after one, each once it has happened."""
+        for stored in self._ledger.log.stored(after, upto):
+            self._happen()
+            yield stored
 
 
 @pytest.mark.usefixtures("small_pieces")
@@ -93,11 +120,11 @@ def test_readers_see_the_old_rows_until_the_last_piece_is_in(ledger: Any) -> Non
     reader = RowReader(ledger.environment, "cache", None)
     seen: list[bool] = []
 
-    def look(_: int) -> None:
+    def look() -> None:
         seen.append(all(reader.latest(key("f", bytes([number]) * 32)) is not None for number in range(10)))
 
     Projector(ledger.environment, Interposed(ledger, look), ledger.changes).rebuild()  # type: ignore[arg-type]
-    assert seen == [True] * 4
+    assert seen == [True] * 10
     assert reader.latest(key("f", bytes([9]) * 32)) is not None
 
 
@@ -105,8 +132,8 @@ def test_readers_see_the_old_rows_until_the_last_piece_is_in(ledger: Any) -> Non
 def test_what_others_append_between_the_pieces_of_a_rebuild_is_in_it(ledger: Any) -> None:
     ledger.append(*map(completed, range(7)))
     rebuilding = ledger.projector
-    upto = rebuilding._fold_piece(KEPT, 0)
-    assert upto == 3
+    Replay(ledger.environment, ledger.log, rebuilding._empty_shadows(KEPT)).fill(7)
+    upto: int | None = 7
     ledger.append(*map(completed, range(7, 12)))
     assert raw_rows(ledger, standing_of(ledger, "cache").database) == 12
     while upto is not None:
@@ -121,13 +148,13 @@ def test_what_others_append_between_the_pieces_of_a_rebuild_is_in_it(ledger: Any
 def test_a_rebuild_that_was_cut_short_does_no_harm_and_its_rows_are_cleared_or_begun_anew(ledger: Any) -> None:
     ledger.append(*map(completed, range(10)))
     kept, before = ledger.rows(), standing_of(ledger, "cache")
-    ledger.projector._fold_piece(KEPT, 0)
+    Replay(ledger.environment, ledger.log, ledger.projector._empty_shadows(KEPT)).fill(7)
     assert shadows(ledger) == [one.name for one in KEPT]
     assert (ledger.rows(), standing_of(ledger, "cache")) == (kept, before)
     ledger.projector.clear_shadows()
     assert shadows(ledger) == []
     assert {raw_rows(ledger, database) for database in ("cache", "cache~")} == {0, 10}
-    ledger.projector._fold_piece(KEPT, 0)
+    Replay(ledger.environment, ledger.log, ledger.projector._empty_shadows(KEPT)).fill(7)
     ledger.projector.rebuild()
     assert (ledger.rows(), shadows(ledger)) == (kept, [])
 

@@ -24,9 +24,10 @@ import lineal
 from lineal.cas import Blob, Changes, digest_of
 from lineal.errors import BlobMissing
 from lineal.events import catalogue as facts
-from lineal.events import projector
+from lineal.events import replay, sorted_rows
 from lineal.events.catalogue import Event
 from lineal.events.ids import Fingerprint, RunId, StepRunId
+from lineal.events.replay import Replay
 
 """Killing a process loses nothing that it wrote, so no disk is needed."""
 BYTES = [b"content %d" % number for number in range(5)]
@@ -177,7 +178,7 @@ class LogMachine(RuleBasedStateMachine):
         when = data.draw(st.sampled_from(["before the rows", "before the commit", "after the commit"]))
 
         def append_until_killed() -> None:
-            die_in_flush(last, when == "before the commit" if when != "after the commit" else None)
+            die_in(Changes, "flush", last, when == "before the commit" if when != "after the commit" else None)
             for one in submissions[: last + 1]:
                 self.client.store.append(one, self._blobs(one)).wait()
 
@@ -190,8 +191,10 @@ class LogMachine(RuleBasedStateMachine):
         self.client.flush()
 
         def rebuild_until_killed() -> None:
-            projector._PIECE_EVENTS = 3
-            die_in_flush(pieces, has_rows)
+            replay._COMMIT_ROWS = 3
+            sorted_rows._BLOCK_ROWS = sorted_rows._RANGE_BLOCKS = 2
+            die_in(Replay, "_put_range", pieces, has_rows)
+            die_in(Changes, "flush", 1, has_rows)
             self.client.rebuild()
 
         self._in_killed_child(rebuild_until_killed)
@@ -258,21 +261,22 @@ class LogMachine(RuleBasedStateMachine):
         assert asked_of_rows(lambda name: store.rows(name, upto)) == expected
 
 
-def die_in_flush(number: int, has_rows: bool | None) -> None:
-    """Have this process killed in its commit of this number, from 0, before its rows are handed over or after."""
-    real = Changes.flush
-    flushes = 0
+def die_in(kind: Any, method: str, number: int, has_rows: bool | None) -> None:
+    """Have this process killed in the call of this number, from 0, before rows are handed over or after."""
+    real = getattr(kind, method)
+    calls = 0
 
-    def flush(changes: Changes) -> None:
-        nonlocal flushes
-        if flushes == number and has_rows is False:
+    def call(self: Any, *arguments: Any) -> Any:
+        nonlocal calls
+        if calls == number and has_rows is False:
             os.kill(os.getpid(), signal.SIGKILL)
-        real(changes)
-        if flushes == number and has_rows:
+        given = real(self, *arguments)
+        if calls == number and has_rows:
             os.kill(os.getpid(), signal.SIGKILL)
-        flushes += 1
+        calls += 1
+        return given
 
-    Changes.flush = flush  # type: ignore[method-assign]
+    setattr(kind, method, call)
 
 
 LogMachine.TestCase.settings = settings(max_examples=examples(15), stateful_step_count=15, deadline=None)

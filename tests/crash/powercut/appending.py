@@ -9,7 +9,7 @@ from pathlib import Path
 from log_writer import begin, numbered, value_of
 from powercut.acknowledging import Acknowledge, Phase
 
-from lineal.events import projector
+from lineal.events import projector, replay, sorted_rows
 from lineal.events.committer import Ticket
 from lineal.events.projections import BEHIND, Lineage, Projection, Recorded, RowWriter, Runs, Steps, key
 from lineal.store import Store, open_store
@@ -60,9 +60,17 @@ def append(store: Path, acknowledge: Acknowledge) -> None:
     opened.close()
 
 
+def _replay_in_pieces() -> None:
+    """Have the rows of a replay put in many transactions, and what was appended meanwhile in some more."""
+    projector._PIECE_EVENTS = replay._PIECE_EVENTS = _PIECE_EVENTS
+    replay._COMMIT_ROWS = sorted_rows._BLOCK_ROWS = 20
+    replay._KNOWN_MAX_ROWS = 40
+    sorted_rows._RANGE_BLOCKS = 1
+
+
 def rebuild_in_pieces(store: Path, acknowledge: Acknowledge) -> None:
     """Replay the projections piece by piece while a forked child appends."""
-    projector._PIECE_EVENTS = _PIECE_EVENTS
+    _replay_in_pieces()
     opened = open_store(store)
     child = os.fork()
     if child == 0:
@@ -96,7 +104,7 @@ def _otherwise(fold: Callable[..., None]) -> Callable[..., None]:
 
 def upgrade(store: Path, acknowledge: Acknowledge) -> None:
     """Open it, which replays those piece by piece, and go on."""
-    projector._PIECE_EVENTS = _PIECE_EVENTS
+    _replay_in_pieces()
     opened = open_store(store)
     begin(opened, 2)
     _append_all(opened, acknowledge, 2, range(8))
