@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import cache, partial
-from itertools import chain, compress, count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .appends import Append, AppendWriter, ConditionalAppend, Origin
 from .cas import Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import disk_errors
 from .cas.format import FORMAT_FILE, read_format_file
@@ -30,13 +30,13 @@ from .directory import (
     read_format,
     require_log,
 )
-from .errors import Conflict, FormatTooOld, Invalid, LinealError, LogCorrupt, StoreClosed
+from .errors import Conflict, FormatTooOld, LinealError, LogCorrupt, StoreClosed
 from .events.catalogue import Event, StoreCreated, Subject
-from .events.codec import Recorded, encode
+from .events.codec import Recorded
 from .events.committer import Committer, Ticket
-from .events.elsewhere import Submission, commit_of, refuse_late, send
+from .events.elsewhere import commit_of, refuse_late, send
 from .events.hash_tree import HashTree
-from .events.ids import EventId, StoreId, new_event_ids
+from .events.ids import EventId, StoreId
 from .events.log import Head, Log
 from .events.positions import LAG_MAX_EVENTS
 from .events.projections import Metrics
@@ -47,7 +47,7 @@ from .events.projector import Projector
 from .events.rows import Row, RowReader
 from .events.tail import TailedReader
 from .events.timeline import Timeline
-from .events.transaction import Learned, TransactionWriter
+from .events.transaction import Learned
 from .interrupted import interruptions
 from .metrics import MetricsBuffer
 
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     import lmdb
 
 _CHECKED_AT_OPEN_EVENTS = 100
-_Writer = TransactionWriter[Changes]
 Stretch = tuple[Sequence[Event], Sequence[Blob], Sequence[Recorded]]
 """Events to be appended, the blobs that they and the copies name, and copies of events, with their bytes."""
 _LOOKED_EVERY_EVENTS = 1000
@@ -91,12 +90,12 @@ class Store:
             self._env = open_environment(path, self.format.map_size_bytes, read_only)
         self._clock = clock
         self.blobs = BlobStore(self._env, BlobFiles(path)) if blobs is None else blobs(self._env)
+        self._origin = Origin(self.format.store, path, self.blobs, clock)
         self.log = Log(self._env)
         self.hash_tree = HashTree(self._env, self.log, keeps=self._writes)
         self._projector = Projector(self._env, self.log, partial(Changes, self._env))
         self._timeline = Timeline(self._env, self.log, partial(Changes, self._env) if self._writes else None)
         self._committer = Committer(self._env, self._open_writer, self._limit_lag, self._sent_elsewhere)
-        self._submissions = count(1)
         self.metrics = MetricsBuffer(self.append, self.blobs, self._last_metric_step, clock)
         self._learned = Learned()
         self._present = cache(partial(RowReader, self._env, upto=None))
@@ -147,15 +146,15 @@ class Store:
                 raises `StreamMoved`; what the log has already, by their ids, is not refused again.
         """
         if ids is None and expected is None:
-            return self._submit(_Append(self, events, blobs, after))
+            return self._submit(Append(self._origin, events, blobs, after))
         if self._writes and self._projector.lag(Streams.name) > LAG_MAX_EVENTS:
             self._projector.catch_up(Streams.name)
-        return self._submit(_ConditionalAppend(self, events, blobs, after, ids, expected))
+        return self._submit(ConditionalAppend(self._origin, events, blobs, after, ids, expected))
 
-    def _submit(self, ticket: _Append) -> Ticket:
+    def _submit(self, ticket: Append) -> Ticket:
         refuse_late(self.path)
         if ticket.blobs:
-            self.blobs.announce(ticket.blobs, ticket.announced)
+            ticket.announced = self.blobs.announce(ticket.blobs)
         try:
             return self._committer.submit(ticket)
         except LinealError:  # Before it was queued: afterwards the committer settles it.
@@ -237,7 +236,8 @@ class Store:
         self, changes: Changes, events: Sequence[Event], ids: Sequence[EventId] | None = None
     ) -> tuple[int, ...]:
         """As `append`, of what names no new blobs, in a transaction of `exclusively`, once in each; give the places."""
-        append = _Append(self, events, ()) if ids is None else _ConditionalAppend(self, events, (), (), ids, None)
+        origin = self._origin
+        append = Append(origin, events) if ids is None else ConditionalAppend(origin, events, (), (), ids, None)
         writer = self._writer(changes)
         append.check(writer)
         append.write(writer)
@@ -247,10 +247,8 @@ class Store:
         """As `append_within`, and copies of another's log as they are. The blobs' rows are written unchecked."""
         writer = self._writer(changes)
         for events, blobs, copies in stretches:
-            _Append(self, events, blobs).write(writer)
-            for copy in copies:
-                copy.seq, copy.chain = writer.log.append(copy.body)
-                writer.projections.apply(copy)
+            writer.add(self._origin.encoded(events), blobs)
+            writer.append(copies)
             changes.flush()
 
     def old_logs(self) -> list[OldLog]:
@@ -305,7 +303,7 @@ class Store:
                 writer = self._open_writer(txn)
                 # Looked at anew under the write lock: another process may have been faster.
                 found = interruptions(writer.projections.rows(Runs.name).latest, self._clock)
-                _Append(self, found, ()).write(writer)
+                writer.add(self._origin.encoded(found))
                 writer.flush()
 
     def _rebuild_outdated(self) -> None:
@@ -322,7 +320,7 @@ class Store:
         """Whether this process writes the log and what is kept beside it."""
         return not self.read_only and commit_of(self.path) is None
 
-    def _sent_elsewhere(self, batch: list[_Append]) -> bool:
+    def _sent_elsewhere(self, batch: list[Append]) -> bool:
         commit = commit_of(self.path)
         return commit is not None and send(batch, commit)
 
@@ -335,108 +333,11 @@ class Store:
             self._projector.limit_lag(is_idle=is_idle)
             self._timeline.limit_lag()
 
-    def _open_writer(self, txn: lmdb.Transaction) -> _Writer:
+    def _open_writer(self, txn: lmdb.Transaction) -> AppendWriter:
         return self._writer(Changes(self._env, txn))
 
-    def _writer(self, changes: Changes) -> _Writer:
-        return TransactionWriter(changes, changes.txn.id(), self._projector, self._learned)
-
-
-class _Append(Ticket):
-    """Events and their blobs on the way into one transaction."""
-
-    __slots__ = ("_after", "_bodies", "_events", "_ids", "_named", "_store", "_time_us", "announced", "blobs")
-
-    def __init__(
-        self,
-        store: Store,
-        events: Sequence[Event],
-        blobs: Sequence[Blob],
-        after: Sequence[Ticket] = (),
-        ids: Sequence[bytes] | None = None,
-    ) -> None:
-        self._store = store
-        self._after = after
-        self.blobs = blobs
-        # Tuples of bytes, and no object an event: what waits in great numbers must not keep the collector busy.
-        self._events = events
-        self._ids = tuple(new_event_ids(len(events)) if ids is None else ids)
-        self._time_us = time_us = store._clock()
-        named = [event.refs for event in events]
-        self._named = tuple(chain.from_iterable(named))
-        self._bodies = tuple(map(encode, events, self._ids, repeat(time_us), repeat(store.format.store), named))
-        self.size_bytes = sum(map(len, self._bodies)) + sum([len(blob.inline or b"") for blob in blobs])
-        self.places = ()
-        self.announced = next(store._submissions) if blobs else 0
-        """The number under which its blobs are known to be on their way."""
-
-    def check(self, writer: _Writer) -> None:
-        for ticket in self._after:
-            if ticket.error is not None:
-                raise ticket.error
-        if self.blobs or not writer.found.issuperset(self._named):
-            named = set(self._named) - writer.found
-            with disk_errors(self._store.path):
-                self._store.blobs.check(writer.changes, self.blobs, named)
-            writer.found |= named
-
-    def write(self, writer: _Writer) -> None:
-        if self.blobs:
-            self._store.blobs.record(writer.changes, self.blobs)
-        append, apply = writer.log.append, writer.projections.apply
-        time_us, origin = self._time_us, self._store.format.store
-        for event, event_id, body in zip(self._events, self._ids, self._bodies, strict=True):
-            recorded = Recorded(event, event_id, time_us, origin)
-            recorded.seq, recorded.chain = append(body)
-            apply(recorded)
-        end = writer.log.head.seq + 1
-        self.places = self.places or range(end - len(self._events), end)
-
-    def settle(self) -> None:
-        if self.blobs:
-            self._store.blobs.settle(self.blobs, self.announced)
-        self._events = self._ids = self._bodies = self._named = self.blobs = self._after = ()
-
-    def sent(self, places: Mapping[Ticket, int]) -> Submission:
-        for ticket in self._after:
-            if ticket.error is not None:
-                raise ticket.error
-        after = [places[ticket] for ticket in self._after if ticket in places]
-        return Submission(self._events, list(map(EventId, self._ids)), self.blobs, after)
-
-
-class _ConditionalAppend(_Append):
-    """An append that leaves out what the log has, and that is refused where a stream went on."""
-
-    __slots__ = ("_expected",)
-
-    def __init__(
-        self,
-        store: Store,
-        events: Sequence[Event],
-        blobs: Sequence[Blob],
-        after: Sequence[Ticket],
-        ids: Sequence[EventId] | None,
-        expected: Mapping[bytes, int] | None,
-    ) -> None:
-        if ids is not None and not len(events) == len(ids) == len(set(ids)):
-            raise Invalid(f"{len(events)} events need as many ids, each another", hint="Make them with EventId.new().")
-        super().__init__(store, events, blobs, after, ids)
-        self._expected = {} if expected is None else expected
-
-    def check(self, writer: _Writer) -> None:
-        found = [writer.positions.of(EventId(event_id)) for event_id in self._ids]
-        if not found or None in found:
-            writer.positions.require(self._expected)
-        is_new = [seq is None for seq in found]
-        self._events, self._ids = tuple(compress(self._events, is_new)), tuple(compress(self._ids, is_new))
-        self._bodies = tuple(compress(self._bodies, is_new))
-        super().check(writer)
-        after = writer.log.head.seq
-        self.places = [seq or (after := after + 1) for seq in found]
-
-    def sent(self, places: Mapping[Ticket, int]) -> Submission:
-        return super().sent(places)._replace(expected=self._expected)
+    def _writer(self, changes: Changes) -> AppendWriter:
+        return AppendWriter(self._origin, changes, self._projector, self._learned)
 
 
 _opened: dict[tuple[int, int], Store] = {}

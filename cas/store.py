@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import BlobCorrupt, BlobMissing, Corrupt
@@ -88,6 +88,7 @@ class BlobStore:
         self._files = files
         self._placed = PlacedBlobs(files, self.row)
         self._pending: dict[Digest, tuple[Row, int]] = {}
+        self._announcements = count(1)
         self._named: dict[Digest, tuple[bytes | None, tuple[BlobPart | ManifestPart, ...]]] = {}
         """What manifests that were read name, all that is under them included, which is theirs for ever; and the rows
         of small ones, as they were when their bytes were verified."""
@@ -215,17 +216,22 @@ class BlobStore:
         row = self.row(digest)
         return row is not None and row.size_bytes == size_bytes and self._placed.is_intact(digest, row, seen)
 
-    def announce(self, blobs: Iterable[Blob], ticket: int) -> None:
-        """Let this process read blobs whose commit is on its way and that no file of their own holds."""
+    def announce(self, blobs: Iterable[Blob]) -> int:
+        """Let this process read blobs whose commit is on its way and that no file of their own holds.
+
+        Gives the number under which they are on their way.
+        """
+        number = next(self._announcements)
         for blob in blobs:
             if not isinstance(blob.place, Whole):
-                self._pending[blob.digest] = (Row(blob.kind, blob.size_bytes, blob.place), ticket)
+                self._pending[blob.digest] = (Row(blob.kind, blob.size_bytes, blob.place), number)
+        return number
 
-    def settle(self, blobs: Iterable[Blob], ticket: int) -> None:
+    def settle(self, blobs: Iterable[Blob], number: int) -> None:
         """End what `announce` and the batch's holds began, the commit having succeeded or failed."""
         for blob in blobs:
             pending = self._pending.get(blob.digest)
-            if pending is not None and pending[1] == ticket:
+            if pending is not None and pending[1] == number:
                 del self._pending[blob.digest]
         self.release(blobs)
 

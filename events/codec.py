@@ -32,7 +32,7 @@ _local = threading.local()
 class Recorded:
     """An event with its place in the log; what costs to make is made when it is asked for."""
 
-    __slots__ = ("_event", "_named", "_origin", "body", "chain", "fields", "raw_id", "seq", "stream", "time_us", "type")
+    __slots__ = ("_event", "_origin", "body", "chain", "fields", "named", "raw_id", "seq", "stream", "time_us", "type")
 
     seq: int
     """Position, from 1 on, without gaps."""
@@ -44,26 +44,14 @@ class Recorded:
     """The event's fields by name as msgpack gives them: ids are bytes, records are lists. None if it is unknown."""
     raw_id: bytes
     """`id`, without its type."""
+    named: Sequence[bytes]
+    """`refs`, without their type."""
     chain: bytes
     """Hash over this event and all before it."""
     body: bytes
-    """It as the log keeps it, where it was read by `Log.get_all`."""
-
-    def __init__(self, event: Event, event_id: bytes, time_us: int, origin: StoreId) -> None:
-        """An event that is being appended: `placed` says where it came to be."""
-        self.type = event.TYPE
-        self.time_us = time_us
-        self.stream = event.stream
-        self.fields = event
-        self.raw_id = event_id
-        self._event: Event | None = event
-        self._origin: bytes = origin
-        self._named: Sequence[bytes] | None = None
-
-    def placed(self, seq: int, chain: bytes) -> Self:
-        """The same, with its place."""
-        self.seq, self.chain = seq, chain
-        return self
+    """It as the log keeps it, where it is being appended or was read by `Log.get_all`."""
+    _event: Event | None
+    _origin: bytes
 
     @classmethod
     def read(cls, seq: int, chain: bytes, body: bytes | memoryview) -> Self:
@@ -73,7 +61,7 @@ class Recorded:
             envelope = msgpack.unpackb(body, strict_map_key=False, unicode_errors="surrogatepass")
             if len(envelope) > _ENVELOPE_WIDTH:
                 envelope = envelope[:_ENVELOPE_WIDTH]
-            version, type_, self.raw_id, self.time_us, self._origin, self.stream, self._named, payload = envelope
+            version, type_, self.raw_id, self.time_us, self._origin, self.stream, self.named, payload = envelope
             if version == 1:
                 payload = _listed(type_, payload)
             schema = SCHEMAS.get(type_)
@@ -98,13 +86,6 @@ class Recorded:
         return StoreId(self._origin)
 
     @property
-    def named(self) -> Sequence[bytes]:
-        """`refs`, without their type."""
-        if self._named is None:
-            self._named = self.event.refs
-        return self._named
-
-    @property
     def refs(self) -> tuple[Digest, ...]:
         """The digests that it names."""
         return tuple([Digest(ref) for ref in self.named])
@@ -120,38 +101,50 @@ class Recorded:
         return self._event
 
 
-def encode(event: Event, event_id: bytes, time_us: int, origin: StoreId, named: Sequence[bytes] | None = None) -> bytes:
-    """Encode an event as the log keeps it; ``named`` are its refs, where they are known.
+def encode(event: Event, event_id: bytes, time_us: int, origin: StoreId) -> bytes:
+    """An event as the log keeps it; raises as `encode_all`."""
+    return encode_all((event,), (event_id,), time_us, origin)[0].body
+
+
+def encode_all(events: Sequence[Event], ids: Sequence[bytes], time_us: int, origin: StoreId) -> list[Recorded]:
+    """Events under their ids with their bytes as the log keeps them, to be appended: their places are still unknown.
 
     Raises:
-        Invalid: It holds something msgpack has no form for, is larger than `EVENT_MAX_BYTES`, or is `Unknown`.
+        Invalid: One holds something msgpack has no form for, is larger than `EVENT_MAX_BYTES`, or is `Unknown`.
     """
-    type_ = event.TYPE
-    if not type_:
-        raise Invalid("an event of an unknown type is not made here", hint="Copy its bytes instead.")
-    refs = event.refs if named is None else named
-    envelope = (ENVELOPE_VERSION, type_, event_id, time_us, origin, event.stream, refs, event)
-    try:
-        body: bytes = _local.packer.pack(envelope)
-    except (AttributeError, TypeError, ValueError, OverflowError):  # Also in each thread's first event.
-        body = _packed_anew(envelope)
-    if len(body) > EVENT_MAX_BYTES:
-        raise Invalid(
-            f"event {type_} has {len(body):,} bytes, more than {EVENT_MAX_BYTES:,}",
-            hint="Pass large parameters and metadata as artifacts.",
-        )
-    return body
+    made = []
+    pack = _packer().pack
+    for event, event_id in zip(events, ids, strict=True):
+        recorded = object.__new__(Recorded)  # Filled in here: it is made for every event that is submitted.
+        recorded.type = type_ = event.TYPE
+        recorded.stream = stream = event.stream
+        recorded.named = named = event.refs
+        recorded.raw_id, recorded.time_us, recorded._origin = event_id, time_us, origin
+        recorded.fields = recorded._event = event
+        try:
+            body: bytes = pack((ENVELOPE_VERSION, type_, event_id, time_us, origin, stream, named, event))
+        except (TypeError, ValueError, OverflowError) as error:
+            del _local.packer  # What it has packed when it fails is still in it.
+            raise Invalid(f"event {type_} can't be encoded: {error}") from error
+        if not type_:
+            raise Invalid("an event of an unknown type is not made here", hint="Copy its bytes instead.")
+        if len(body) > EVENT_MAX_BYTES:
+            raise Invalid(
+                f"event {type_} has {len(body):,} bytes, more than {EVENT_MAX_BYTES:,}",
+                hint="Pass large parameters and metadata as artifacts.",
+            )
+        recorded.body = body
+        made.append(recorded)
+    return made
 
 
-def _packed_anew(envelope: tuple[Any, ...]) -> bytes:
-    """Pack with a new packer, which is this thread's from now on: what one has packed when it fails is still in it."""
-    packer = msgpack.Packer(unicode_errors="surrogatepass")
+def _packer() -> msgpack.Packer:
+    """This thread's packer."""
     try:
-        body: bytes = packer.pack(envelope)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise Invalid(f"event {envelope[1]} can't be encoded: {error}") from error
-    _local.packer = packer
-    return body
+        packer: msgpack.Packer = _local.packer
+    except AttributeError:
+        packer = _local.packer = msgpack.Packer(unicode_errors="surrogatepass")
+    return packer
 
 
 def decode(seq: int, chain: bytes, body: bytes | memoryview) -> Recorded:

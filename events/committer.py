@@ -34,6 +34,12 @@ IDLE_S = 0.1
 class Writer(Protocol):
     """Where the submissions of one transaction are written."""
 
+    def write(self, batch: Sequence[Any]) -> None:
+        """Write tickets in their order; note in one that is refused, with a `LinealError`, why, and write none of it.
+
+        What is raised fails the whole transaction.
+        """
+
     def flush(self) -> None:
         """Hand over what was gathered; the commit follows."""
 
@@ -44,43 +50,32 @@ class Writer(Protocol):
 class Ticket(ABC):
     """Something to be committed whole, and the claim on its outcome."""
 
-    __slots__ = ("_committer", "done", "error", "number", "places", "size_bytes")
+    __slots__ = ("committer", "error", "number", "places", "size_bytes")
 
-    _committer: Committer
+    committer: Committer
+    """To which it was submitted."""
     number: int
     """Its place in the order of submission."""
     size_bytes: int
     """About how much it writes; to be known when it is submitted."""
-    done: bool
-    """Whether its outcome is known."""
     error: BaseException | None
-    """Why it is not committed."""
+    """Why it is not committed; None before it is submitted."""
     places: Sequence[int]
     """Where what was submitted is once it is durable, of those that can tell."""
 
+    def __init__(self) -> None:
+        self.error = None
+
+    @property
+    def done(self) -> bool:
+        """Whether its outcome is known."""
+        return self.committer.finished >= self.number
+
     def wait(self) -> None:
         """Return when it is durable; raise what made it fail."""
-        self._committer.await_ticket(self)
+        self.committer.await_ticket(self)
         if self.error is not None:
             raise self.error
-
-    def begin(self, committer: Committer, number: int) -> None:
-        """Hear that it was submitted."""
-        self._committer, self.number = committer, number
-        self.done, self.error = False, None
-
-    def end(self, error: BaseException | None = None) -> None:
-        """Hear the outcome, unless another error is known by then."""
-        self.error = self.error or error
-        self.done = True
-
-    @abstractmethod
-    def check(self, writer: Any) -> None:
-        """Refuse, by raising a `LinealError`, before anything is written."""
-
-    @abstractmethod
-    def write(self, writer: Any) -> None:
-        """Write; what fails here fails the whole transaction."""
 
     @abstractmethod
     def settle(self) -> None:
@@ -126,6 +121,7 @@ class Committer:
         self._elsewhere = elsewhere
         self._broken: BaseException | None = None
         self._closing = False
+        self._submitted = 0
         self._start_over()
         _committers.add(self)
 
@@ -137,8 +133,8 @@ class Committer:
         self._queue: deque[Ticket] = deque()
         self._batch: list[Ticket] = []
         self._queued_bytes = 0
-        self._submitted = 0
-        self._finished = 0
+        self.finished = self._submitted
+        """The number of the last ticket whose outcome is known; those before it have theirs."""
         self._failed: dict[int, Ticket] = {}
         self._thread: threading.Thread | None = None
         self._is_urgent = False
@@ -147,7 +143,7 @@ class Committer:
         """Hear that this is a forked child now: what the parent has on its way is the parent's."""
         refusal = Conflict("this was submitted by the parent process", hint="Submit it again in this process.")
         for ticket in (*self._batch, *self._queue):
-            ticket.end(refusal)
+            ticket.error = ticket.error or refusal
         self._start_over()
 
     def submit(self, ticket: T) -> T:
@@ -157,23 +153,26 @@ class Committer:
             StoreBroken: An earlier write failed; only opening the store again makes its state known.
         """
         with self._lock:
+            queue = self._queue
             if self._closing or self._broken is not None:
                 self._refuse()
-            queue = self._queue
             while len(queue) >= _WAITING_SUBMISSIONS or self._queued_bytes >= _WAITING_BYTES:
                 self._hurry()
                 self._room.wait()
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="lineal-committer", daemon=True)
-                thread.start()
-                self._thread = thread
-            self._submitted += 1
-            ticket.begin(self, self._submitted)
+                self._start()
+            ticket.committer = self
+            self._submitted = ticket.number = self._submitted + 1
             queue.append(ticket)
             self._queued_bytes += ticket.size_bytes
             if len(queue) == 1 or len(queue) == _BATCH_SUBMISSIONS:
                 self._work.notify()
         return ticket
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="lineal-committer", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def _refuse(self) -> None:
         if self._closing:
@@ -192,10 +191,10 @@ class Committer:
     def drain(self) -> None:
         """Return when everything submitted before has its outcome, good or bad."""
         upto = self._submitted
-        if self._finished >= upto:
+        if self.finished >= upto:
             return
         with self._lock:
-            while self._finished < upto:
+            while self.finished < upto:
                 self._hurry()
                 self._outcome.wait()
 
@@ -221,7 +220,7 @@ class Committer:
     def await_ticket(self, ticket: Ticket) -> None:
         """Return when a ticket has its outcome; whoever waits for it has heard of it."""
         with self._lock:
-            while not ticket.done:
+            while self.finished < ticket.number:
                 self._hurry()
                 self._outcome.wait()
             self._failed.pop(ticket.number, None)
@@ -270,16 +269,15 @@ class Committer:
 
     def _settle(self, batch: list[Ticket]) -> None:
         """Tell all who wait of the outcome."""
-        breakage = None if self._broken is None else self._breakage()
+        if self._broken is not None:
+            _fail(batch, self._breakage())
         for ticket in batch:
             ticket.settle()
+        failed = [ticket for ticket in batch if ticket.error is not None]
         with self._lock:
-            for ticket in batch:
-                ticket.end(breakage)
-                if ticket.error is not None:
-                    self._failed[ticket.number] = ticket
+            self._failed.update((ticket.number, ticket) for ticket in failed)
             self._batch = []
-            self._finished += len(batch)
+            self.finished = batch[-1].number
             self._outcome.notify_all()
 
     def _take(self) -> list[Ticket]:
@@ -297,28 +295,25 @@ class Committer:
         """Commit a batch; a refused submission leaves the others alone, a failed transaction fails all."""
         if self._broken is not None:
             return
-        needed_bytes = sum(ticket.size_bytes for ticket in batch)
         try:
             if self._elsewhere(batch):
                 return
         except Exception as error:  # noqa: BLE001 — as below; nothing was begun in this process that could break
-            for ticket in batch:
-                ticket.error = ticket.error or error
+            _fail(batch, error)
             return
         try:
-            with self._env.begin(write=True, needed_bytes=needed_bytes) as txn:
+            with self._env.begin(write=True, needed_bytes=sum([ticket.size_bytes for ticket in batch])) as txn:
                 writer = self._open_writer(txn)
-                for ticket in batch:
-                    try:
-                        ticket.check(writer)
-                    except LinealError as refusal:
-                        ticket.error = refusal
-                    else:
-                        ticket.write(writer)
+                writer.write(batch)
                 writer.flush()
             writer.committed()
         except BaseException as error:  # noqa: BLE001 — whoever waits for the ticket gets it
-            for ticket in batch:
-                ticket.error = ticket.error or error
+            _fail(batch, error)
             if not isinstance(error, LinealError) or isinstance(error, StoreBroken):
                 self._broken = error
+
+
+def _fail(batch: Iterable[Ticket], error: BaseException) -> None:
+    """Note why tickets are not committed, where no reason is known by then."""
+    for ticket in batch:
+        ticket.error = ticket.error or error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import count
 from random import Random
 from typing import NamedTuple, Self
 
@@ -14,7 +15,8 @@ _ID_BYTES = 16
 _SEED_BYTES = 64
 _TIME_BITS = (1 << 48) - 1
 _VERSION_7 = 0x7 << 76 | 0b10 << 62
-_RANDOM_BITS = 0xFFF << 64 | (1 << 62) - 1
+_FIRST_COUNTED_BITS = 61
+"""Of the 62 bits that count ids: so nobody counts to their end."""
 
 
 class _Randomness:
@@ -30,6 +32,9 @@ class _Randomness:
     def start_over(self) -> None:
         """Be seeded anew."""
         self.bits = Random(os.urandom(_SEED_BYTES)).getrandbits
+        self.event_bits = _VERSION_7 | self.bits(12) << 64
+        """Of event ids: those that the events of a process have in common."""
+        self.counted = count(self.bits(_FIRST_COUNTED_BITS)).__next__
 
 
 _randomness = _Randomness()
@@ -81,11 +86,11 @@ class EventId(Identity):
         return bytes.__new__(cls, new_event_ids(1)[0])
 
 
-def new_event_ids(count: int) -> list[bytes]:
-    """So many ids of events of this millisecond, without their type: counted on from a random one."""
-    first = (time.time_ns() // 1_000_000 & _TIME_BITS) << 80 | _VERSION_7
-    first |= _randomness.bits(8 * _ID_BYTES) & _RANDOM_BITS
-    return [(first + number).to_bytes(_ID_BYTES, "big") for number in range(count)]
+def new_event_ids(number: int) -> list[bytes]:
+    """So many ids of events of this millisecond, without their type: a process counts them on from a random one."""
+    counted = _randomness.counted
+    first = (time.time_ns() // 1_000_000 & _TIME_BITS) << 80 | _randomness.event_bits
+    return [(first | counted()).to_bytes(_ID_BYTES, "big") for _ in range(number)]
 
 
 class Fingerprint(Digest):

@@ -89,6 +89,12 @@ class ProjectionWriter:
 
     def apply(self, recorded: Recorded) -> None:
         """Add the rows of one event."""
-        place = recorded.seq.to_bytes(8, "big")
-        for apply, rows in self._by_type.get(recorded.type, self._of_all):
-            apply(rows.at(place), recorded)
+        self.apply_all((recorded,))
+
+    def apply_all(self, recorded: Iterable[Recorded]) -> None:
+        """Add the rows of events, in their order."""
+        by_type, of_all = self._by_type, self._of_all
+        for one in recorded:
+            place = one.seq.to_bytes(8, "big")
+            for apply, rows in by_type.get(one.type, of_all):
+                apply(rows.at(place), one)

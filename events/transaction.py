@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from .codec import Recorded
 from .known import Known
 from .log import Changes, LogWriter
 from .positions import Positions
@@ -49,6 +51,14 @@ class TransactionWriter(Generic[C]):
         if self._positions is None:
             self._positions = Positions(self.changes)
         return self._positions
+
+    def append(self, recorded: Sequence[Recorded]) -> None:
+        """Append encoded events, which hear of their places, and add their rows."""
+        seq = self.log.head.seq
+        for one, chain in zip(recorded, self.log.extend([one.body for one in recorded]), strict=True):
+            one.seq = seq = seq + 1
+            one.chain = chain
+        self.projections.apply_all(recorded)
 
     def flush(self) -> None:
         """Hand over what was gathered; the commit follows."""

@@ -48,8 +48,9 @@ ROOMS = {
     "metrics": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "migration": Room("errors cas events directory", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "interrupted": Room("cas.process events", never="cloudpickle numpy pandas pickle pyarrow rich"),
+    "appends": Room("errors cas events", never="cloudpickle numpy pandas pickle pyarrow rich"),
     "store": Room(
-        "errors cas events directory metrics migration interrupted",
+        "errors cas events appends directory metrics migration interrupted",
         never="cloudpickle numpy pandas pickle pyarrow rich",
     ),
     "in_force": Room(

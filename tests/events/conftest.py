@@ -15,13 +15,14 @@ from memory import IN_MEMORY
 from lineal.cas import Changes, Environment, digest_of
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
-from lineal.events.codec import Recorded, encode
+from lineal.events.codec import encode_all
 from lineal.events.ids import EventId, Fingerprint, RunId, StepRunId, StoreId
 from lineal.events.kept_roots import HASH_TREE
-from lineal.events.log import EVENTS, Log, LogWriter
+from lineal.events.log import EVENTS, Log
 from lineal.events.projections import PROJECTIONS
 from lineal.events.projector import Projector
 from lineal.events.standing import META, database_of, databases_of
+from lineal.events.transaction import Learned, TransactionWriter
 
 ORIGIN = StoreId(b"o" * 16)
 PROCESS = facts.Process("host", "boot", 1, 1)
@@ -201,13 +202,9 @@ class Ledger:
         """Append events in one transaction."""
         head = self.log.head().seq
         ids = [EventId((head + number).to_bytes(16, "big")) for number, _ in enumerate(appended, start=1)]
-        bodies = [encode(one, event_id=id_, time_us=7, origin=ORIGIN) for one, id_ in zip(appended, ids, strict=True)]
         with self.environment.begin(write=True) as txn:
             changes = self.changes(txn)
-            log, projections = LogWriter(changes), self.projector.writer(changes)
-            for event, id_, body in zip(appended, ids, bodies, strict=True):
-                seq, chain = log.append(body)
-                projections.apply(Recorded(event, id_, 7, ORIGIN).placed(seq, chain))
+            TransactionWriter(changes, 0, self.projector, Learned()).append(encode_all(appended, ids, 7, ORIGIN))
             changes.flush()
 
     def rows(self) -> Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,14 @@ from lineal.events.committer import Committer, Ticket
 class Gathered(Changes):
     """What one transaction writes."""
 
+    def write(self, batch: Sequence[Row]) -> None:
+        """Write those that are not refused."""
+        for row in batch:
+            if isinstance(row.fails, BlobMissing):
+                row.error = row.fails
+            else:
+                row.write(self)
+
     def committed(self) -> None:
         """Nothing is to be kept for the next one."""
 
@@ -28,19 +36,17 @@ class Row(Ticket):
     def __init__(self, environment: Environment, value: bytes, *, fails: BaseException | None = None) -> None:
         self._environment = environment
         self._value = value
-        self._fails = fails
+        super().__init__()
+        self.fails = fails
         self.size_bytes = 10
         self.settled = False
 
-    def check(self, changes: Gathered) -> None:
-        if isinstance(self._fails, BlobMissing):
-            raise self._fails
-
     def write(self, changes: Gathered) -> None:
+        """Put it, and fail afterwards."""
         table = self._environment.databases["a"]
         changes.txn.put(changes.txn.stat(table)["entries"].to_bytes(8, "big"), self._value, db=table)
-        if self._fails is not None:
-            raise self._fails
+        if self.fails is not None:
+            raise self.fails
 
     def settle(self) -> None:
         self.settled = True
