@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, compress
 from operator import attrgetter
 from pathlib import Path
@@ -32,9 +32,10 @@ class Origin(NamedTuple):
     clock: Callable[[], int]
     """Microseconds since the epoch, UTC."""
 
-    def encoded(self, events: Sequence[Event], ids: Sequence[bytes] | None = None) -> list[Recorded]:
-        """Events of now, under new ids or these; raises as `encode_all`."""
-        return encode_all(events, new_event_ids(len(events)) if ids is None else ids, self.clock(), self.store)
+    def encoded(self, events: Sequence[Event], ids: Iterable[bytes] | None = None) -> tuple[list[Recorded], int]:
+        """Events of now, under new ids or these; as `encode_all`."""
+        time_us = self.clock()
+        return encode_all(events, new_event_ids(len(events), time_us) if ids is None else ids, time_us, self.store)
 
 
 class Append(Ticket):
@@ -45,7 +46,7 @@ class Append(Ticket):
     announced: int
     """The number under which its blobs are known to be on their way, where there are some."""
     is_plain: bool
-    """Whether it has nothing but events, so that it is refused only for what they name or what it comes after."""
+    """Whether it can be refused only for what its events name."""
     recorded: Sequence[Recorded]
     """What is to be appended; nothing once it is settled."""
 
@@ -61,26 +62,21 @@ class Append(Ticket):
         self._origin = origin
         self._after = after
         self.blobs = blobs
-        self.recorded = origin.encoded(events, ids)
-        self.size_bytes = sum([len(one.body) for one in self.recorded])
-        if blobs:
-            self.size_bytes += sum([len(blob.inline or b"") for blob in blobs])
+        self.recorded, size_bytes = origin.encoded(events, ids)
+        self.size_bytes = size_bytes + sum([len(blob.inline or b"") for blob in blobs]) if blobs else size_bytes
         self.places = ()
-        self.is_plain = not blobs
-
-    def refusal(self) -> BaseException | None:
-        """The error of what it comes after, if any of that failed."""
-        for ticket in self._after:
-            if ticket.error is not None:
-                return ticket.error
-        return None
+        self.is_plain = not blobs and not after
 
     def check(self, writer: AppendWriter) -> None:
         """Refuse, by raising a `LinealError`, before anything is written."""
-        refusal = self.refusal()
-        if refusal is not None:
-            raise refusal
+        self._refuse_after()
         writer.require(_named(self.recorded), self.blobs)
+
+    def _refuse_after(self) -> None:
+        """Refuse it with the error of what it comes after, if any of that failed."""
+        for ticket in self._after:
+            if ticket.error is not None:
+                raise ticket.error
 
     def write(self, writer: AppendWriter) -> None:
         """Write; what fails here fails the whole transaction."""
@@ -94,9 +90,7 @@ class Append(Ticket):
 
     def sent(self, places: Mapping[Ticket, int]) -> Submission:
         """As another process is told of it; see `Sendable`."""
-        refusal = self.refusal()
-        if refusal is not None:
-            raise refusal
+        self._refuse_after()
         after = [places[ticket] for ticket in self._after if ticket in places]
         return Submission([one.event for one in self.recorded], [one.id for one in self.recorded], self.blobs, after)
 
@@ -164,7 +158,7 @@ class AppendWriter(TransactionWriter[Changes]):
         """Write appends in their order; one that is refused hears why, and nothing of it is written."""
         plain: list[Append] = []
         for append in batch:
-            if append.is_plain and append.refusal() is None:
+            if append.is_plain:
                 plain.append(append)
             else:
                 self._write_plain(plain)

@@ -145,21 +145,21 @@ class Store:
             expected: By stream, the position of the last event seen in it, 0 for none. Where one went on, the ticket
                 raises `StreamMoved`; what the log has already, by their ids, is not refused again.
         """
-        if ids is None and expected is None:
-            return self._submit(Append(self._origin, events, blobs, after))
-        if self._writes and self._projector.lag(Streams.name) > LAG_MAX_EVENTS:
-            self._projector.catch_up(Streams.name)
-        return self._submit(ConditionalAppend(self._origin, events, blobs, after, ids, expected))
-
-    def _submit(self, ticket: Append) -> Ticket:
         refuse_late(self.path)
-        if ticket.blobs:
-            ticket.announced = self.blobs.announce(ticket.blobs)
+        if ids is None and expected is None:
+            ticket = Append(self._origin, events, blobs, after)
+        else:
+            if self._writes and self._projector.lag(Streams.name) > LAG_MAX_EVENTS:
+                self._projector.catch_up(Streams.name)
+            ticket = ConditionalAppend(self._origin, events, blobs, after, ids, expected)
+        if blobs:
+            ticket.announced = self.blobs.announce(blobs)
         try:
-            return self._committer.submit(ticket)
+            self._committer.submit(ticket)
         except LinealError:  # Before it was queued: afterwards the committer settles it.
             ticket.settle()
             raise
+        return ticket
 
     def forget_failures(self, tickets: Sequence[Ticket]) -> None:
         """Leave out of later flushes what was raised already."""
@@ -247,7 +247,7 @@ class Store:
         """As `append_within`, and copies of another's log as they are. The blobs' rows are written unchecked."""
         writer = self._writer(changes)
         for events, blobs, copies in stretches:
-            writer.add(self._origin.encoded(events), blobs)
+            writer.add(self._origin.encoded(events)[0], blobs)
             writer.append(copies)
             changes.flush()
 
@@ -303,7 +303,7 @@ class Store:
                 writer = self._open_writer(txn)
                 # Looked at anew under the write lock: another process may have been faster.
                 found = interruptions(writer.projections.rows(Runs.name).latest, self._clock)
-                writer.add(self._origin.encoded(found))
+                writer.add(self._origin.encoded(found)[0])
                 writer.flush()
 
     def _rebuild_outdated(self) -> None:

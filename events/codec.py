@@ -8,7 +8,7 @@ Longer envelopes and payloads, from newer versions, are tolerated.
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 import msgpack
@@ -27,6 +27,7 @@ EVENT_MAX_BYTES = 1024 * 1024
 
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException)
 _local = threading.local()
+_new = object.__new__
 
 
 class Recorded:
@@ -103,48 +104,61 @@ class Recorded:
 
 def encode(event: Event, event_id: bytes, time_us: int, origin: StoreId) -> bytes:
     """An event as the log keeps it; raises as `encode_all`."""
-    return encode_all((event,), (event_id,), time_us, origin)[0].body
+    ((recorded,), _) = encode_all((event,), (event_id,), time_us, origin)
+    return recorded.body
 
 
-def encode_all(events: Sequence[Event], ids: Sequence[bytes], time_us: int, origin: StoreId) -> list[Recorded]:
-    """Events under their ids with their bytes as the log keeps them, to be appended: their places are still unknown.
+def encode_all(
+    events: Sequence[Event], ids: Iterable[bytes], time_us: int, origin: StoreId
+) -> tuple[list[Recorded], int]:
+    """Events under their ids with their bytes as the log keeps them, to be appended, and how many bytes that are.
+
+    Their places are still unknown.
 
     Raises:
         Invalid: One holds something msgpack has no form for, is larger than `EVENT_MAX_BYTES`, or is `Unknown`.
     """
-    made = []
-    pack = _packer().pack
-    for event, event_id in zip(events, ids, strict=True):
-        recorded = object.__new__(Recorded)  # Filled in here: it is made for every event that is submitted.
+    made, size_bytes = [], 0
+    try:
+        pack = _local.pack
+    except AttributeError:
+        pack = _local.pack = msgpack.Packer().pack  # A text is taken as it lies in memory, where that is UTF-8.
+    next_id = iter(ids).__next__
+    for event in events:
+        event_id = next_id()
+        recorded = _new(Recorded)  # Filled in here: it is made for every event that is submitted.
         recorded.type = type_ = event.TYPE
         recorded.stream = stream = event.stream
         recorded.named = named = event.refs
         recorded.raw_id, recorded.time_us, recorded._origin = event_id, time_us, origin
         recorded.fields = recorded._event = event
+        envelope = ENVELOPE_VERSION, type_, event_id, time_us, origin, stream, named, event
         try:
-            body: bytes = pack((ENVELOPE_VERSION, type_, event_id, time_us, origin, stream, named, event))
-        except (TypeError, ValueError, OverflowError) as error:
-            del _local.packer  # What it has packed when it fails is still in it.
-            raise Invalid(f"event {type_} can't be encoded: {error}") from error
+            body: bytes = pack(envelope)
+        except (TypeError, ValueError, OverflowError):
+            body = _packed_anew(envelope)
         if not type_:
             raise Invalid("an event of an unknown type is not made here", hint="Copy its bytes instead.")
-        if len(body) > EVENT_MAX_BYTES:
+        body_bytes = len(body)
+        if body_bytes > EVENT_MAX_BYTES:
             raise Invalid(
-                f"event {type_} has {len(body):,} bytes, more than {EVENT_MAX_BYTES:,}",
+                f"event {type_} has {body_bytes:,} bytes, more than {EVENT_MAX_BYTES:,}",
                 hint="Pass large parameters and metadata as artifacts.",
             )
+        size_bytes += body_bytes
         recorded.body = body
         made.append(recorded)
-    return made
+    return made, size_bytes
 
 
-def _packer() -> msgpack.Packer:
-    """This thread's packer."""
+def _packed_anew(envelope: tuple[Any, ...]) -> bytes:
+    """Pack what this thread's packer could not, perhaps for a lone surrogate; it may still have some of it in it."""
+    del _local.pack
     try:
-        packer: msgpack.Packer = _local.packer
-    except AttributeError:
-        packer = _local.packer = msgpack.Packer(unicode_errors="surrogatepass")
-    return packer
+        body: bytes = msgpack.packb(envelope, unicode_errors="surrogatepass")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Invalid(f"event {envelope[1]} can't be encoded: {error}") from error
+    return body
 
 
 def decode(seq: int, chain: bytes, body: bytes | memoryview) -> Recorded:

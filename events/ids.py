@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from itertools import count
+from collections.abc import Iterator
+from itertools import count, repeat
 from random import Random
+from struct import Struct
 from typing import NamedTuple, Self
 
 from ..cas.digest import Digest
@@ -14,7 +16,10 @@ from ..errors import InvalidReference
 _ID_BYTES = 16
 _SEED_BYTES = 64
 _TIME_BITS = (1 << 48) - 1
-_VERSION_7 = 0x7 << 76 | 0b10 << 62
+_VERSION_SHIFT = 12
+_VERSION_7 = 0x7 << _VERSION_SHIFT
+_VARIANT = 0b10 << 62
+_HALVES = Struct(">QQ")
 _FIRST_COUNTED_BITS = 61
 """Of the 62 bits that count ids: so nobody counts to their end."""
 
@@ -32,9 +37,10 @@ class _Randomness:
     def start_over(self) -> None:
         """Be seeded anew."""
         self.bits = Random(os.urandom(_SEED_BYTES)).getrandbits
-        self.event_bits = _VERSION_7 | self.bits(12) << 64
-        """Of event ids: those that the events of a process have in common."""
-        self.counted = count(self.bits(_FIRST_COUNTED_BITS)).__next__
+        self.event_bits = _VERSION_7 | self.bits(_VERSION_SHIFT)
+        """In the upper half of event ids: what those of a process have in common."""
+        self.lower_halves = count(_VARIANT | self.bits(_FIRST_COUNTED_BITS))
+        """Of event ids."""
 
 
 _randomness = _Randomness()
@@ -83,14 +89,13 @@ class EventId(Identity):
     @classmethod
     def new(cls) -> Self:
         """An id of this millisecond."""
-        return bytes.__new__(cls, new_event_ids(1)[0])
+        return bytes.__new__(cls, next(new_event_ids(1, time.time_ns() // 1000)))
 
 
-def new_event_ids(number: int) -> list[bytes]:
-    """So many ids of events of this millisecond, without their type: a process counts them on from a random one."""
-    counted = _randomness.counted
-    first = (time.time_ns() // 1_000_000 & _TIME_BITS) << 80 | _randomness.event_bits
-    return [(first | counted()).to_bytes(_ID_BYTES, "big") for _ in range(number)]
+def new_event_ids(number: int, time_us: int) -> Iterator[bytes]:
+    """So many ids of events of this time, without their type: a process counts them on from a random one."""
+    upper = (time_us // 1000 & _TIME_BITS) << 16 | _randomness.event_bits
+    return map(_HALVES.pack, repeat(upper, number), _randomness.lower_halves)
 
 
 class Fingerprint(Digest):
