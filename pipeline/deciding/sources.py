@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 
@@ -16,6 +15,7 @@ from ...history.sources import SourceFile, SourceIndex
 from ..fingerprint.boundary import Origins
 from ..fingerprint.definitions import SourceText
 from ..fingerprint.graph import Node
+from ..fingerprint.main_module import module_named
 from ..fingerprint.sources import SOURCES
 
 FILE_MAX_BYTES = 1024 * 1024
@@ -86,10 +86,10 @@ class _Gathering:
                     waiting.append(other)
 
     def _is_projects(self, module: str) -> bool:
-        return module in sys.modules and self._origins.is_followed(module)
+        return module_named(module) is not None and self._origins.is_followed(module)
 
     def _imports(self, name: str) -> Iterator[str]:
-        module = sys.modules.get(name)
+        module = module_named(name)
         text = self._modules.get(name)
         if module is None:
             return
@@ -107,7 +107,7 @@ class _Gathering:
         if name in self._modules:
             return self._modules[name]
         self._modules[name] = None
-        module = sys.modules[name]
+        module = module_named(name)
         path = getattr(module, "__file__", None)
         if not isinstance(path, str):
             return None
@@ -142,7 +142,7 @@ class _Gathering:
 
 def _place_of(name: str, filename: str) -> tuple[str | None, bool]:
     """A file relative to where imports begin, and whether it is a package; no path for text that no file holds."""
-    module = sys.modules.get(name)
+    module = module_named(name)
     is_package = hasattr(module, "__path__")
     if not os.path.isabs(filename) or (not os.path.exists(filename) and filename != getattr(module, "__file__", None)):
         return None, is_package

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import pickle
-import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import reduce
-from importlib import import_module
 from pathlib import Path
-from types import FunctionType
+from types import ModuleType
 from typing import Any, NamedTuple, Self
 
 from ...cas import Batch, BlobFiles, BlobKind, Digest, Inline, PlacedBlobs, Row, digest_of
 from ...cas.durable import write_all
 from ...cas.files import Scratch
+from ...during import During
 from ...errors import Conflict
 from ...events.elsewhere import CALL, commit_elsewhere
 from ...events.ids import Fingerprint, RunId
@@ -26,6 +24,7 @@ from ..capturing.spill import of_this_process
 from ..capturing.threads import inherited
 from ..declaring.outputs import Outputs
 from ..fingerprint import CodeManifest, code_manifest
+from ..fingerprint.main_module import MAIN_MODULE
 from ..graph.graph import TracedStep
 from ..graph.templates import Leaf
 from ..surroundings.script import importing
@@ -38,6 +37,7 @@ from ..workers.workforce import Hear, Terms
 from .afar import called_from
 from .context import Reports
 from .giving import Giver, Newest, Shown
+from .packing import MainProgram, packed
 from .reports import Before, Facts, GatheredReports, WhatWasBefore, WhetherShown, shown_through
 from .task import Result, Task, execute
 from .taught import Taught
@@ -50,6 +50,7 @@ _SENT_MAX_BYTES = 64 * 1024
 _APART = Processes(workers=1024)
 """A worker for each step with a time limit that runs at the same time."""
 inherited(CALL)
+inherited(MAIN_MODULE)
 _UNPACKED_MAX = 256
 _unpacked: dict[Digest, Unpacked] = {}
 """What this process has unpacked and checked."""
@@ -65,6 +66,8 @@ class Unpacked(NamedTuple):
     outputs: Outputs
     others: tuple[str, ...]
     """Values that it reaches which are others here than were digested."""
+    main: ModuleType | None
+    """What stands in for the main module that it is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class CodeParcel:
     @classmethod
     def of(cls, step: TracedStep, code: CodeManifest, scratch: Callable[[], Scratch]) -> Self:
         """Pack a step's function; one that is large, as with data that it refers to, goes to a scratch file."""
-        data = _packed((Taught.of_this_process(), step.function, step.outputs, code.encoded))
+        parts = (Taught.of_this_process(), step.function, step.outputs, code.encoded)
+        data = _packed_with(parts, MainProgram.of(step.function, code))
         if len(data) <= _SENT_MAX_BYTES:
             return cls(digest_of(data), data, None)
         file = scratch()
@@ -99,12 +103,16 @@ class CodeParcel:
         if found is None:
             data = Path(self.path).read_bytes() if self.data is None and self.path is not None else self.data
             assert data is not None
-            taught, function, outputs, encoded = pickle.loads(data)
+            taught, function, outputs, encoded, main = pickle.loads(data)
             taught.teach()
-            others = _check_code(function, encoded, step)
+            if main is not None:
+                main.settle()
+            module = None if main is None else main.module
+            with During(MAIN_MODULE, module):
+                others = _check_code(function, encoded, step)
             if len(_unpacked) >= _UNPACKED_MAX:
                 _unpacked.clear()
-            found = _unpacked[self.key] = Unpacked(function, outputs, others)
+            found = _unpacked[self.key] = Unpacked(function, outputs, others, module)
         return found
 
 
@@ -162,7 +170,7 @@ def packed_parcel(order: bytes, task: Task, rows: Mapping[Digest, Row], succeede
     # Plain values alone, which pickle in a tenth of the time that classes take. Keys of dicts may be anything, though.
     templates = task.arguments
     has_only_ours = all(type(template) is Leaf for template in templates.values())
-    arguments = {name: leaf.number for name, leaf in templates.items()} if has_only_ours else _packed(templates)  # type: ignore[union-attr]
+    arguments = {name: leaf.number for name, leaf in templates.items()} if has_only_ours else packed(templates)  # type: ignore[union-attr]
     return pickle.dumps(
         (
             order,
@@ -219,8 +227,8 @@ def _broadcast(path: Path) -> Broadcast:
 def execute_parcel(data: bytes) -> bytes:
     """Execute what `packed_parcel` gave in this process; give the packed `Result`."""
     with importing():
-        packed, step, arguments, contents, fingerprint, seed, attempt, unchecked, *known = pickle.loads(data)
-        order, code, files = _ordered(packed, step)
+        ordered, step, arguments, contents, fingerprint, seed, attempt, unchecked, *known = pickle.loads(data)
+        order, code, files = _ordered(ordered, step)
         is_plain = type(arguments) is dict
         templates = {name: Leaf(number) for name, number in arguments.items()} if is_plain else pickle.loads(arguments)
     rows, scalars, visualizes, succeeded = known
@@ -249,11 +257,11 @@ def execute_parcel(data: bytes) -> bytes:
     if line is not None:
         commit_elsewhere(order.store, lambda submissions: line.ask(Facts(submissions)))
         write_with(shown_through(line) if order.is_drawn_on else None)
-        result = _executed(task, giver, GatheredReports(order.run_name, files, line), order.live)
+        result = _executed(task, giver, GatheredReports(order.run_name, files, line), order.live, code.main)
         flush_opened(order.store)
     else:
         with called_from(order.meeting, order.store, step) as shared:
-            result = _executed(task, giver, GatheredReports(order.run_name, files, shared), order.live)
+            result = _executed(task, giver, GatheredReports(order.run_name, files, shared), order.live, code.main)
     return (replace(result, others=code.others) if code.others else result).packed()
 
 
@@ -283,7 +291,12 @@ def _ask(what: WhatWasBefore | WhetherShown) -> Any:
     return line.ask(what)
 
 
-def _executed(task: Task, giver: Giver, reports: Reports, live: Path) -> Result:
+def _executed(task: Task, giver: Giver, reports: Reports, live: Path, main: ModuleType | None) -> Result:
+    with During(MAIN_MODULE, main):
+        return _told_of(task, giver, reports, live)
+
+
+def _told_of(task: Task, giver: Giver, reports: Reports, live: Path) -> Result:
     spill, tell = of_this_process(), _broadcast(live).of(task.step, task.attempt)
     if spill is None:
         return execute(task, giver, reports, tell)
@@ -308,21 +321,12 @@ def execute_apart(data: bytes, timeout_s: float, hear: Hear | None = None) -> by
     return result
 
 
-def _packed(value: Any) -> bytes:
-    """A value in bytes: functions that can't be imported elsewhere, as those of the main program, go along."""
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        """Sends the function of a declared step by the step's name, as a plain function would be."""
-
-        def reducer_override(self, value: Any) -> Any:
-            if type(value) is FunctionType and _is_declared(value):
-                return _declared, (value.__module__, value.__qualname__)
-            return super().reducer_override(value)
-
-    buffer = io.BytesIO()
-    Pickler(buffer).dump(value)
-    return buffer.getvalue()
+def _packed_with(parts: tuple[Any, ...], main: MainProgram | None) -> bytes:
+    """What is packed of a step, with the main program if that can be: some of what it names may not."""
+    if main is not None:
+        with suppress(Exception):  # Whatever the user's own raise; what the step itself needs is tried anew.
+            return packed((*parts, main))
+    return packed((*parts, None))
 
 
 def _check_code(function: Callable[..., Any], encoded: bytes, step: str) -> tuple[str, ...]:
@@ -346,19 +350,3 @@ def _check_code(function: Callable[..., Any], encoded: bytes, step: str) -> tupl
 def _travelled(symbol: str) -> bool:
     """Whether code came with the parcel, as that of the main program does, rather than from this machine's disk."""
     return ":__main__:" in symbol or "<locals>" in symbol or "<lambda>" in symbol
-
-
-def _is_declared(function: FunctionType) -> bool:
-    """Whether another process finds this function by importing the step that it is declared as."""
-    if function.__module__ == "__main__" or "<locals>" in function.__qualname__:
-        return False
-    module = sys.modules.get(function.__module__)
-    found: Any = module
-    for name in function.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return getattr(found, "function", None) is function
-
-
-def _declared(module: str, qualname: str) -> Any:
-    """The function of the step of this name."""
-    return reduce(getattr, qualname.split("."), import_module(module)).function

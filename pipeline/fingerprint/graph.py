@@ -37,6 +37,7 @@ from .live import (
     resolve,
     wrapped_by,
 )
+from .main_module import module_named
 from .plantings import PLANTINGS
 from .reads import IMPORT, NAMESPACE_CALLS, PACKAGE, SUBCLASSES, Read
 from .references import References
@@ -295,7 +296,7 @@ class CodeGraph:
 
     def _count_whole(self, node: Node, name: str, namespace: dict[str, Any], why: str) -> None:
         node.flags.add(f"imprecise: {why}")
-        module = sys.modules.get(name)
+        module = module_named(name)
         if module is None or vars(module) is not namespace:
             module = self._made_up.setdefault(id(namespace), ModuleType(name))
             vars(module).update(namespace)

@@ -14,6 +14,7 @@ from typing import Any
 
 from .boundary import Origins, module_name_of
 from .bytecode import stable_qualname
+from .main_module import module_named
 from .reads import Read
 
 _OURSELVES = __name__.partition(".")[0]
@@ -102,14 +103,15 @@ def wrapped_by(value: object) -> object | None:
 
 def namespace_of(module: str) -> dict[str, Any]:
     """The live names of an imported module."""
-    found = sys.modules.get(module)
+    found = module_named(module)
     return {} if found is None else vars(found)
 
 
 def is_namespace(value: object) -> bool:
     """Whether these are the live names of a module."""
     name = value.get("__name__") if type(value) is dict else None
-    return isinstance(name, str) and name in sys.modules and vars(sys.modules[name]) is value
+    module = module_named(name) if isinstance(name, str) else None
+    return module is not None and vars(module) is value
 
 
 def lives_at(namespace: Mapping[str, object], qualname: str, value: object) -> bool:

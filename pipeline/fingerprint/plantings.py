@@ -16,6 +16,7 @@ from typing import NamedTuple
 from .boundary import Origins
 from .definitions import SourceText
 from .live import class_symbol, home_of
+from .main_module import module_named
 from .sources import SOURCES
 from .stores import AttributeStore, LocalImport
 from .values import is_scalar
@@ -88,7 +89,7 @@ class Plantings:
 
 def _cells() -> Iterator[tuple[ModuleType, tuple[SourceText, ...]]]:
     """The cells of a notebook, or the lines of a prompt."""
-    main = sys.modules.get("__main__")
+    main = module_named("__main__")
     if main is None or hasattr(main, "__file__"):
         return
     for filename, entry in [*linecache.cache.items()]:

@@ -31,6 +31,7 @@ from .framing import (
     frame_int,
     frame_str,
 )
+from .main_module import module_named
 
 MAX_BYTES = 1 << 30
 """Values with more bytes than this are not digested: reading them would cost more than it tells."""
@@ -336,7 +337,7 @@ def _slots(value: object) -> dict[str, object]:
 
 def _is_found(module: object, name: str, value: object) -> bool:
     """Whether a global name leads to the value, as it must for what pickles by its name."""
-    found: object = sys.modules.get(module) if isinstance(module, str) else None
+    found: object = module_named(module) if isinstance(module, str) else None
     for part in name.split("."):
         found = getattr(found, part, None)
     return found is value

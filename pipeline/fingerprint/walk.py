@@ -16,6 +16,7 @@ from ...history.code import CodeManifest, Entry
 from .framing import frame_all, frame_bytes, frame_str
 from .graph import CodeGraph, Node
 from .live import declared_function
+from .main_module import module_named
 from .sources import file_digest
 
 DEFAULT_IGNORES = ("tqdm", "typing_extensions")
@@ -200,12 +201,13 @@ def _directory_of(function: Any) -> str:
 def _imported(name: str, graph: CodeGraph) -> ModuleType | None:
     """The module; of others' modules only the name is needed."""
     try:
-        if name not in sys.modules and importlib.util.find_spec(name) is None:
+        module = module_named(name)
+        if module is None and importlib.util.find_spec(name) is None:
             return None
     except (ImportError, ValueError):
         return None
-    if name in sys.modules:
-        return sys.modules[name]
+    if module is not None:
+        return module
     return importlib.import_module(name) if graph.origins.is_followed(name) else ModuleType(name)
 
 

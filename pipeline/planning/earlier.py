@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from ...events.rows import key
 from ...history import ArtifactVersionView, History, Reader, RunView, Trust, may_execute
 from ...history.pipeline_names import declared_pipeline
 from ...materializers import load
+from ..fingerprint.main_module import module_named
 from ..graph.shapes import shapes
 from ..graph.templates import fill
 from ..surroundings.script import MAIN
@@ -84,7 +84,7 @@ def _loaded(reader: Reader, content: Digest) -> Any:
 def _of_here(value: Any) -> Any:
     """A value whose class is one of the main program as an instance of that class: it was stored with a copy of it."""
     kind = type(value)
-    here = getattr(sys.modules[MAIN], kind.__qualname__, None) if kind.__module__ == MAIN else None
+    here = getattr(module_named(MAIN), kind.__qualname__, None) if kind.__module__ == MAIN else None
     if isinstance(here, type) and here is not kind:
         value.__class__ = here
     return value
