@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -324,8 +323,10 @@ def execute_apart(data: bytes, timeout_s: float, hear: Hear | None = None) -> by
 def _packed_with(parts: tuple[Any, ...], main: MainProgram | None) -> bytes:
     """What is packed of a step, with the main program if that can be: some of what it names may not."""
     if main is not None:
-        with suppress(Exception):  # Whatever the user's own raise; what the step itself needs is tried anew.
+        try:
             return packed((*parts, main))
+        except Exception:  # noqa: BLE001 — whatever the user's own raise; what the step itself needs is tried anew
+            return packed((*parts, None))
     return packed((*parts, None))
 
 

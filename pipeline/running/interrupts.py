@@ -13,7 +13,10 @@ from ...events.ids import RunId
 
 
 class Interrupts:
-    """Takes Ctrl-C for one run, in the main thread and where nobody else takes it. A second one comes through at once.
+    """Takes Ctrl-C for one run, in the main thread and where nobody else takes it.
+
+    One at a time is held back; another one comes through at once. So a run that is being ended, as one has come
+    through, waits no longer at the next, and records its end all the same.
 
     Elsewhere it does nothing: Python interrupts the main thread alone, and a handler of the user's is left alone.
     """
@@ -21,7 +24,8 @@ class Interrupts:
     def __init__(self, run: RunId) -> None:
         """Be ready to take them for a run."""
         self._run = run
-        self._count = 0
+        self._is_held = False
+        """Whether one has come that did not come through."""
         self._is_open = False
         self.requested: Future[None] = Future()
         """Done once `request` was called: to be waited for beside what the run waits for."""
@@ -71,8 +75,8 @@ class Interrupts:
     @contextmanager
     def opened(self) -> Iterator[None]:
         """Let them come through inside."""
-        self.open()
         try:
+            self.open()  # It may let one through.
             yield
         finally:
             self.shut()
@@ -87,14 +91,14 @@ class Interrupts:
             self.open()
 
     def _let_through(self) -> None:
-        if self._count == 1:
-            self._count = 2
+        if self._is_held:
+            self._is_held = False
             raise KeyboardInterrupt
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        self._count += 1
-        if self._is_open or self._count > 1:
-            self._count = 2
+        is_through = self._is_open or self._is_held
+        self._is_held = not is_through
+        if is_through:
             raise KeyboardInterrupt
 
 

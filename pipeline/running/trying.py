@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
+from contextlib import suppress
 from typing import Any
 
 from ..deciding.preparing import Ready
@@ -55,8 +56,8 @@ class Trying:
         """Begin the next attempt; raises what the step raised that finished at once, if the run is not to go on."""
         ready.attempt += 1
         ready.tried_us = time.time_ns() // 1000
-        self._interrupts.open()
         try:
+            self._interrupts.open()
             future = self._submitter.submit(ready, ready.attempt)
         finally:
             self._interrupts.shut()
@@ -68,8 +69,8 @@ class Trying:
 
     def wait(self, pause_s: float | None) -> None:
         """Wait until something that executes is done, or so long, and finish what is."""
-        self._interrupts.open()
         try:
+            self._interrupts.open()
             self._interrupts.raise_requested()
             self._arrivals.wait(pause_s)
             self._interrupts.raise_requested()
@@ -83,5 +84,6 @@ class Trying:
         """Stop what executes, after an interrupt; another one is waited for no longer. Give what has come to an end."""
         for future in self.running:
             self._submitter.stop(future)
-        with self._interrupts.opened():
-            return wait(self.running, _GRACE_S).done
+        with suppress(KeyboardInterrupt), self._interrupts.opened():
+            wait(self.running, _GRACE_S)
+        return {future for future in self.running if future.done()}

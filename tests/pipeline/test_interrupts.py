@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -136,8 +137,11 @@ def took_s_to_end_twice_interrupted(folder: Path) -> float:
     started.interrupt()
     time.sleep(0.2)
     started.interrupt()
-    started.ended(60)
+    said, errors = started.ended(60)
+    assert said == "ended cancelled\n"
+    assert errors.count("Traceback") == 1
     assert recorded(folder) == ("cancelled", {"cancelled"})
+    assert kept(folder) == {f"kept {pid}" for pid in started.pids}
     return time.monotonic() - begun
 
 
@@ -217,6 +221,28 @@ def test_a_second_interrupt_comes_through_everywhere() -> None:
     with pytest.raises(KeyboardInterrupt):
         impatient()
     assert passed == []
+
+
+def test_after_one_has_come_through_another_is_held_back_until_the_next_but_cuts_waits_short() -> None:
+    passed: list[str] = []
+
+    def ending() -> None:
+        interrupts = Interrupts(RunId.new())
+        with interrupts.taken():
+            with suppress(KeyboardInterrupt), interrupts.opened():
+                signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            passed.append("held back")
+            with suppress(KeyboardInterrupt), interrupts.opened():
+                passed.append("waited")
+            signal.raise_signal(signal.SIGINT)
+            passed.append("held back")
+            signal.raise_signal(signal.SIGINT)
+            passed.append("never")
+
+    with pytest.raises(KeyboardInterrupt):
+        ending()
+    assert passed == ["held back", "held back"]
 
 
 def test_one_that_did_not_come_through_does_at_the_end() -> None:
