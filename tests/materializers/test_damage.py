@@ -187,10 +187,8 @@ def test_a_manifest_damaged_over_and_over_takes_neither_the_process_nor_its_memo
                 )
             assert test_damage.outcome(changed) in test_damage.OUTCOMES
     """
-    paths = [str(Path(__file__).parent), str(golden_values.HERE)]
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", script, name, *paths], capture_output=True, text=True, timeout=900
-    )
+    command = [sys.executable, "-P", "-c", script, name, str(Path(__file__).parent), *sys.path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
