@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from ..events.log import Database
-from .packed import Integers, Positions
+from .cuts import Positions
+from .packed import Integers
 
 Batch = dict[str, Any]
 """Columns by name."""
@@ -40,11 +41,6 @@ def columns(**types: Any) -> pa.Schema:
     """A schema; a type given by its name is Arrow's of that name."""
     kinds = {name: pa.type_for_alias(kind) if isinstance(kind, str) else kind for name, kind in types.items()}
     return pa.schema(list(kinds.items()))
-
-
-def readable(text: str) -> str:
-    """A text as Arrow takes it: half a surrogate pair has no form there."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def times(column: Integers) -> pa.Array:

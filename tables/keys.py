@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..events.rows import STAMP_BYTES
-from .packed import Flags, Positions, cut, hexed, text, unaligned
+from .cuts import Flags, Positions, cut, hexed, text, unaligned
 
 _DIGEST_BYTES = 32
 IS_DIGEST = 0xFF

@@ -10,31 +10,21 @@ import pyarrow as pa
 from ..events.catalogue import CodeCaptured, EnvironmentCaptured
 from ..events.projections import Causes, Claims
 from .base import Batch, Definition, Source, columns, seqs
-from .packed import Cells, Positions, unreadable
-from .pages import columns_of, events_at, row_pages
+from .pages import row_pages, texts_at
 
 
 def _code(source: Source) -> Iterator[Batch]:
     for page in row_pages(source.database, Causes.name, "c", source.upto, newest=True):
         code, (function, is_digest) = page.keys.digests(), page.keys.texts()
         if is_digest.any():
-            function = _said(source, page.seqs, CodeCaptured.TYPE, ("function",))["function"]
+            function = texts_at(source.database, page.seqs, [CodeCaptured.TYPE], ["function"])["function"]
         yield {"code": code, "function": function, "seq": seqs(page.seqs)}
 
 
 def _environments(source: Source) -> Iterator[Batch]:
     for page in row_pages(source.database, Causes.name, "e", source.upto, newest=True):
-        said = _said(source, page.seqs, EnvironmentCaptured.TYPE, ("python", "platform"))
+        said = texts_at(source.database, page.seqs, [EnvironmentCaptured.TYPE], ["python", "platform"])
         yield {"environment": page.keys.digests(), **said, "seq": seqs(page.seqs)}
-
-
-def _said(source: Source, positions: Positions, type_: str, names: tuple[str, ...]) -> Batch:
-    """Texts that events of a type at these positions say."""
-    page, places = events_at(source.database, positions)
-    found = columns_of(page, [type_], dict.fromkeys(names, Cells.texts))
-    if found is None or len(found.seq) != len(page.seqs):
-        raise unreadable("an index names an event of another kind")
-    return {name: found.fields[name].take(pa.array(places)) for name in names}
 
 
 def _equivalences(source: Source) -> Iterator[Batch]:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from json.encoder import encode_basestring
-from math import isfinite
-from typing import Any
 
-import msgpack
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..events.catalogue import AliasSet, Annotated, AnnotationsRemoved, MetricsLogged, Subject
+from ..events.catalogue import AliasRemoved, AliasSet, Annotated, AnnotationsRemoved, MetricsLogged, Subject
 from ..events.projections import Deletions, Metadata, Metrics, Names
 from ..events.rows import framed
-from .base import CODE, TIME, Batch, Definition, Source, columns, readable, seqs, times
+from .base import CODE, TIME, Batch, Definition, Source, columns, seqs, times
+from .cuts import Positions
+from .json_text import json_of
 from .keys import IS_DIGEST
-from .of_log import plain
-from .packed import Cells, Positions, unreadable
-from .pages import Read, RowPage, columns_of, events_at, fields_of, newest_seqs, row_pages
+from .packed import Cells, unreadable
+from .pages import Read, RowPage, columns_of, events_at, fields_of, row_pages, texts_at
 
 _SUBJECT: dict[str, Read] = {"kind": Cells.texts, "name": Cells.texts, "id": Cells.hexes}
 
@@ -79,41 +76,30 @@ def _long_tags(source: Source) -> dict[bytes, str]:
 
 
 def _aliases(source: Source) -> Iterator[Batch]:
-    wanted: dict[str, Read] = {"artifact": Cells.texts, "alias": Cells.texts, "content": Cells.hexes}
-    for positions in newest_seqs(source.database, Names.name, "a", source.upto):
-        if positions.size:
-            page, _ = events_at(source.database, positions)
-            found = columns_of(page, [AliasSet.TYPE], wanted)
-            if found is not None:
-                yield {**found.fields, "seq": seqs(found.seq)}
+    for page in row_pages(source.database, Names.name, "a", source.upto, newest=True):
+        artifact, is_digest = page.keys.texts()
+        if is_digest.any():
+            artifact = texts_at(source.database, page.seqs, [AliasSet.TYPE, AliasRemoved.TYPE], ["artifact"])[
+                "artifact"
+            ]
+        record = page.cells.entered()
+        found = {"artifact": artifact, "alias": record.texts(), "content": record.hexes(), "seq": seqs(page.seqs)}
+        is_set = found["content"].is_valid()
+        yield {name: column.filter(is_set) for name, column in found.items()}
 
 
 def _metadata(source: Source) -> Iterator[Batch]:
     for page in row_pages(source.database, Metadata.name, "m", source.upto, newest=True):
         record = page.cells.entered()
-        key, value = record.texts(), record.raw()
+        key, missing = record.texts(), record.missing()
         found = {
             **_subjects_of(source, page, (Annotated.TYPE, AnnotationsRemoved.TYPE)),
             "key": key,
-            "value": pa.array([_json(one) for one in value.to_pylist()], pa.string()),
+            "value": json_of(record).whole(len(key)),
             "seq": seqs(page.seqs),
         }
-        yield {name: column.filter(value.is_valid()) for name, column in found.items()}
-
-
-def _json(packed: bytes | None) -> str | None:
-    if packed is None:
-        return None
-    return as_json(msgpack.unpackb(packed, strict_map_key=False, unicode_errors="surrogatepass"))
-
-
-def as_json(value: Any) -> str:
-    """A plain value as JSON that a table can hold."""
-    if type(value) is str:
-        return readable(encode_basestring(value))
-    if type(value) is int or (type(value) is float and isfinite(value)):
-        return repr(value)  # As the encoder would write it, which takes ten times as long to set up as this.
-    return readable(json.dumps(plain(value), ensure_ascii=False))
+        is_noted = pa.array(np.ones(len(key), np.bool_) if missing is None else ~missing)
+        yield {name: column.filter(is_noted) for name, column in found.items()}
 
 
 def _metrics(source: Source) -> Iterator[Batch]:

@@ -25,7 +25,8 @@ from ..events.projections import Runs, Steps
 from ..events.projections.artifacts import BY_HAND
 from ..events.projections.steps import RUNNING, STATUS
 from .base import CODE, TIME, Batch, Definition, Source, always, columns, seconds, seqs, times
-from .packed import Cells, Flags, Positions
+from .cuts import Flags, Positions
+from .packed import Cells
 from .pages import EventColumns, Read, columns_of, events_at, fields_of, log_pages, newest_seqs, row_pages
 
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import msgpack
 import numpy as np
 import pyarrow as pa
 
 from ..events.catalogue import Output
 from ..events.projections import Artifacts
 from ..events.projections.artifacts import BY_HAND
-from .base import Batch, Definition, Source, columns
-from .of_labels import as_json
+from .base import Batch, Definition, Source, columns, seqs
+from .cuts import Positions
+from .heads import IS_MAP
+from .json_text import json_of
 from .of_steps import MAKERS
 from .packed import Cells
 from .pages import LogPage, Read, columns_of, events_at, fields_of, row_pages
 
-_SAID: dict[str, Read] = {"artifact": Cells.texts, "content": Cells.hexes, "metadata": Cells.raw}
+_SAID: dict[str, Read] = {"artifact": Cells.texts, "content": Cells.hexes, "metadata": Cells.value}
 _PAGE_VERSIONS = 4096
 """So many are told at a time: each may have dozens of rows."""
+
+
+class _Versions(NamedTuple):
+    """What is to be told of."""
+
+    artifacts: pa.Array
+    numbers: Positions
+    contents: pa.Array
+    seqs: Positions
+    said: Cells
+    """Metadata of each."""
 
 
 def _computed(source: Source) -> Iterator[Batch]:
@@ -32,46 +44,59 @@ def _computed(source: Source) -> Iterator[Batch]:
             part = slice(start, start + _PAGE_VERSIONS)
             events, _ = events_at(source.database, page.seqs[part])
             wanted = dict(zip(versions[part], numbers[part], strict=True))
-            told = ((made, wanted.pop(made[:3], None)) for made in _made(events))
-            yield _batch([row for made, number in told if number is not None for row in _rows(made, number)])
+            for made in _made(events, wanted):
+                yield from _rows(made)
 
 
-def _made(events: LogPage) -> Iterator[tuple[str, str, int, bytes]]:
-    """What events made: artifact, content, position and packed metadata of each output."""
+def _made(events: LogPage, wanted: dict[tuple[str, str, int], int]) -> Iterator[_Versions]:
+    """What events made of the wanted versions, which have a number for each artifact, content and position."""
     several = columns_of(events, MAKERS, {"outputs": Cells.elements})
     if several is not None:
         rows, outputs = several.fields["outputs"]
-        yield from _outputs(outputs.entered(), several.seq[rows])
+        yield _outputs(outputs.entered(), several.seq[rows], wanted)
     single = columns_of(events, BY_HAND, {"output": Cells.record})
     if single is not None:
-        yield from _outputs(single.fields["output"], single.seq)
+        yield _outputs(single.fields["output"], single.seq, wanted)
 
 
-def _outputs(outputs: Cells, positions: np.ndarray[Any, Any]) -> Iterator[tuple[str, str, int, bytes]]:
+def _outputs(outputs: Cells, positions: Positions, wanted: dict[tuple[str, str, int], int]) -> _Versions:
     found = fields_of(outputs, Output._fields, _SAID)
-    artifacts, contents, said = (found[name].to_pylist() for name in _SAID)
-    return zip(artifacts, contents, positions.tolist(), said, strict=True)
+    places = zip(found["artifact"].to_pylist(), found["content"].to_pylist(), positions.tolist(), strict=True)
+    numbers = np.array([wanted.pop(place, 0) for place in places], np.int64)
+    chosen = numbers.nonzero()[0]
+    artifacts, contents = (found[name].take(pa.array(chosen)) for name in ("artifact", "content"))
+    return _Versions(artifacts, numbers[chosen], contents, positions[chosen], found["metadata"].where(chosen))
 
 
-def _rows(made: tuple[str, str, int, bytes], number: int) -> Iterator[tuple[Any, ...]]:
+def _rows(made: _Versions) -> Iterator[Batch]:
     """A row for each key; for each item of what has items by name, as a mean for each column."""
-    artifact, content, seq, packed = made
-    said = msgpack.unpackb(packed, strict_map_key=False, unicode_errors="surrogatepass") if packed else {}
-    for key, value in said.items():
-        items = value.items() if isinstance(value, Mapping) and value else [(None, value)]
-        for item, one in items:
-            yield artifact, number, content, key, item, as_json(one), _number(one), seq
+    rows, keys, values = made.said.items()
+    key, heads = keys.texts(), values.heads()
+    has_items = IS_MAP.take(heads) & (heads != _EMPTY)
+    single, several = (~has_items).nonzero()[0], has_items.nonzero()[0]
+    if single.size:
+        yield _batch(made, rows[single], key.take(pa.array(single)), values.where(single))
+    if several.size:
+        inner_rows, items, inner = values.where(several).items()
+        places = several[inner_rows]
+        yield _batch(made, rows[places], key.take(pa.array(places)), inner) | {"item": items.texts()}
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _batch(made: _Versions, rows: Positions, key: pa.Array, values: Cells) -> Batch:
+    taken = pa.array(rows)
+    return {
+        "artifact": made.artifacts.take(taken),
+        "version": pa.array(made.numbers[rows]),
+        "content": made.contents.take(taken),
+        "key": key,
+        "value": json_of(values.where(slice(None))).whole(len(values)),
+        "number": values.floats(),
+        "seq": seqs(made.seqs[rows]),
+    }
 
 
-def _batch(rows: list[tuple[Any, ...]]) -> Batch:
-    listed = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
-    return {field.name: pa.array(column, field.type) for field, column in zip(_SCHEMA, listed, strict=True)}
-
-
+_EMPTY = 0x80
+"""Head of a map that has nothing."""
 _SCHEMA = columns(
     artifact="string",
     version="int64",

@@ -6,7 +6,7 @@ nanoseconds, and one that nobody asks for is passed over. Format: msgpack's spec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -14,63 +14,28 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import LogCorrupt
+from .cuts import Flags, Positions, are_alike, cut, gathered, hexed, text, unaligned
+from .heads import (
+    CHILDREN,
+    FACTOR,
+    FALSE,
+    INTEGERS,
+    IS_INTEGER,
+    IS_LIST,
+    IS_MAP,
+    IS_SHORT,
+    IS_SIGNED,
+    IS_TEXT,
+    LENGTH_BYTES,
+    NIL,
+    OPENED,
+    SHIFTS,
+    SIZE_BYTES,
+    TRUE,
+)
 
-Positions = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-_NIL, _FALSE, _TRUE, _NEGATIVE = 0xC0, 0xC2, 0xC3, 0xE0
 _PADDING_BYTES = 64
 """Nils behind the rows: where a row has no such field, it is read there."""
-_HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
-_INTEGERS = {
-    0xCC: ">u1",
-    0xCD: ">u2",
-    0xCE: ">u4",
-    0xCF: ">u8",
-    0xD0: ">i1",
-    0xD1: ">i2",
-    0xD2: ">i4",
-    0xD3: ">i8",
-}
-
-
-class _Heads(NamedTuple):
-    """What the first byte of a value says of it, by that byte."""
-
-    size_bytes: NDArray[np.int64]
-    """Of what is not counted by a length that follows."""
-    children: NDArray[np.int64]
-    """How many values lie inside, as far as this byte tells."""
-    length_bytes: NDArray[np.int64]
-    """Of the length that follows."""
-    factor: NDArray[np.int64]
-    """How many values inside that length counts one as; 0 where it counts bytes."""
-    is_text: Flags
-    """Whether it is a text or bytes."""
-
-
-def _heads() -> _Heads:
-    size_bytes, children, length_bytes, factor = (np.zeros(256, np.int64) for _ in range(4))
-    heads = _Heads(size_bytes, children, length_bytes, factor, np.zeros(256, np.bool_))
-    heads.size_bytes[:] = 1
-    heads.children[0x80:0x90] = np.arange(16) * 2
-    heads.children[0x90:0xA0] = np.arange(16)
-    heads.size_bytes[0xA0:0xC0] = 1 + np.arange(32)
-    heads.is_text[0xA0:0xC0] = True
-    for first, width in ((0xCA, 4), (0xCB, 8), *((code, np.dtype(kind).itemsize) for code, kind in _INTEGERS.items())):
-        heads.size_bytes[first] += width
-    for first, each in ((0xC4, 0), (0xD9, 0), (0xDC, 1), (0xDE, 2)):
-        for place, width in enumerate((1, 2, 4) if each == 0 else (2, 4)):
-            heads.size_bytes[first + place] += width
-            heads.length_bytes[first + place] = width
-            heads.factor[first + place] = each
-            heads.is_text[first + place] = each == 0
-    return heads
-
-
-_SIZE_BYTES, _CHILDREN, _LENGTH_BYTES, _FACTOR, _IS_TEXT = _heads()
-_OPENED = _CHILDREN - 1
-"""How many more values are to be read after a head than before it, as far as it tells."""
 
 
 class Integers(NamedTuple):
@@ -90,19 +55,53 @@ class Integers(NamedTuple):
         return None if self.is_there.all() else ~self.is_there
 
 
-class Values(NamedTuple):
+class Values:
     """Values of rows, one behind the other."""
 
-    pieces: list[bytes]
-    """Each has some of them, whole."""
-    lengths: Positions
-    """Of each value, in bytes."""
+    def __init__(self) -> None:
+        """Have none yet."""
+        self._data = np.empty(_PADDING_BYTES, np.uint8)
+        self._lengths: list[int] = []
+        self.size_bytes = 0
 
     @classmethod
-    def of(cls, values: Iterable[bytes]) -> Self:
-        """Take these, each as a piece."""
-        pieces = list(values)
-        return cls(pieces, np.array(list(map(len, pieces)), np.int64))
+    def of(cls, values: Sequence[bytes | memoryview]) -> Self:
+        """Take these."""
+        self = cls()
+        self.add(values)
+        return self
+
+    def clear(self) -> None:
+        """Have none any more. What was read of them stays; `cells` of before are no more to be read."""
+        self._lengths = []
+        self.size_bytes = 0
+
+    def add(self, values: Sequence[bytes | memoryview]) -> None:
+        """Put these behind the others. They are best a few at a time: fresh in the processor's cache."""
+        piece = b"".join(values)
+        end = self.size_bytes + len(piece)
+        if end + _PADDING_BYTES > len(self._data):
+            before, self._data = self._data, np.empty(end + end // 2 + _PADDING_BYTES, np.uint8)
+            self._data[: self.size_bytes] = before[: self.size_bytes]
+        self._data[self.size_bytes : end] = np.frombuffer(piece, np.uint8)
+        self._lengths += map(len, values)
+        self.size_bytes = end
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def at(self, place: int) -> bytes:
+        """One of them."""
+        start = sum(self._lengths[:place])
+        return self._data[start : start + self._lengths[place]].tobytes()
+
+    def cells(self, start: int = 0) -> Cells:
+        """Where each of them is read from a byte on."""
+        lengths = np.array(self._lengths, np.int64)
+        ends = np.cumsum(lengths)
+        data = self._data[: self.size_bytes + _PADDING_BYTES]
+        data[self.size_bytes :] = NIL
+        return Cells(data, ends - lengths + start, ends=ends)
 
 
 class Cells:
@@ -116,7 +115,7 @@ class Cells:
         left: Positions | int | None = None,
         ends: Positions | None = None,
     ) -> None:
-        """Read at these positions of padded data; `of` makes it.
+        """Read at these positions of padded data; `Values.cells` makes it.
 
         Args:
             left: How many values each row has from there on, where that is known; a number if all have as many.
@@ -126,13 +125,6 @@ class Cells:
         self._at = at
         self._left = left
         self._ends = ends
-
-    @classmethod
-    def of(cls, values: Values, start: int = 0) -> Self:
-        """Read these values, each from a byte on."""
-        ends = np.cumsum(values.lengths)
-        data = np.frombuffer(b"".join([*values.pieces, bytes([_NIL]) * _PADDING_BYTES]), np.uint8)
-        return cls(data, ends - values.lengths + start, ends=ends)
 
     def __len__(self) -> int:
         return len(self._at)
@@ -192,9 +184,9 @@ class Cells:
             at, left = at.take(rows), left.take(rows)
         while rows.size:
             head = self._data.take(at)
-            left = left + _OPENED.take(head)
-            at = at + _SIZE_BYTES.take(head)
-            long = _LENGTH_BYTES.take(head).nonzero()[0]
+            left = left + OPENED.take(head)
+            at = at + SIZE_BYTES.take(head)
+            long = LENGTH_BYTES.take(head).nonzero()[0]
             if long.size:
                 self._pass_counted(head.take(long), long, left, at)
             open_ = left.nonzero()[0]
@@ -211,54 +203,46 @@ class Cells:
         while left and at.size:
             head = self._data.take(at)
             first = int(head[0])
-            is_same, width = bool((head == first).all()), int(_LENGTH_BYTES[first])
-            opened = int(_OPENED[first])
-            if not is_same:
-                if _LENGTH_BYTES.take(head).any() or (_OPENED.take(head) != opened).any():
+            width, opened = int(LENGTH_BYTES[first]), int(OPENED[first])
+            if not are_alike(head):
+                if LENGTH_BYTES.take(head).any() or (OPENED.take(head) != opened).any():
                     break
-                at = at + _SIZE_BYTES.take(head)
+                at = at + SIZE_BYTES.take(head)
             elif width == 0:
-                at = at + _SIZE_BYTES[first]
-            elif _FACTOR[first] == 0:
-                at = at + (_SIZE_BYTES[first] + self._sizes(at, width))
+                at = at + SIZE_BYTES[first]
+            elif FACTOR[first] == 0:
+                at = at + (self._sizes(at, width) + int(SIZE_BYTES[first]))
             else:
                 break
             left += opened
         return at, left
 
-    def _sizes(self, at: Positions, width: int) -> Positions:
-        """The big-endian numbers of one width after the first byte."""
-        sizes: NDArray[Any] = self._numbers(at + 1, f">u{width}")
-        return sizes.astype(np.int64)
+    def _sizes(self, at: Positions, width: int) -> Positions | int:
+        """The big-endian numbers of one width after the first byte; the one that it is if all have the same."""
+        sizes = self._data[1:].take(at) if width == 1 else self._numbers(at + 1, f">u{width}")
+        return int(sizes[0]) if are_alike(sizes) else sizes.astype(np.int64)
 
     def _pass_counted(self, head: NDArray[np.uint8], long: Positions, left: Positions, at: Positions) -> None:
         """Count what the lengths say that follow some heads, whose values would end without it at these positions."""
-        widths, factors = _LENGTH_BYTES.take(head), _FACTOR.take(head)
-        lengths = self._lengths(at.take(long) - _SIZE_BYTES.take(head), widths)
+        widths, factors = LENGTH_BYTES.take(head), FACTOR.take(head)
+        lengths = self._lengths(at.take(long) - SIZE_BYTES.take(head), widths)
         left[long] += lengths * factors
         at[long] += np.where(factors == 0, lengths, 0)
 
     def integers(self) -> Integers:
         """Integers; other values count as missing."""
         head = self._turn()
-        if head.size and int(head[0]) in _INTEGERS and (head == head[0]).all():
+        if head.size and int(head[0]) in INTEGERS and are_alike(head):
             code = int(head[0])
-            same = self._numbers(self._at + 1, _INTEGERS[code]).astype(np.int64)
-            self._at = self._at + _SIZE_BYTES[code]
+            same = self._numbers(self._at + 1, INTEGERS[code]).astype(np.int64)
+            self._at = self._at + SIZE_BYTES[code]
             return Integers(same, np.ones(len(same), np.bool_))
-        values, is_there = head.astype(np.int64), head < 0x80
-        wide = (~is_there).nonzero()[0]
-        heads = head.take(wide)
-        for code in np.bincount(heads).nonzero()[0].tolist():
-            chosen = wide.take((heads == code).nonzero()[0])
-            if code in _INTEGERS:
-                values[chosen] = self._numbers(self._at.take(chosen) + 1, _INTEGERS[code])
-            elif code >= _NEGATIVE:
-                values[chosen] = code - 256
-            else:
-                continue
-            is_there[chosen] = True
-        self._at = self._at + _SIZE_BYTES.take(head)
+        long = self._numbers(self._at + 1, ">i8").astype(np.int64)
+        shifts = SHIFTS.take(head)
+        unsigned = (long.view(np.uint64) >> shifts.view(np.uint64)).view(np.int64)
+        long = np.where(IS_SIGNED.take(head), long >> shifts, unsigned)
+        values, is_there = np.where(IS_SHORT.take(head), head.view(np.int8), long), IS_INTEGER.take(head)
+        self._at = self._at + SIZE_BYTES.take(head)
         return Integers(values, is_there)
 
     def floats(self) -> pa.Array:
@@ -278,29 +262,36 @@ class Cells:
         """Truth values; others count as missing."""
         head = self._turn()
         self._at = self._at + 1
-        return pa.array(head == _TRUE, mask=(head != _TRUE) & (head != _FALSE))
+        return pa.array(head == TRUE, mask=(head != TRUE) & (head != FALSE))
 
     def bytes(self) -> pa.Array:
         """Bytes and texts, as bytes; nil is missing."""
         head = self._turn()
-        if head.size and _IS_TEXT[head[0]] and (head == head[0]).all():
-            width = int(_LENGTH_BYTES[head[0]])
-            start = self._at + (1 + width)
-            self._at = start + (self._sizes(self._at, width) if width else _SIZE_BYTES[head[0]] - 1)
-            return cut(self._data, start, self._at)
-        if head.size and (head == _NIL).all():
-            self._at = self._at + 1
-            return pa.nulls(len(head), pa.binary())
-        is_text = _IS_TEXT.take(head)
-        if not (is_text | (head == _NIL)).all():
+        if are_alike(head):
+            first = int(head[0])
+            if IS_TEXT[first]:
+                return self._bytes_alike(first)
+            if first == NIL:
+                self._at = self._at + 1
+                return pa.nulls(len(head), pa.binary())
+        is_text = IS_TEXT.take(head)
+        if not (is_text | (head == NIL)).all():
             raise unreadable("a text is of another type")
-        widths = _LENGTH_BYTES.take(head)
-        start, length = self._at + 1 + widths, _SIZE_BYTES.take(head) - 1
+        widths = LENGTH_BYTES.take(head)
+        start, length = self._at + 1 + widths, SIZE_BYTES.take(head) - 1
         long = np.flatnonzero(widths)
         if long.size:
             length[long] = self._lengths(self._at[long], widths[long])
         self._at = start + length
         return cut(self._data, start, self._at, is_text)
+
+    def _bytes_alike(self, head: int) -> pa.Array:
+        """The same where all have this head."""
+        width = int(LENGTH_BYTES[head])
+        start = self._at + (1 + width)
+        size = self._sizes(self._at, width) if width else int(SIZE_BYTES[head]) - 1
+        self._at = start + size
+        return gathered(self._data, start, size) if isinstance(size, int) else cut(self._data, start, self._at)
 
     def raw(self) -> pa.Array:
         """The values as they are stored."""
@@ -322,12 +313,56 @@ class Cells:
         """Bytes as their hex digits; nil is missing."""
         return hexed(self.bytes())
 
-    def record(self) -> Cells:
-        """The fields of the record that each row has here, to be read by themselves; nil has none."""
+    def value(self) -> Cells:
+        """The value that each row has here, to be read by itself; nil where there is none."""
         self._turn()
         inner = Cells(self._data, self._at)
         self._at = self._behind(self._at)
-        return inner.entered()
+        return inner
+
+    def record(self) -> Cells:
+        """The fields of the record that each row has here, to be read by themselves; nil has none."""
+        return self.value().entered()
+
+    def opened(self) -> Cells:
+        """What the list or map that each row has here consists of; `go_behind` is to be called before more is read."""
+        self._turn()
+        inner = Cells(self._data, self._at)
+        inner._left = inner._enter(IS_LIST | IS_MAP)
+        return inner
+
+    def all_have(self) -> int | None:
+        """How many values each list or map has that a row has here, if all have as many."""
+        counts = None if self.missing() is not None else Cells(self._data, self._at)._enter(IS_LIST | IS_MAP)
+        return counts if isinstance(counts, int) else None
+
+    def heads(self) -> NDArray[np.uint8]:
+        """The first byte of what each row has here, if it has it."""
+        return self._data.take(self._at)
+
+    def have(self, values: int) -> bool:
+        """Whether all rows are known to have as many values, and at least so many."""
+        return isinstance(self._left, int) and self._left >= values
+
+    def go_behind(self, inner: Cells | None) -> None:
+        """Go on behind a record that was opened, where what it has is read as far as is known, if it is told."""
+        if inner is not None and isinstance(inner._left, int):
+            self._at = inner.skip(inner._left)._at
+        else:
+            self._at = self._behind(self._at)
+
+    def missing(self) -> Flags | None:
+        """Which rows have no value here, being shorter; None if all have one."""
+        if self._left is None:
+            return None
+        missing = np.full(len(self), self._left == 0) if isinstance(self._left, int) else self._left == 0
+        return missing if missing.any() else None
+
+    def are_nil(self) -> Flags:
+        """Which rows have nil here, or nothing."""
+        missing = self.missing()
+        is_nil: Flags = self._data.take(self._at) == NIL
+        return is_nil if missing is None else is_nil | missing
 
     def trailing_record(self) -> Cells:
         """As `record`, of the last value that is read."""
@@ -341,9 +376,7 @@ class Cells:
     def entered(self) -> Cells:
         """The same of a record behind which nothing is to be read, which takes no time."""
         self._turn()
-        counts = self._enter()
-        first = int(counts[0]) if counts.size else 0
-        self._left = first if (counts == first).all() else counts
+        self._left = self._enter()
         return self
 
     def elements(self, *, is_last: bool = False) -> tuple[Positions, Cells]:
@@ -351,9 +384,26 @@ class Cells:
 
         Cheaper if it is the last value that is read.
         """
+        return self._inside(IS_LIST, is_last)
+
+    def trailing_elements(self) -> tuple[Positions, Cells]:
+        """As `elements`, of the last value that is read."""
+        return self.elements(is_last=True)
+
+    def items(self) -> tuple[Positions, Cells, Cells]:
+        """The items of the map that each row has here as the last value: which row each is of, keys, and values."""
+        rows, flat = self._inside(IS_MAP, is_last=True)
+        return rows[::2], flat.where(slice(0, None, 2)), flat.where(slice(1, None, 2))
+
+    def most_inside(self) -> int:
+        """How many values the largest list or map has that a row has here."""
+        return int(np.max(Cells(self._data, self._at)._enter(IS_LIST | IS_MAP), initial=0))
+
+    def _inside(self, allowed: Flags, is_last: bool) -> tuple[Positions, Cells]:
         self._turn()
         inner = Cells(self._data, self._at)
-        counts = inner._enter()
+        entered = inner._enter(allowed)
+        counts = np.full(len(self), entered) if isinstance(entered, int) else entered
         first = np.cumsum(counts) - counts
         rows, flat = np.repeat(np.arange(len(self)), counts), np.empty(int(counts.sum()), np.int64)
         at = inner._at
@@ -366,17 +416,16 @@ class Cells:
         self._at = at
         return rows, Cells(self._data, flat)
 
-    def trailing_elements(self) -> tuple[Positions, Cells]:
-        """As `elements`, of the last value that is read."""
-        return self.elements(is_last=True)
-
-    def _enter(self) -> Positions:
-        """Go into a list, and tell how many values it has; nil has none."""
+    def _enter(self, allowed: Flags = IS_LIST) -> Positions | int:
+        """Go into a list, and tell how many values it has, as one number if all have as many; nil has none."""
         head = self._data.take(self._at)
-        widths = _LENGTH_BYTES.take(head)
-        counts = np.where(_FACTOR.take(head) == 1, self._lengths(self._at, widths), _CHILDREN.take(head))
-        if not ((head == _NIL) | (_FACTOR.take(head) == 1) | ((head >= 0x90) & (head < 0xA0))).all():
+        if not (allowed.take(head) | (head == NIL)).all():
             raise unreadable("a list is of another type")
+        widths = LENGTH_BYTES.take(head)
+        if not widths.any():
+            self._at = self._at + 1
+            return int(CHILDREN[head[0]]) if are_alike(head) else CHILDREN.take(head)
+        counts = self._lengths(self._at, widths) * FACTOR.take(head) + CHILDREN.take(head)
         self._at = self._at + 1 + widths
         return counts
 
@@ -384,51 +433,3 @@ class Cells:
 def unreadable(why: str) -> LogCorrupt:
     """The error of rows that are not what they should be."""
     return LogCorrupt(f"rows can't be read as a table: {why}", hint="Run `lineal verify`.")
-
-
-def unaligned(data: NDArray[np.uint8], kind: str) -> NDArray[Any]:
-    """The value of this type that begins at each byte."""
-    return np.ndarray((len(data) - np.dtype(kind).itemsize + 1,), kind, data, strides=(1,))
-
-
-def cut(data: NDArray[np.uint8], start: Positions, end: Positions, is_there: Flags | None = None) -> pa.Array:
-    """The bytes between positions.
-
-    Those of one length are gathered. Else Arrow takes every other piece of the whole buffer, without objects too.
-    """
-    width = int(end[0] - start[0]) if len(start) else 0
-    if width and (is_there is None or is_there.all()) and (end - start == width).all():
-        gathered = pa.py_buffer(unaligned(data, f"V{width}")[start])
-        places = pa.py_buffer(np.arange(len(start) + 1, dtype=np.int32) * width)
-        return pa.BinaryArray.from_buffers(pa.binary(), len(start), [None, places, gathered])
-    places = np.empty(2 * len(start) + 1, np.int32)
-    places[0:-1:2], places[1:-1:2], places[-1] = start, end, len(data)
-    pieces = pa.BinaryArray.from_buffers(pa.binary(), 2 * len(start), [None, pa.py_buffer(places), pa.py_buffer(data)])
-    return pieces.take(pa.array(np.arange(0, 2 * len(start), 2), mask=None if is_there is None else ~is_there))
-
-
-def text(raw: pa.Array) -> pa.Array:
-    """Bytes as the texts they are; half surrogate pairs, which names of files may hold, become question marks."""
-    array = pa.StringArray.from_buffers(len(raw), *_parts(raw))
-    try:
-        array.validate(full=True)
-    except pa.ArrowInvalid:
-        texts = [None if one is None else one.decode("utf-8", "surrogatepass") for one in raw.to_pylist()]
-        return pa.array([one and one.encode("utf-8", "replace").decode() for one in texts], pa.string())
-    return array
-
-
-def hexed(raw: pa.Array) -> pa.Array:
-    """Bytes as their hex digits."""
-    offsets, values, validity = _parts(raw)
-    places = np.frombuffer(offsets, np.int32)[: len(raw) + 1]
-    digits = _HEX.take(np.frombuffer(values, np.uint8)) if values else np.empty(0, np.uint16)
-    return pa.StringArray.from_buffers(len(raw), pa.py_buffer(places * 2), pa.py_buffer(digits), validity)
-
-
-def _parts(raw: pa.Array) -> tuple[Any, Any, Any]:
-    """Offsets, values and validity of a binary array that begins at its buffers' beginning."""
-    if raw.offset:
-        raw = pa.concat_arrays([raw[:0], raw])
-    validity, offsets, values = raw.buffers()
-    return offsets, values, validity

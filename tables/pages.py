@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import LogCorrupt
@@ -17,12 +18,13 @@ from ..events.log import CHAIN_BYTES, EVENTS, Database
 from ..events.schema import SCHEMAS
 from ..events.standing import database_of
 from ..events.upcasts import UPCASTS
+from .cuts import Flags, Positions
 from .keys import Keys, Places
-from .packed import Cells, Flags, Integers, Positions, Values
+from .packed import Cells, Integers, Values, unreadable
 
 _PAGE_ROWS = 16_384
 _PAGE_BYTES = 32 * 1024 * 1024
-_LOOK_ROWS = 64
+_LOOK_ROWS = 128
 _SURROGATES = {"unicode_errors": "surrogatepass"}
 
 _TYPE = 2
@@ -77,17 +79,18 @@ def log_pages(
         among: By position, whether an event is wanted.
         types: Those that are wanted; others may be given, too.
     """
-    after = 0
+    after, values = 0, Values()
     while after < upto:
         start = (after + 1).to_bytes(8, "big")
         wanted = np.ones(min(_PAGE_ROWS, upto - after), np.bool_) if among is None else among[after + 1 :][:_PAGE_ROWS]
         with database.begin(views=True) as txn, txn.cursor(database.databases[EVENTS]) as cursor:
             found = cursor.iternext(keys=False) if cursor.set_range(start) else iter(())
-            values, count = _some(found, len(wanted), None if among is None else wanted.tolist())
+            values.clear()
+            count = _some(values, found, len(wanted), None if among is None else wanted.tolist())
             last = int.from_bytes(cursor.key() or (cursor.last() and cursor.key()) or b"", "big")
         if last != after + count:
             raise LogCorrupt(f"events are missing after event {after}", hint="Run `lineal verify`.", seq=after + 1)
-        seqs, cells = after + 1 + np.flatnonzero(wanted[:count]), Cells.of(values, start=CHAIN_BYTES)
+        seqs, cells = after + 1 + np.flatnonzero(wanted[:count]), values.cells(CHAIN_BYTES)
         after += count
         if types is not None:
             chosen = _may_be(types, cells).nonzero()[0]
@@ -99,13 +102,13 @@ def log_pages(
 def events_at(database: Database, positions: Positions) -> tuple[LogPage, Positions]:
     """The events at some positions, each once and in order; and for each position which of them it is."""
     seqs, places = np.unique(positions, return_inverse=True)
-    with database.begin() as txn:
-        events = database.databases[EVENTS]
-        values = [txn.get(seq.to_bytes(8, "big"), db=events) for seq in seqs.tolist()]
+    keys = [seq.to_bytes(8, "big") for seq in seqs.tolist()]
+    with database.begin() as txn, txn.cursor(database.databases[EVENTS]) as cursor:
+        values = list(map(cursor.get, keys))  # A cursor finds what is near without beginning at the root.
     if None in values:
         raise LogCorrupt("an index names an event that is gone", hint="Run `lineal verify`.")
-    found = Values.of(bytes(value) for value in values if value is not None)
-    return _log_page(seqs, Cells.of(found, start=CHAIN_BYTES)), places
+    found = Values.of([value for value in values if value is not None])
+    return _log_page(seqs, found.cells(CHAIN_BYTES)), places
 
 
 def _log_page(seqs: Positions, envelopes: Cells) -> LogPage:
@@ -114,7 +117,7 @@ def _log_page(seqs: Positions, envelopes: Cells) -> LogPage:
         bodies = [bytes(body) for body in envelopes.whole().to_pylist()]
         for place in np.flatnonzero(is_old):
             bodies[place] = _of_today(int(seqs[place]), bodies[place])
-        page, _ = _read(seqs, Cells.of(Values.of(bodies)))
+        page, _ = _read(seqs, Values.of(bodies).cells())
     return page
 
 
@@ -134,8 +137,14 @@ def _read(seqs: Positions, envelopes: Cells) -> tuple[LogPage, Flags]:
     found = cells.bytes().dictionary_encode()
     codes = found.indices.to_numpy(zero_copy_only=False)
     types = [name.decode("utf-8", "replace") for name in found.dictionary.to_pylist()]
-    is_old = (versions < ENVELOPE_VERSION) | np.isin(codes, [types.index(one) for one in UPCASTS if one in types])
+    is_old = (versions < ENVELOPE_VERSION) | _are_among(UPCASTS, types, codes)
     return LogPage(seqs, types, codes, cells), is_old
+
+
+def _are_among(wanted: Collection[str], types: list[str], codes: NDArray[np.int64]) -> Flags:
+    """Which events are of one of the wanted types."""
+    flags: Flags = np.array([one in wanted for one in types], np.bool_).take(codes)
+    return flags
 
 
 def _of_today(seq: int, body: bytes) -> bytes:
@@ -147,12 +156,18 @@ def _of_today(seq: int, body: bytes) -> bytes:
     return packed
 
 
+def of_types(types: Collection[str], page: LogPage) -> Positions:
+    """Which of a page's events are of some types."""
+    chosen: Positions = _are_among(types, page.types, page.codes).nonzero()[0]
+    return chosen
+
+
 def columns_of(page: LogPage, types: Sequence[str], wanted: Mapping[str, Read]) -> EventColumns | None:
     """Columns of a page's events of some types, by their fields' names; None if there are none.
 
     The types must have the same fields, up to the last that is wanted.
     """
-    chosen = np.flatnonzero(np.isin(page.codes, [page.types.index(one) for one in types if one in page.types]))
+    chosen = of_types(types, page)
     if not chosen.size:
         return None
     cells = page.cells.where(chosen).skip()
@@ -167,6 +182,15 @@ def _shared_names(types: Sequence[str], wanted: Mapping[str, Read]) -> tuple[str
     end = 1 + max(map(first.index, wanted))
     assert all(names[:end] == first[:end] for names in others), f"{types} don't have their fields in the same places"
     return first[:end]
+
+
+def texts_at(database: Database, positions: Positions, types: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """Fields that are texts of the events at some positions, which are of some types, as of `columns_of`."""
+    page, places = events_at(database, positions)
+    found = columns_of(page, types, dict.fromkeys(names, Cells.texts))
+    if found is None or len(found.seq) != len(page.seqs):
+        raise unreadable("an index names an event of another kind")
+    return {name: column.take(pa.array(places)) for name, column in found.fields.items()}
 
 
 def fields_of(record: Cells, names: tuple[str, ...], wanted: Mapping[str, Read]) -> dict[str, Any]:
@@ -197,80 +221,60 @@ class RowPage(NamedTuple):
 
 def row_pages(database: Database, projection: str, table: str, upto: int, *, newest: bool) -> Iterator[RowPage]:
     """The rows of a projection's table as of an event, in the order of their keys: all, or the newest of each key."""
-    carried: tuple[bytes, bytes] | None = None
-    for read, values, is_end in _paged(database, projection, table):
-        if carried is not None:
-            read.insert(0, carried[0])
-            values = Values([carried[1], *values.pieces], np.insert(values.lengths, 0, len(carried[1])))
-            carried = None
-        places, cells = Places(read), Cells.of(values)
-        chosen = np.flatnonzero(places.seqs <= upto)
-        if newest:
-            chosen = places.newest(chosen)
-            if chosen.size and not is_end:  # The next page may have a newer row of the last key.
-                (value,) = cells.where(chosen[-1:]).whole().to_pylist()
-                carried, chosen = (read[chosen[-1]], value), chosen[:-1]
+    for places, chosen, values in _paged(database, projection, table, upto, newest=newest):
         if chosen.size:
-            yield RowPage(places.seqs[chosen], places.keys(chosen), cells.where(chosen))
+            yield RowPage(places.seqs[chosen], places.keys(chosen), values.cells().where(chosen))
 
 
 def newest_seqs(database: Database, projection: str, table: str, upto: int) -> Iterator[Positions]:
     """The events that made the newest row of each key as of an event; as `row_pages`, without their rows."""
-    carried: bytes | None = None
-    for read, _, is_end in _paged(database, projection, table, with_values=False):
-        if carried is not None:
-            read.insert(0, carried)
-            carried = None
-        places = Places(read)
-        chosen = places.newest(np.flatnonzero(places.seqs <= upto))
-        if chosen.size and not is_end:
-            carried, chosen = read[chosen[-1]], chosen[:-1]
+    for places, chosen, _ in _paged(database, projection, table, upto, newest=True, with_values=False):
         yield places.seqs[chosen]
 
 
 def _paged(
-    database: Database, projection: str, table: str, *, with_values: bool = True
-) -> Iterator[tuple[list[bytes], Values, bool]]:
-    """The keys and values of a table of a projection, page by page, and whether it is the last one.
+    database: Database, projection: str, table: str, upto: int, *, newest: bool, with_values: bool = True
+) -> Iterator[tuple[Places, Positions, Values]]:
+    """The rows of a table of a projection, page by page: where they are, which of them are wanted, and their values.
 
     Keys and values are read one after the other: pairs would keep the collector of garbage busy.
     """
-    start, is_end = table.encode(), False
+    start, is_end, values = table.encode(), False, Values()
     beyond = bytes([start[0] + 1])
+    carried: list[tuple[bytes, bytes]] = []
     while not is_end:
+        read = [place for place, _ in carried]
+        values.clear()
+        values.add([value for _, value in carried])
         with (
             database.begin() as txn,
             txn.cursor(database.databases[database_of(txn, database.databases, projection)]) as cursor,
         ):
-            found = cursor.set_range(start)
-            values, _ = _some(cursor.iternext(keys=False) if found and with_values else iter(()), _PAGE_ROWS)
-            limit = len(values.lengths) if with_values else _PAGE_ROWS
-            places: list[Any] = list(islice(cursor.iternext(values=False), limit)) if cursor.set_range(start) else []
-        length = bisect_left(places, beyond)
-        is_end = length < len(places) or len(places) < _LOOK_ROWS
-        start = start if is_end else places[-1] + b"\0"
-        yield places[:length], values._replace(lengths=values.lengths[:length]), is_end
+            found = with_values and cursor.set_range(start)
+            rows = _some(values, cursor.iternext(keys=False), _PAGE_ROWS) if found else _PAGE_ROWS
+            more: list[Any] = list(islice(cursor.iternext(values=False), rows)) if cursor.set_range(start) else []
+        length = bisect_left(more, beyond)
+        is_end = length < len(more) or len(more) < _LOOK_ROWS
+        start = start if is_end else more[-1] + b"\0"
+        read += more[:length]
+        places = Places(read)
+        chosen = np.flatnonzero(places.seqs <= upto)
+        if newest:
+            chosen = places.newest(chosen)
+            carried = []
+            if chosen.size and not is_end:  # The next page may have a newer row of the last key.
+                last, chosen = chosen[-1], chosen[:-1]
+                carried = [(read[last], values.at(last) if with_values else b"")]
+        yield places, chosen, values
 
 
-def _some(values: Iterator[Any], limit: int, among: list[bool] | None = None) -> tuple[Values, int]:
-    """A page of what a cursor gives, or of those among them that are wanted; and how many it has passed over for it."""
-    pieces: list[bytes] = []
-    lengths: list[int] = []
-    passed = size_bytes = 0
-    while passed < limit and size_bytes < _PAGE_BYTES:
-        # Joined while they are fresh in the processor's cache, which halves the time that reading takes.
-        looked = islice(values, min(_LOOK_ROWS, limit - passed))
-        if among is None:
-            more = list(looked)
-            expected = passed + len(more)
-        else:
-            wanted = among[passed : passed + _LOOK_ROWS]
-            more = list(compress(looked, wanted))
-            expected = passed + (len(wanted) if len(more) == sum(wanted) else 0)
-        pieces.append(b"".join(more))
-        lengths += map(len, more)
-        size_bytes += len(pieces[-1])
-        is_end, passed = expected < min(passed + _LOOK_ROWS, limit), expected
-        if is_end:
-            break
-    return Values(pieces, np.array(lengths, np.int64)), passed
+def _some(into: Values, values: Iterator[Any], limit: int, among: list[bool] | None = None) -> int:
+    """Add a page of what a cursor gives, or of those among them that are wanted; tell how many it has passed over."""
+    passed, is_end = 0, False
+    while not is_end and passed < limit and into.size_bytes < _PAGE_BYTES:
+        asked = min(_LOOK_ROWS, limit - passed)
+        more = list(islice(values, asked))
+        is_end, looked = len(more) < asked, slice(passed, passed + asked)
+        passed += len(more)
+        into.add(more if among is None else list(compress(more, among[looked])))
+    return passed

@@ -10,9 +10,10 @@ import pyarrow as pa
 from ..store import Store
 from .base import Definition, Source, batch_of
 from .of_causes import CLAIMS, CODE_MET, ENVIRONMENTS, EQUIVALENCES
+from .of_events import EVENT_TYPES, PAYLOADS
 from .of_imports import IMPORTS
 from .of_labels import ALIASES, DELETIONS, METADATA, METRICS, TAGS
-from .of_log import EVENTS, PAYLOADS, REFERENCES
+from .of_log import EVENTS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS, VISUALIZATIONS
 from .of_steps import PARAMETERS, PRODUCTIONS, STEPS, USES
 from .of_values import COMPUTED
@@ -46,6 +47,7 @@ DEFINITIONS: dict[str, Definition] = {
         EQUIVALENCES,
         CLAIMS,
         IMPORTS,
+        *EVENT_TYPES,
     )
 }
 """Every table, by name."""

@@ -11,6 +11,7 @@ import pytest
 import reference
 
 import lineal
+from lineal.events.catalogue import CATALOGUE
 from lineal.materializers.registry import _BUILT_IN
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -54,6 +55,7 @@ def test_the_recipes_for_tables_run_and_give_what_the_page_says(tmp_path: Path) 
         "[('load', 0.67), ('train', 0.33)]",
         "{'lr': ['0.25', '0.5'], 'n': ['10']}",
         "['running'] 1",
+        "[('load', 'data', 1), ('train', 'model', 2)]",
         "[('study', 3)]",
         "True",
     ]
@@ -141,10 +143,13 @@ def test_every_table_and_column_is_on_the_page(tmp_path: Path) -> None:
     page = (DOCS / "tables.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", page, re.MULTILINE))
     with lineal.open(tmp_path / "store") as client:
-        assert rows.keys() == client.tables.keys()
-        for name, table in client.tables.items():
-            columns = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", rows[name]))
-            assert columns == table.schema.names
+        of_types = {kind.TYPE.partition("/")[0].replace(".", "_"): kind for kind in CATALOGUE.values()}
+        assert rows.keys() | of_types.keys() == client.tables.keys()
+        for name, kind in of_types.items():
+            assert client.tables[name].schema.names == ["seq", "time", *kind.FIELDS]
+        for name, row in rows.items():
+            columns = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", row))
+            assert columns == client.tables[name].schema.names
 
 
 def test_the_materializer_on_the_page_is_short_and_works(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import Any
 
 import msgpack
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from lineal.cas import Digest
 from lineal.errors import LogCorrupt
 from lineal.events.catalogue import (
+    CATALOGUE,
     AliasRemoved,
     AliasSet,
     Annotated,
@@ -36,6 +38,7 @@ from lineal.events.catalogue import (
     StoreImported,
     Tagged,
     TrustRevoked,
+    Unknown,
     Untagged,
 )
 from lineal.events.codec import decode
@@ -80,7 +83,9 @@ Row = dict[str, Any]
 def test_every_projection_is_shown_by_a_table() -> None:
     assert EXPORTED.keys() == {projection.name for projection in PROJECTIONS}
     of_rows = {name for names in EXPORTED.values() for name in names.split()}
-    assert of_rows | {"payloads", "computed_metadata"} == DEFINITIONS.keys()
+    of_types = {type_.partition("/")[0].replace(".", "_") for type_ in CATALOGUE}
+    assert of_rows | of_types | {"payloads", "computed_metadata"} == DEFINITIONS.keys()
+    assert not of_rows & of_types
 
 
 def newest(ledger: Any, projection: str, table: str, upto: int) -> Iterator[tuple[bytes, int, Any]]:
@@ -316,6 +321,48 @@ def imports_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
     yield from found
 
 
+def as_told(value: Any) -> Any:
+    """A value of an event as a table shows it: ids and digests in hex, records by their names."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Event):
+        return {name: as_told(getattr(value, name)) for name in value.FIELDS}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: as_told(inner) for name, inner in value._asdict().items()}
+    if isinstance(value, dict):
+        return {name: as_told(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_told(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def payloads_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+    for one in ledger.log.scan(0, upto):
+        said = as_told(one.event.payload if isinstance(one.event, Unknown) else one.event)
+        yield {"seq": one.seq, "type": one.type, "payload": json.dumps(said, ensure_ascii=False)}
+
+
+def events_of(type_: str) -> Callable[[Any, int], Iterator[Row]]:
+    def one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
+        for one in ledger.log.scan(0, upto):
+            if one.type == type_:
+                said = dict(zip(one.event.FIELDS, map(in_columns, one.event), strict=True))
+                yield {"seq": one.seq, **said}
+
+    return one_by_one
+
+
+def in_columns(value: Any) -> Any:
+    """A value of an event as a column has it, where what has no type of its own is JSON."""
+    if isinstance(value, dict):
+        return json.dumps(as_told(value), ensure_ascii=False)
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: in_columns(inner) for name, inner in value._asdict().items()}
+    if isinstance(value, list | tuple):
+        return [in_columns(inner) for inner in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
 ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "events": events_one_by_one,
     "references": references_one_by_one,
@@ -338,6 +385,8 @@ ORACLES: dict[str, Callable[[Any, int], Iterator[Row]]] = {
     "equivalences": equivalences_one_by_one,
     "claims": claims_one_by_one,
     "imports": imports_one_by_one,
+    "payloads": payloads_one_by_one,
+    **{type_.partition("/")[0].replace(".", "_"): events_of(type_) for type_ in CATALOGUE},
 }
 
 
@@ -407,7 +456,7 @@ LAYOUTS = {
         ORIGIN,
         RUN,
         [DIGEST],
-        [*COMPLETED, "d", [5, 6], 9],
+        [*COMPLETED, "d", [5, 6], False, ["x"], 9],
     ],
     "a newer envelope": [3, "step.completed/1", ID, 7, ORIGIN, RUN, [DIGEST], COMPLETED, {"more": [1]}],
     "a long envelope": [9, "step.completed/1", ID, 7, ORIGIN, RUN, [DIGEST], COMPLETED, *range(12)],

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.errors import LogCorrupt
-from lineal.tables.packed import Cells, Values
+from lineal.tables.packed import Values
 
 texts = st.text(max_size=40) | st.sampled_from(["x" * 31, "x" * 32, "y" * 255, "y" * 256, "z" * 70_000])
 integers = st.integers(-(2**63), 2**63 - 1) | st.sampled_from(
@@ -38,7 +38,7 @@ WIDTH = 8
 
 def read(values: list[bytes]) -> list[list[Any]]:
     """All columns, but the one that is passed over."""
-    cells = Cells.of(Values.of(values)).entered()
+    cells = Values.of(values).cells().entered()
     columns = [cells.integers().arrow().to_pylist(), cells.texts().to_pylist()]
     cells.skip()
     columns.append(cells.hexes().to_pylist())
@@ -80,7 +80,7 @@ def test_columns_are_what_msgpack_unpacks_and_missing_where_a_row_ends_before(dr
 @given(st.lists(rows, min_size=1, max_size=5), st.data())
 def test_some_of_the_rows_are_read_as_all_are(drawn: list[Any], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(drawn) - 1), unique=True).map(sorted))
-    cells = Cells.of(Values.of([msgpack.packb(row) for row in drawn])).entered().where([*chosen] or slice(0))  # type: ignore[arg-type]
+    cells = Values.of([msgpack.packb(row) for row in drawn]).cells().entered().where([*chosen] or slice(0))  # type: ignore[arg-type]
     assert cells.integers().arrow().to_pylist() == [drawn[place][0] for place in chosen]
     assert cells.skip(5).booleans().to_pylist() == [drawn[place][6] for place in chosen]
     assert cells.raw().to_pylist() == [msgpack.packb(drawn[place][7]) for place in chosen]
@@ -88,11 +88,11 @@ def test_some_of_the_rows_are_read_as_all_are(drawn: list[Any], data: st.DataObj
 
 def test_a_text_that_no_table_can_hold_has_question_marks() -> None:
     packed = msgpack.packb(["a\udcffb"], unicode_errors="surrogatepass")
-    assert Cells.of(Values.of([packed, msgpack.packb(["c"])])).entered().texts().to_pylist() == ["a?b", "c"]
+    assert Values.of([packed, msgpack.packb(["c"])]).cells().entered().texts().to_pylist() == ["a?b", "c"]
 
 
 def test_a_value_of_another_type_is_an_error_of_ours() -> None:
     with pytest.raises(LogCorrupt):
-        Cells.of(Values.of([msgpack.packb([1])])).entered().texts()
+        Values.of([msgpack.packb([1])]).cells().entered().texts()
     with pytest.raises(LogCorrupt):
-        Cells.of(Values.of([msgpack.packb("text")])).entered()
+        Values.of([msgpack.packb("text")]).cells().entered()

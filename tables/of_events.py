@@ -1,0 +1,61 @@
+"""Tables of each type of event: a column for each field, what it consists of in structs and lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, partial
+
+import pyarrow as pa
+
+from ..events.catalogue import CATALOGUE, Event
+from .base import CODE, TIME, Batch, Definition, Source, always, columns, seqs, times
+from .json_text import json_of
+from .kinds import RecordOf, payload_of
+from .packed import Cells
+from .pages import log_pages, of_types
+
+
+def table_of(type_: str) -> str:
+    """The name of the table of a type of event: that of ``step.completed/1`` is ``step_completed``."""
+    return type_.partition("/")[0].replace(".", "_")
+
+
+@cache
+def _payload(type_: str) -> RecordOf:
+    return payload_of(CATALOGUE[type_])
+
+
+def _events(type_: str, source: Source) -> Iterator[Batch]:
+    for page in log_pages(source.database, source.upto, types=[type_]):
+        chosen = of_types([type_], page)
+        if chosen.size:
+            cells = page.cells.where(chosen).skip()
+            time = times(cells.integers())
+            yield {"seq": seqs(page.seqs[chosen]), "time": time, **_payload(type_).columns(cells.skip(3))}
+
+
+def _payloads(source: Source) -> Iterator[Batch]:
+    for page in log_pages(source.database, source.upto):
+        for type_ in page.types:
+            chosen = of_types([type_], page)
+            cells = page.cells.where(chosen).skip(5)
+            yield {
+                "seq": seqs(page.seqs[chosen]),
+                "type": always(type_, len(chosen)),
+                "payload": _json(type_, cells),
+            }
+
+
+def _json(type_: str, cells: Cells) -> pa.Array:
+    if type_ in CATALOGUE:
+        return _payload(type_).json(cells).whole(len(cells))
+    return json_of(cells).whole(len(cells))  # A type that a newer version writes says what it says.
+
+
+def _definition(kind: type[Event]) -> Definition:
+    fields = [("seq", pa.int64()), ("time", TIME), *payload_of(kind).fields]
+    return Definition(table_of(kind.TYPE), pa.schema(fields), partial(_events, kind.TYPE))
+
+
+EVENT_TYPES = [_definition(kind) for kind in CATALOGUE.values()]
+PAYLOADS = Definition("payloads", columns(seq="int64", type=CODE, payload="string"), _payloads)
