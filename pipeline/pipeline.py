@@ -18,6 +18,7 @@ from .declaring.checks import check, checks_of
 from .declaring.policy import UNSAID, CacheChoice, Expiry, Policy
 from .executing.hooks import NO_HOOKS, Hooks, RunHookOptions
 from .fingerprint import code_manifest
+from .fingerprint.source_index import SOURCE_INDEX
 from .graph.graph import Graph
 from .graph.literals import fixed
 from .graph.live import LiveRun, LiveTrace
@@ -191,6 +192,8 @@ class Pipeline(Generic[P, R]):
                 run = Runner(in_force.writable(), plan, executor, allow_pickle=in_force.allow_pickle).run()
             except (StepFailed, StepsFailed) as error:
                 raise error.with_traceback(None)  # noqa: B904 — the same; how its run went on says nothing to its author
+            finally:
+                SOURCE_INDEX.keep(in_force.store.path)
         return RunView(Reader(in_force.store, allow_pickle=in_force.allow_pickle), run)
 
     def sweep(

@@ -16,6 +16,7 @@ from ..declaring.materialized import materializers_of
 from ..declaring.policy import UNSAID, Policy
 from ..fingerprint import CodeManifest, CodeWalker, FingerprintForm, carried_by
 from ..fingerprint.graph import Node as Reached
+from ..fingerprint.source_index import SOURCE_INDEX
 from ..graph.graph import Node
 from ..graph.literals import Literals
 from ..graph.references import OutputRef
@@ -119,6 +120,7 @@ class Preparer:
         self._policy = policy
         self._seed = seed
         self._walker = CodeWalker()
+        SOURCE_INDEX.use(store.path)
         self._literals = Literals(store.blobs if blobs is None else blobs)
         self._taking = Taking(store, self._literals, allow_pickle=allow_pickle)
         self._recorded_code: set[Digest] = set()

@@ -24,6 +24,7 @@ from ..capturing.threads import inherited
 from ..declaring.outputs import Outputs
 from ..fingerprint import CodeManifest, code_manifest
 from ..fingerprint.main_module import MAIN_MODULE
+from ..fingerprint.source_index import SOURCE_INDEX
 from ..graph.graph import TracedStep
 from ..graph.templates import Leaf
 from ..surroundings.script import importing
@@ -209,6 +210,7 @@ def _ordered(packed: bytes, step: str) -> _Ordered:
         if len(_orders) >= _UNPACKED_MAX:
             _orders.clear()
         order: Order = pickle.loads(packed)
+        SOURCE_INDEX.use(order.store)
         found = _orders[packed] = _Ordered(order, order.code.unpacked(step), BlobFiles(order.root))
     return found
 

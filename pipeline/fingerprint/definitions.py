@@ -21,7 +21,8 @@ from .canonical import (
 )
 from .framing import frame_str
 from .reads import Read, dotted_path, reads_of_class, reads_of_function, reads_of_nodes
-from .stores import MAY_STORE, AttributeStore, LocalImport, stores_in
+from .source_index import SOURCE_INDEX, Decorated, Place, Said, Stores
+from .stores import MAY_STORE, stores_in
 
 _UNNAMED: dict[str, type[ast.Lambda | ast.GeneratorExp]] = {"<lambda>": ast.Lambda, "<genexpr>": ast.GeneratorExp}
 _SCALARS = (bool, int, float, complex, str, bytes)
@@ -84,13 +85,34 @@ class SourceText:
         self.filename = filename
         self.is_settled = is_settled
         self._definitions: dict[DefinitionNode, Definition] = {}
-        self._bindings: dict[str, Binding | None] = {}
         self._unnamed: dict[type, list[DefinitionNode]] = {}
+        self._known = SOURCE_INDEX.of(self.digest)
 
     def of_code(self, code: CodeType) -> Definition | None:
         """The function whose code this is, None if this text did not make it."""
-        node = self._node_of(code)
-        return None if node is None else self._definition(node)
+        place = self._place_of(code)
+        if place is None:
+            node = self._node_of(code)
+            return None if node is None else self._definition(node)
+        said = self._known.functions.get(place)
+        if said is None:
+            (node,) = self._standing_at(place[0], code)
+            said = self._known.functions[place] = _kept(self._definition(node))
+            SOURCE_INDEX.learned()
+        return _definition_of(said, self)
+
+    def _place_of(self, code: CodeType) -> Place | None:
+        """Where the one function stands that surely made this code; None where that has to be proved."""
+        if not self.is_settled:
+            return None
+        place, known = (stable_qualname(code.co_qualname), code.co_firstlineno), self._known.parameters
+        if place not in known:
+            nodes = self._standing_at(place[0], code)
+            if len(nodes) != 1:
+                return None
+            known[place] = _parameters(nodes[0])
+            SOURCE_INDEX.learned()
+        return place if _are_parameters(known[place], code) else None
 
     def of_class(self, qualname: str, codes: list[CodeType], live: Mapping[str, object]) -> Definition | None:
         """The class statement of this name that made the live class, None if this text has none.
@@ -100,6 +122,18 @@ class SourceText:
             codes: The code of the methods that stand in its body.
             live: Its own attributes; for names that it only annotates, any object.
         """
+        stand = [place for code in codes if (place := self._place_of(code)) is not None]
+        if not self.is_settled or len(stand) != len(codes):
+            return self._class_statement(qualname, codes, live)
+        known, key = self._known.classes, (qualname, tuple(stand))
+        if key not in known:
+            found = self._class_statement(qualname, codes, live)
+            known[key] = None if found is None else _kept(found)
+            SOURCE_INDEX.learned()
+        said = known[key]
+        return None if said is None else _definition_of(said, self)
+
+    def _class_statement(self, qualname: str, codes: list[CodeType], live: Mapping[str, object]) -> Definition | None:
         nodes = [node for node in self._outline.get(qualname, ()) if isinstance(node, ast.ClassDef)]
         places = [place for place in map(self._node_of, codes) if place is not None]
         if codes:
@@ -112,30 +146,43 @@ class SourceText:
 
     def has_class(self, qualname: str) -> bool:
         """Whether a class statement of this name is in the text."""
-        return any(isinstance(node, ast.ClassDef) for node in self._outline.get(qualname, ()))
+        known = self._known.has_class
+        if qualname not in known:
+            known[qualname] = any(isinstance(node, ast.ClassDef) for node in self._outline.get(qualname, ()))
+            SOURCE_INDEX.learned()
+        return known[qualname]
 
     def binding(self, name: str) -> Binding | None:
         """How the module binds this name, None if no statement of it does."""
-        if name not in self._bindings:
+        known = self._known.bindings
+        if name not in known:
             nodes = self._binding_nodes.get(name)
-            digest = digest_of(canonical_nodes(nodes)) if nodes else None
-            self._bindings[name] = Binding(digest, reads_of_nodes(nodes or ())) if digest else None
-        return self._bindings[name]
+            known[name] = (digest_of(canonical_nodes(nodes)), reads_of_nodes(nodes)) if nodes else None
+            SOURCE_INDEX.learned()
+        found = known[name]
+        return None if found is None else Binding(*found)
 
     def binding_lines(self, name: str) -> list[tuple[int, int]]:
         """First and last lines of the statements by which the module binds this name."""
         nodes = [node for node in self._binding_nodes.get(name, ()) if isinstance(node, ast.stmt)]
         return [(node.lineno, node.end_lineno or node.lineno) for node in nodes]
 
-    @cached_property
+    @property
     def module_digest(self) -> Digest:
         """Of the whole module's canonical syntax; of the bytes, if they are no Python."""
-        return digest_of(canonical_module(self.tree)) if self.tree else self.digest
+        if self._known.module is None:
+            self._known.module = digest_of(canonical_module(self.tree)) if self.tree else self.digest
+            SOURCE_INDEX.learned()
+        return self._known.module
 
-    @cached_property
-    def stores(self) -> tuple[tuple[AttributeStore, ...], tuple[LocalImport, ...]]:
+    @property
+    def stores(self) -> Stores:
         """As `stores_in` gives them."""
-        return stores_in(self.tree) if MAY_STORE.search(self._text) and self.tree is not None else ((), ())
+        if self._known.stores is None:
+            may_be = MAY_STORE.search(self._text) and self.tree is not None
+            self._known.stores = stores_in(self.tree) if may_be and self.tree is not None else ((), ())
+            SOURCE_INDEX.learned()
+        return self._known.stores
 
     @cached_property
     def _text(self) -> str:
@@ -205,10 +252,8 @@ class SourceText:
 
     def _node_of(self, code: CodeType) -> DefinitionNode | None:
         qualname = stable_qualname(code.co_qualname)
-        if self.is_settled:
-            nodes = self._standing_at(qualname, code)
-            if len(nodes) == 1 and _has_parameters(nodes[0], code):
-                return nodes[0]
+        if self._place_of(code) is not None:
+            return self._standing_at(qualname, code)[0]
         wanted = code_digest(code)
         same = [other for other in self._compiled.get(qualname, ()) if code_digest(other) == wanted]
         if not same:
@@ -342,14 +387,44 @@ def _distance(code: CodeType, other: CodeType) -> int:
     return abs(code.co_firstlineno - other.co_firstlineno)
 
 
-def _has_parameters(node: DefinitionNode, code: CodeType) -> bool:
+def _parameters(node: DefinitionNode) -> tuple[str, ...] | None:
     if isinstance(node, _ARGUMENTLESS):
-        return isinstance(node, ast.GeneratorExp)
+        return None
     arguments = node.args
-    names = [item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]]
+    return tuple([item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]])
+
+
+def _are_parameters(names: tuple[str, ...] | None, code: CodeType) -> bool:
     count = code.co_argcount + code.co_kwonlyargcount
-    return len(names) == count and all(
-        known.endswith(name) for name, known in zip(names, code.co_varnames, strict=False)
+    return names is None or (
+        len(names) == count and all(known.endswith(name) for name, known in zip(names, code.co_varnames, strict=False))
+    )
+
+
+def _kept(definition: Definition) -> Said:
+    decorations = tuple([Decorated(one.path, one.digest, one.reads) for one in definition.decorations])
+    return Said(
+        definition.digest,
+        decorations,
+        definition.reads,
+        definition.literal_defaults,
+        definition.bound,
+        definition.first_line,
+        definition.last_line,
+    )
+
+
+def _definition_of(said: Said, source: SourceText) -> Definition:
+    decorations = tuple([Decoration(*one) for one in said.decorations])
+    return Definition(
+        said.digest,
+        decorations,
+        said.reads,
+        said.literal_defaults,
+        said.bound,
+        source,
+        said.first_line,
+        said.last_line,
     )
 
 

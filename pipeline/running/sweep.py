@@ -18,6 +18,7 @@ from ...history.html_runs import compared
 from ...history.notebooks import InNotebooks
 from ...in_force import InForce
 from ...materializers.markup import Markup
+from ..fingerprint.source_index import SOURCE_INDEX
 from ..planning.plan import Plan
 from ..workers.executors import InlineExecutor
 from ..workers.pool import usable_cores
@@ -211,6 +212,7 @@ class _Runs:
                 raise
             error = failure
         finally:
+            SOURCE_INDEX.keep(self._store.path)
             self._going_on.discard(runner)
             self._idle.append(session)
         return Trial(parameters, RunView(self._reader, runner.run_id), error)
