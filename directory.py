@@ -39,7 +39,19 @@ MIGRATING = "migrating"
 """Required from before a migration swaps the logs until it is done."""
 KNOWN = Known("lineal", "store", FORMAT_VERSION, frozenset({MIGRATING}))
 _OWN_NAMES = frozenset(
-    {LOG, NEW_LOG, "blobs", "packs", "tmp", "quarantine", "projections", ".gitignore", FORMAT_FILE, f".{FORMAT_FILE}"}
+    {
+        LOG,
+        NEW_LOG,
+        "blobs",
+        "packs",
+        "tmp",
+        "quarantine",
+        "cache",
+        "projections",
+        ".gitignore",
+        FORMAT_FILE,
+        f".{FORMAT_FILE}",
+    }
 )
 _MAP_SIZE_BYTES = 256 << 30
 NEW_STORE_BYTES = 1024 * 1024

@@ -50,21 +50,24 @@ def guarded_starts() -> Iterator[None]:
     """Have all threads be started guarded, for as long as one is to be stopped that nothing else guards."""
     global _stoppable
     with _lock:
+        pid = os.getpid()
         _stoppable += 1
         _START.put_in()
     try:
         yield
     finally:
         with _lock:
-            _stoppable -= 1
-            if not _stoppable:
-                _START.take_out()
+            if pid == os.getpid():  # Else it is a child that was forked inside, where nothing is to be stopped.
+                _stoppable -= 1
+                if not _stoppable:
+                    _START.take_out()
 
 
 def _renew() -> None:
     global _starting, _lock, _stoppable
     # Whoever held them is not in this process.
     _starting, _lock, _stoppable = threading.RLock(), threading.Lock(), 0
+    _START.take_out()
 
 
 os.register_at_fork(after_in_child=_renew)

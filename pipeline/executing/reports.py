@@ -116,11 +116,21 @@ def hear_from(store: Store, hear: ProgressListener, told: Told) -> Sequence[Outc
 def _committed(store: Store, submissions: Sequence[Submission]) -> list[Outcome]:
     if commit_of(store.path) is None and any(gives_names(one.events) for one in submissions):
         return _committed_singly(store, submissions)
-    tickets: list[Ticket] = []
+    submitted: list[Ticket | LinealError] = []
     for one in submissions:
-        after = [tickets[place] for place in one.after]
-        tickets.append(store.append(one.events, one.blobs, after=after, ids=one.ids, expected=one.expected))
-    return [_outcome(ticket) for ticket in tickets]
+        submitted.append(_submitted(store, one, [submitted[place] for place in one.after]))
+    return [one if isinstance(one, LinealError) else _outcome(one) for one in submitted]
+
+
+def _submitted(store: Store, one: Submission, after: Sequence[Ticket | LinealError]) -> Ticket | LinealError:
+    """The ticket, or why it was refused at once: those beside it are committed, and who sent them must hear of that."""
+    tickets = [ticket for ticket in after if not isinstance(ticket, LinealError)]
+    if len(tickets) < len(after):
+        return next(refusal for refusal in after if isinstance(refusal, LinealError))
+    try:
+        return store.append(one.events, one.blobs, after=tickets, ids=one.ids, expected=one.expected)
+    except LinealError as refusal:
+        return refusal
 
 
 def _committed_singly(store: Store, submissions: Sequence[Submission]) -> list[Outcome]:
@@ -133,7 +143,8 @@ def _committed_singly(store: Store, submissions: Sequence[Submission]) -> list[O
         elif gives_names(one.events):
             outcomes.append(_named(store, one))
         else:
-            outcomes.append(_outcome(store.append(one.events, one.blobs, ids=one.ids, expected=one.expected)))
+            submitted = _submitted(store, one, ())
+            outcomes.append(submitted if isinstance(submitted, LinealError) else _outcome(submitted))
     return outcomes
 
 
