@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .appends import Append, AppendWriter, ConditionalAppend, Origin
+from .appends import Append, AppendGroup, AppendWriter, ConditionalAppend, Origin
 from .cas import Blob, BlobFiles, BlobStore, Changes, Environment
 from .cas.durable import disk_errors
 from .cas.format import FORMAT_FILE, read_format_file
@@ -247,7 +247,7 @@ class Store:
         """As `append_within`, and copies of another's log as they are. The blobs' rows are written unchecked."""
         writer = self._writer(changes)
         for events, blobs, copies in stretches:
-            writer.add(self._origin.encoded(events)[0], blobs)
+            writer.add(self._origin.encoded(events), blobs)
             writer.append(copies)
             changes.flush()
 
@@ -303,7 +303,7 @@ class Store:
                 writer = self._open_writer(txn)
                 # Looked at anew under the write lock: another process may have been faster.
                 found = interruptions(writer.projections.rows(Runs.name).latest, self._clock)
-                writer.add(self._origin.encoded(found)[0])
+                writer.add(self._origin.encoded(found))
                 writer.flush()
 
     def _rebuild_outdated(self) -> None:
@@ -320,9 +320,9 @@ class Store:
         """Whether this process writes the log and what is kept beside it."""
         return not self.read_only and commit_of(self.path) is None
 
-    def _sent_elsewhere(self, batch: list[Append]) -> bool:
+    def _sent_elsewhere(self, batch: list[AppendGroup]) -> bool:
         commit = commit_of(self.path)
-        return commit is not None and send(batch, commit)
+        return commit is not None and send([append for group in batch for append in group.tickets], commit)
 
     def _limit_lag(self, is_idle: bool) -> None:
         is_early = not is_idle and self._learned.committed - self._looked < _LOOKED_EVERY_EVENTS

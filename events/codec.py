@@ -8,7 +8,8 @@ Longer envelopes and payloads, from newer versions, are tolerated.
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import chain, compress, repeat
 from typing import Any, NamedTuple, Self
 
 import msgpack
@@ -27,7 +28,6 @@ EVENT_MAX_BYTES = 1024 * 1024
 
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException)
 _local = threading.local()
-_new = object.__new__
 
 
 class Recorded:
@@ -53,6 +53,19 @@ class Recorded:
     """It as the log keeps it, where it is being appended or was read by `Log.get_all`."""
     _event: Event | None
     _origin: bytes
+
+    def __init__(
+        self, event: Event, event_id: bytes, time_us: int, named: Sequence[bytes], body: bytes, origin: StoreId
+    ) -> None:
+        """An event that is being appended: its place is still unknown."""
+        self.type = event.TYPE
+        self.time_us = time_us
+        self.stream = event.stream
+        self.fields = self._event = event
+        self.raw_id = event_id
+        self.named = named
+        self.body = body
+        self._origin = origin
 
     @classmethod
     def read(cls, seq: int, chain: bytes, body: bytes | memoryview) -> Self:
@@ -102,37 +115,66 @@ class Recorded:
         return self._event
 
 
+class Encoded(list[Any]):
+    """Encoded events that are to be appended, flat: of each its event, id, time in µs, refs and bytes.
+
+    What waits in great numbers has so no object of ours for each, at which the collector of garbage would look.
+    """
+
+    __slots__ = ("size_bytes",)
+
+    WIDTH = 5
+    """Items of each event."""
+    size_bytes: int
+    """How many bytes they have in the log, as they were encoded."""
+
+    @property
+    def events(self) -> list[Event]:
+        """The events."""
+        return self[:: self.WIDTH]
+
+    @property
+    def ids(self) -> list[bytes]:
+        """The id of each."""
+        return self[1 :: self.WIDTH]
+
+    @property
+    def named(self) -> Iterator[bytes]:
+        """All that they name."""
+        return chain.from_iterable(self[3 :: self.WIDTH])
+
+    def chosen(self, is_chosen: Iterable[bool]) -> Encoded:
+        """Those of which it is told that they are chosen."""
+        return Encoded(compress(self, chain.from_iterable(repeat(one, self.WIDTH) for one in is_chosen)))
+
+    def recorded(self, origin: StoreId) -> list[Recorded]:
+        """Each as it will be in the log of a store."""
+        columns = [self[column :: self.WIDTH] for column in range(self.WIDTH)]
+        return list(map(Recorded, *columns, repeat(origin)))
+
+
 def encode(event: Event, event_id: bytes, time_us: int, origin: StoreId) -> bytes:
     """An event as the log keeps it; raises as `encode_all`."""
-    ((recorded,), _) = encode_all((event,), (event_id,), time_us, origin)
-    return recorded.body
+    body: bytes = encode_all((event,), (event_id,), time_us, origin)[-1]
+    return body
 
 
-def encode_all(
-    events: Sequence[Event], ids: Iterable[bytes], time_us: int, origin: StoreId
-) -> tuple[list[Recorded], int]:
-    """Events under their ids with their bytes as the log keeps them, to be appended, and how many bytes that are.
-
-    Their places are still unknown.
+def encode_all(events: Sequence[Event], ids: Iterable[bytes], time_us: int, origin: StoreId) -> Encoded:
+    """Encode events under their ids.
 
     Raises:
         Invalid: One holds something msgpack has no form for, is larger than `EVENT_MAX_BYTES`, or is `Unknown`.
     """
-    made, size_bytes = [], 0
     try:
         pack = _local.pack
     except AttributeError:
         pack = _local.pack = msgpack.Packer().pack  # A text is taken as it lies in memory, where that is UTF-8.
+    encoded, size_bytes = Encoded(), 0
     next_id = iter(ids).__next__
     for event in events:
         event_id = next_id()
-        recorded = _new(Recorded)  # Filled in here: it is made for every event that is submitted.
-        recorded.type = type_ = event.TYPE
-        recorded.stream = stream = event.stream
-        recorded.named = named = event.refs
-        recorded.raw_id, recorded.time_us, recorded._origin = event_id, time_us, origin
-        recorded.fields = recorded._event = event
-        envelope = ENVELOPE_VERSION, type_, event_id, time_us, origin, stream, named, event
+        type_, named = event.TYPE, event.refs
+        envelope = ENVELOPE_VERSION, type_, event_id, time_us, origin, event.stream, named, event
         try:
             body: bytes = pack(envelope)
         except (TypeError, ValueError, OverflowError):
@@ -146,9 +188,9 @@ def encode_all(
                 hint="Pass large parameters and metadata as artifacts.",
             )
         size_bytes += body_bytes
-        recorded.body = body
-        made.append(recorded)
-    return made, size_bytes
+        encoded += (event, event_id, time_us, named, body)
+    encoded.size_bytes = size_bytes
+    return encoded
 
 
 def _packed_anew(envelope: tuple[Any, ...]) -> bytes:

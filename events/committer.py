@@ -20,9 +20,9 @@ from .log import Database
 if TYPE_CHECKING:
     import lmdb
 
-_BATCH_SUBMISSIONS = 4000
+BATCH_SUBMISSIONS = 4000
 """In a grown log each row dirties a page of its own: the more rows a commit has, the more of them share one."""
-_BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
 _WAITING_SUBMISSIONS = 16_000
 _WAITING_BYTES = 64 * 1024 * 1024
 LINGER_S = 0.02
@@ -35,7 +35,7 @@ class Writer(Protocol):
     """Where the submissions of one transaction are written."""
 
     def write(self, batch: Sequence[Any]) -> None:
-        """Write tickets in their order; note in one that is refused, with a `LinealError`, why, and write none of it.
+        """Write groups in their order; in a ticket that is refused, note its `LinealError`, and write nothing of it.
 
         What is raised fails the whole transaction.
         """
@@ -47,10 +47,21 @@ class Writer(Protocol):
         """Hear that the commit has succeeded."""
 
 
+class Group(Protocol):
+    """Tickets that wait together, and what they are to write."""
+
+    tickets: Sequence[Ticket]
+    size_bytes: int
+    """About how much they write."""
+
+    def settle(self) -> None:
+        """Let go of the tickets and what was to be written: the outcome is about to be known."""
+
+
 class Ticket(ABC):
     """Something to be committed whole, and the claim on its outcome."""
 
-    __slots__ = ("committer", "error", "number", "places", "size_bytes")
+    __slots__ = ("committer", "error", "number", "size_bytes")
 
     committer: Committer
     """To which it was submitted."""
@@ -60,8 +71,6 @@ class Ticket(ABC):
     """About how much it writes; to be known when it is submitted."""
     error: BaseException | None
     """Why it is not committed; None before it is submitted."""
-    places: Sequence[int]
-    """Where what was submitted is once it is durable, of those that can tell."""
 
     def __init__(self) -> None:
         self.error = None
@@ -71,6 +80,11 @@ class Ticket(ABC):
         """Whether its outcome is known."""
         return self.committer.finished >= self.number
 
+    @property
+    def places(self) -> Sequence[int]:
+        """Where what was submitted is once it is durable, of those that can tell."""
+        return ()
+
     def wait(self) -> None:
         """Return when it is durable; raise what made it fail."""
         self.committer.await_ticket(self)
@@ -78,8 +92,8 @@ class Ticket(ABC):
             raise self.error
 
     @abstractmethod
-    def settle(self) -> None:
-        """Let go of what was to be written: the outcome is about to be known."""
+    def join(self, last: Any) -> Any:
+        """Go into the group that waits last, if there is one and it takes more, or into a new one; give that group."""
 
 
 T = TypeVar("T", bound=Ticket)
@@ -130,9 +144,10 @@ class Committer:
         self._work = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
         self._outcome = threading.Condition(self._lock)
-        self._queue: deque[Ticket] = deque()
-        self._batch: list[Ticket] = []
-        self._queued_bytes = 0
+        self._queue: deque[Group] = deque()
+        self._batch: list[Group] = []
+        self._waiting = 0
+        self._waiting_bytes = 0
         self.finished = self._submitted
         """The number of the last ticket whose outcome is known; those before it have theirs."""
         self._failed: dict[int, Ticket] = {}
@@ -142,8 +157,7 @@ class Committer:
     def be_inherited(self) -> None:
         """Hear that this is a forked child now: what the parent has on its way is the parent's."""
         refusal = Conflict("this was submitted by the parent process", hint="Submit it again in this process.")
-        for ticket in (*self._batch, *self._queue):
-            ticket.error = ticket.error or refusal
+        _fail((*self._batch, *self._queue), refusal)
         self._start_over()
 
     def submit(self, ticket: T) -> T:
@@ -156,16 +170,21 @@ class Committer:
             queue = self._queue
             if self._closing or self._broken is not None:
                 self._refuse()
-            while len(queue) >= _WAITING_SUBMISSIONS or self._queued_bytes >= _WAITING_BYTES:
+            while self._waiting >= _WAITING_SUBMISSIONS or self._waiting_bytes >= _WAITING_BYTES:
                 self._hurry()
                 self._room.wait()
             if self._thread is None:
                 self._start()
             ticket.committer = self
-            self._submitted = ticket.number = self._submitted + 1
-            queue.append(ticket)
-            self._queued_bytes += ticket.size_bytes
-            if len(queue) == 1 or len(queue) == _BATCH_SUBMISSIONS:
+            ticket.number = number = self._submitted + 1
+            last = queue[-1] if queue else None
+            group = ticket.join(last)
+            if group is not last:
+                queue.append(group)
+            self._submitted = number
+            self._waiting_bytes += ticket.size_bytes
+            self._waiting = waiting = self._waiting + 1
+            if waiting == 1 or waiting == BATCH_SUBMISSIONS:
                 self._work.notify()
         return ticket
 
@@ -256,42 +275,43 @@ class Committer:
                 self._afterwards(not batch)
             idle_s = IDLE_S if batch else None
 
-    def _gather(self) -> list[Ticket]:
+    def _gather(self) -> list[Group]:
         """Take a batch once somebody waits, it is full, or the first submission has waited enough; empty if idle."""
         if not self._queue:
             return []
-        self._work.wait_for(
-            lambda: self._is_urgent or self._closing or len(self._queue) >= _BATCH_SUBMISSIONS, LINGER_S
-        )
+        self._work.wait_for(lambda: self._is_urgent or self._closing or self._waiting >= BATCH_SUBMISSIONS, LINGER_S)
         batch = self._take()
         self._room.notify_all()
         return batch
 
-    def _settle(self, batch: list[Ticket]) -> None:
+    def _settle(self, batch: list[Group]) -> None:
         """Tell all who wait of the outcome."""
         if self._broken is not None:
             _fail(batch, self._breakage())
-        for ticket in batch:
-            ticket.settle()
-        failed = [ticket for ticket in batch if ticket.error is not None]
+        failed = [ticket for group in batch for ticket in group.tickets if ticket.error is not None]
+        last = batch[-1].tickets[-1].number
+        for group in batch:
+            group.settle()
         with self._lock:
             self._failed.update((ticket.number, ticket) for ticket in failed)
             self._batch = []
-            self.finished = batch[-1].number
+            self.finished = last
             self._outcome.notify_all()
 
-    def _take(self) -> list[Ticket]:
-        batch: list[Ticket] = []
-        size_bytes = 0
-        while self._queue and len(batch) < _BATCH_SUBMISSIONS and size_bytes < _BATCH_BYTES:
-            ticket = self._queue.popleft()
-            size_bytes += ticket.size_bytes
-            batch.append(ticket)
-        self._queued_bytes -= size_bytes
+    def _take(self) -> list[Group]:
+        batch: list[Group] = []
+        tickets = size_bytes = 0
+        while self._queue and tickets < BATCH_SUBMISSIONS and size_bytes < BATCH_BYTES:
+            group = self._queue.popleft()
+            tickets += len(group.tickets)
+            size_bytes += group.size_bytes
+            batch.append(group)
+        self._waiting -= tickets
+        self._waiting_bytes -= size_bytes
         self._is_urgent = self._is_urgent and bool(self._queue)
         return batch
 
-    def _commit(self, batch: list[Ticket]) -> None:
+    def _commit(self, batch: list[Group]) -> None:
         """Commit a batch; a refused submission leaves the others alone, a failed transaction fails all."""
         if self._broken is not None:
             return
@@ -302,7 +322,7 @@ class Committer:
             _fail(batch, error)
             return
         try:
-            with self._env.begin(write=True, needed_bytes=sum([ticket.size_bytes for ticket in batch])) as txn:
+            with self._env.begin(write=True, needed_bytes=sum([group.size_bytes for group in batch])) as txn:
                 writer = self._open_writer(txn)
                 writer.write(batch)
                 writer.flush()
@@ -313,7 +333,8 @@ class Committer:
                 self._broken = error
 
 
-def _fail(batch: Iterable[Ticket], error: BaseException) -> None:
+def _fail(batch: Iterable[Group], error: BaseException) -> None:
     """Note why tickets are not committed, where no reason is known by then."""
-    for ticket in batch:
-        ticket.error = ticket.error or error
+    for group in batch:
+        for ticket in group.tickets:
+            ticket.error = ticket.error or error

@@ -204,7 +204,8 @@ class Ledger:
         ids = [EventId((head + number).to_bytes(16, "big")) for number, _ in enumerate(appended, start=1)]
         with self.environment.begin(write=True) as txn:
             changes = self.changes(txn)
-            TransactionWriter(changes, 0, self.projector, Learned()).append(encode_all(appended, ids, 7, ORIGIN)[0])
+            recorded = encode_all(appended, ids, 7, ORIGIN).recorded(ORIGIN)
+            TransactionWriter(changes, 0, self.projector, Learned()).append(recorded)
             changes.flush()
 
     def rows(self) -> Rows:

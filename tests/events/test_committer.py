@@ -18,9 +18,9 @@ from lineal.events.committer import Committer, Ticket
 class Gathered(Changes):
     """What one transaction writes."""
 
-    def write(self, batch: Sequence[Row]) -> None:
+    def write(self, batch: Sequence[Rows]) -> None:
         """Write those that are not refused."""
-        for row in batch:
+        for row in [row for rows in batch for row in rows.tickets]:
             if isinstance(row.fails, BlobMissing):
                 row.error = row.fails
             else:
@@ -28,6 +28,19 @@ class Gathered(Changes):
 
     def committed(self) -> None:
         """Nothing is to be kept for the next one."""
+
+
+class Rows:
+    """Those that wait together, three at most."""
+
+    def __init__(self) -> None:
+        self.tickets: list[Row] = []
+        self.size_bytes = 0
+
+    def settle(self) -> None:
+        """Note it of each."""
+        for row in self.tickets:
+            row.settled = True
 
 
 class Row(Ticket):
@@ -48,8 +61,11 @@ class Row(Ticket):
         if self.fails is not None:
             raise self.fails
 
-    def settle(self) -> None:
-        self.settled = True
+    def join(self, last: Rows | None) -> Rows:
+        group = Rows() if last is None or len(last.tickets) == 3 else last
+        group.tickets.append(self)
+        group.size_bytes += self.size_bytes
+        return group
 
 
 @pytest.fixture
