@@ -34,6 +34,9 @@ OF_RUNS = (
     "cache",
     "tags",
     "metrics",
+    "step_completed",
+    "step_started",
+    "run_started",
 )
 OF_LABELS = (
     "aliases",

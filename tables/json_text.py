@@ -93,8 +93,9 @@ def _null(values: Cells) -> Json:
 
 def _truth(cells: Cells) -> Json:
     truths = cells.booleans()
-    same = _same(truths)
-    return Json(pc.if_else(truths, "true", "false") if same is None else "true" if same else "false")
+    if truths.true_count in (0, len(truths)):
+        return Json("true" if truths.true_count else "false")
+    return Json(pc.if_else(truths, "true", "false"))
 
 
 def _integer(cells: Cells) -> Json:
@@ -178,10 +179,18 @@ def _once(texts: pa.Array) -> pa.Array | str:
 
 
 def _same(column: pa.Array) -> Any:
-    """The value that all rows have, where none is missing; None if they differ. What differs mostly does so soon."""
-    if not len(column) or column[0] != column[-1] or column[0] != column[len(column) // 2]:
+    """The bytes or text that all rows have, where none is missing; None if they differ."""
+    if not len(column) or column.null_count:
         return None
-    return column[0].as_py() if pc.all(pc.equal(column, column[0]), skip_nulls=False).as_py() else None
+    _, offsets, data = column.buffers()
+    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    written = np.frombuffer(data, np.uint8)[places[0] : places[-1]] if data is not None else np.empty(0, np.uint8)
+    width = int(places[1] - places[0])
+    if len(written) != width * len(column) or not (np.diff(places) == width).all():
+        return None
+    # All are the same if each byte is that of the one before.
+    is_same = (written[width:] == written[: len(written) - width]).all()
+    return column[0].as_py() if is_same else None
 
 
 def _one_by_one(values: Cells) -> Json:

@@ -6,15 +6,14 @@ nanoseconds, and one that nobody asks for is passed over. Format: msgpack's spec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import LogCorrupt
-from .cuts import Flags, Positions, are_alike, cut, gathered, hexed, text, unaligned
+from .cuts import Flags, Positions, are_alike, cut, gathered, hexed, text
 from .heads import (
     CHILDREN,
     FACTOR,
@@ -28,13 +27,13 @@ from .heads import (
     IS_TEXT,
     LENGTH_BYTES,
     NIL,
-    OPENED,
     SHIFTS,
     SIZE_BYTES,
     TRUE,
 )
+from .walk import behind, lengths_of, numbers, sizes_of
 
-_PADDING_BYTES = 64
+PADDING_BYTES = 64
 """Nils behind the rows: where a row has no such field, it is read there."""
 
 
@@ -53,55 +52,6 @@ class Integers(NamedTuple):
     def missing(self) -> Flags | None:
         """Which are missing; None if none is."""
         return None if self.is_there.all() else ~self.is_there
-
-
-class Values:
-    """Values of rows, one behind the other."""
-
-    def __init__(self) -> None:
-        """Have none yet."""
-        self._data = np.empty(_PADDING_BYTES, np.uint8)
-        self._lengths: list[int] = []
-        self.size_bytes = 0
-
-    @classmethod
-    def of(cls, values: Sequence[bytes | memoryview]) -> Self:
-        """Take these."""
-        self = cls()
-        self.add(values)
-        return self
-
-    def clear(self) -> None:
-        """Have none any more. What was read of them stays; `cells` of before are no more to be read."""
-        self._lengths = []
-        self.size_bytes = 0
-
-    def add(self, values: Sequence[bytes | memoryview]) -> None:
-        """Put these behind the others. They are best a few at a time: fresh in the processor's cache."""
-        piece = b"".join(values)
-        end = self.size_bytes + len(piece)
-        if end + _PADDING_BYTES > len(self._data):
-            before, self._data = self._data, np.empty(end + end // 2 + _PADDING_BYTES, np.uint8)
-            self._data[: self.size_bytes] = before[: self.size_bytes]
-        self._data[self.size_bytes : end] = np.frombuffer(piece, np.uint8)
-        self._lengths += map(len, values)
-        self.size_bytes = end
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def at(self, place: int) -> bytes:
-        """One of them."""
-        start = sum(self._lengths[:place])
-        return self._data[start : start + self._lengths[place]].tobytes()
-
-    def cells(self, start: int = 0) -> Cells:
-        """Where each of them is read from a byte on."""
-        lengths = np.array(self._lengths, np.int64)
-        ends = np.cumsum(lengths)
-        data = self._data[: self.size_bytes + _PADDING_BYTES]
-        data[self.size_bytes :] = NIL
-        return Cells(data, ends - lengths + start, ends=ends)
 
 
 class Cells:
@@ -138,106 +88,34 @@ class Cells:
         """The first byte of the value of each row."""
         if isinstance(self._left, int):
             if self._left == 0:
-                self._at = np.full(len(self), len(self._data) - _PADDING_BYTES)
+                self._at = np.full(len(self), len(self._data) - PADDING_BYTES)
             self._left = max(self._left - 1, 0)
         elif self._left is not None:
-            self._at = np.where(self._left > 0, self._at, len(self._data) - _PADDING_BYTES)
+            self._at = np.where(self._left > 0, self._at, len(self._data) - PADDING_BYTES)
             self._left = np.maximum(self._left - 1, 0)
         return self._data.take(self._at)
-
-    def _lengths(self, at: Positions, widths: Positions) -> Positions:
-        """The big-endian numbers of these widths after the first byte."""
-        lengths = self._data[at + 1].astype(np.int64)
-        for width in (2, 4):
-            chosen = np.flatnonzero(widths == width)
-            if chosen.size:
-                lengths[chosen] = self._numbers(at[chosen] + 1, f">u{width}")
-        return lengths
-
-    def _numbers(self, at: Positions, kind: str) -> NDArray[Any]:
-        return unaligned(self._data, kind)[at]
 
     def skip(self, values: int = 1) -> Cells:
         """Pass over so many values, whatever they are."""
         if isinstance(self._left, np.ndarray):
             skipped = np.minimum(self._left, values)
-            self._at = self._behind(self._at, skipped)
+            self._at = behind(self._data, self._at, skipped)
             self._left = self._left - skipped
         else:
             all_skipped = values if self._left is None else min(self._left, values)
-            self._at = self._behind(self._at, all_skipped)
+            self._at = behind(self._data, self._at, all_skipped)
             self._left = None if self._left is None else self._left - all_skipped
         return self
-
-    def _behind(self, at: Positions, values: Positions | int = 1) -> Positions:
-        """Where the values end that begin at these positions: so many each.
-
-        Each turn passes one head of every row that is still open; `take` costs half of what brackets do.
-        """
-        if isinstance(values, int):
-            at, values = self._behind_alike(at, values)
-            if values == 0:
-                return at
-        left = np.full(len(at), values) if isinstance(values, int) else values
-        ends, rows = at.copy(), left.nonzero()[0]
-        if len(rows) < len(at):
-            at, left = at.take(rows), left.take(rows)
-        while rows.size:
-            head = self._data.take(at)
-            left = left + OPENED.take(head)
-            at = at + SIZE_BYTES.take(head)
-            long = LENGTH_BYTES.take(head).nonzero()[0]
-            if long.size:
-                self._pass_counted(head.take(long), long, left, at)
-            open_ = left.nonzero()[0]
-            if len(open_) < len(rows):
-                ends[rows] = at  # Of those that are still open until a later turn says better.
-                rows, at, left = rows.take(open_), at.take(open_), left.take(open_)
-        return ends
-
-    def _behind_alike(self, at: Positions, left: int) -> tuple[Positions, int]:
-        """The same as far as the rows have the same structure, as most events of a type have; how many are left then.
-
-        It takes a fraction of the time: what all have in common is counted once.
-        """
-        while left and at.size:
-            head = self._data.take(at)
-            first = int(head[0])
-            width, opened = int(LENGTH_BYTES[first]), int(OPENED[first])
-            if not are_alike(head):
-                if LENGTH_BYTES.take(head).any() or (OPENED.take(head) != opened).any():
-                    break
-                at = at + SIZE_BYTES.take(head)
-            elif width == 0:
-                at = at + SIZE_BYTES[first]
-            elif FACTOR[first] == 0:
-                at = at + (self._sizes(at, width) + int(SIZE_BYTES[first]))
-            else:
-                break
-            left += opened
-        return at, left
-
-    def _sizes(self, at: Positions, width: int) -> Positions | int:
-        """The big-endian numbers of one width after the first byte; the one that it is if all have the same."""
-        sizes = self._data[1:].take(at) if width == 1 else self._numbers(at + 1, f">u{width}")
-        return int(sizes[0]) if are_alike(sizes) else sizes.astype(np.int64)
-
-    def _pass_counted(self, head: NDArray[np.uint8], long: Positions, left: Positions, at: Positions) -> None:
-        """Count what the lengths say that follow some heads, whose values would end without it at these positions."""
-        widths, factors = LENGTH_BYTES.take(head), FACTOR.take(head)
-        lengths = self._lengths(at.take(long) - SIZE_BYTES.take(head), widths)
-        left[long] += lengths * factors
-        at[long] += np.where(factors == 0, lengths, 0)
 
     def integers(self) -> Integers:
         """Integers; other values count as missing."""
         head = self._turn()
         if head.size and int(head[0]) in INTEGERS and are_alike(head):
             code = int(head[0])
-            same = self._numbers(self._at + 1, INTEGERS[code]).astype(np.int64)
+            same = numbers(self._data, self._at + 1, INTEGERS[code]).astype(np.int64)
             self._at = self._at + SIZE_BYTES[code]
             return Integers(same, np.ones(len(same), np.bool_))
-        long = self._numbers(self._at + 1, ">i8").astype(np.int64)
+        long = numbers(self._data, self._at + 1, ">i8").astype(np.int64)
         shifts = SHIFTS.take(head)
         unsigned = (long.view(np.uint64) >> shifts.view(np.uint64)).view(np.int64)
         long = np.where(IS_SIGNED.take(head), long >> shifts, unsigned)
@@ -253,9 +131,9 @@ class Cells:
         for code, kind in ((0xCA, ">f4"), (0xCB, ">f8")):
             chosen = np.flatnonzero(head == code)
             if chosen.size:
-                values[chosen] = self._numbers(at[chosen] + 1, kind)
+                values[chosen] = numbers(self._data, at[chosen] + 1, kind)
                 is_there[chosen] = True
-        self._at = self._behind(at)
+        self._at = behind(self._data, at)
         return pa.array(values, mask=~is_there)
 
     def booleans(self) -> pa.Array:
@@ -281,7 +159,7 @@ class Cells:
         start, length = self._at + 1 + widths, SIZE_BYTES.take(head) - 1
         long = np.flatnonzero(widths)
         if long.size:
-            length[long] = self._lengths(self._at[long], widths[long])
+            length[long] = lengths_of(self._data, self._at[long], widths[long])
         self._at = start + length
         return cut(self._data, start, self._at, is_text)
 
@@ -289,7 +167,7 @@ class Cells:
         """The same where all have this head."""
         width = int(LENGTH_BYTES[head])
         start = self._at + (1 + width)
-        size = self._sizes(self._at, width) if width else int(SIZE_BYTES[head]) - 1
+        size = sizes_of(self._data, self._at, width) if width else int(SIZE_BYTES[head]) - 1
         self._at = start + size
         return gathered(self._data, start, size) if isinstance(size, int) else cut(self._data, start, self._at)
 
@@ -297,8 +175,8 @@ class Cells:
         """The values as they are stored."""
         is_last = self._left is not None and self._ends is not None and bool(np.all(self._left == 1))
         self._turn()
-        start, self._at = self._at, self._ends if is_last and self._ends is not None else self._behind(self._at)
-        return cut(self._data, start, self._at, start < len(self._data) - _PADDING_BYTES)
+        start, self._at = self._at, self._ends if is_last and self._ends is not None else behind(self._data, self._at)
+        return cut(self._data, start, self._at, start < len(self._data) - PADDING_BYTES)
 
     def whole(self) -> pa.Array:
         """What each row has from here to its end."""
@@ -317,7 +195,7 @@ class Cells:
         """The value that each row has here, to be read by itself; nil where there is none."""
         self._turn()
         inner = Cells(self._data, self._at)
-        self._at = self._behind(self._at)
+        self._at = behind(self._data, self._at)
         return inner
 
     def record(self) -> Cells:
@@ -349,7 +227,7 @@ class Cells:
         if inner is not None and isinstance(inner._left, int):
             self._at = inner.skip(inner._left)._at
         else:
-            self._at = self._behind(self._at)
+            self._at = behind(self._data, self._at)
 
     def missing(self) -> Flags | None:
         """Which rows have no value here, being shorter; None if all have one."""
@@ -371,7 +249,7 @@ class Cells:
 
     def peek(self, offset: int, kind: str) -> NDArray[Any]:
         """The number of this type that is so many bytes on, whatever it is a part of; nothing is passed over."""
-        return self._numbers(self._at + offset, kind)
+        return numbers(self._data, self._at + offset, kind)
 
     def entered(self) -> Cells:
         """The same of a record behind which nothing is to be read, which takes no time."""
@@ -412,7 +290,7 @@ class Cells:
             flat[first[holders] + place] = at[holders]
             passed = np.flatnonzero(counts > place + 1) if is_last else holders
             at = at.copy()
-            at[passed] = self._behind(at[passed])
+            at[passed] = behind(self._data, at[passed])
         self._at = at
         return rows, Cells(self._data, flat)
 
@@ -425,7 +303,7 @@ class Cells:
         if not widths.any():
             self._at = self._at + 1
             return int(CHILDREN[head[0]]) if are_alike(head) else CHILDREN.take(head)
-        counts = self._lengths(self._at, widths) * FACTOR.take(head) + CHILDREN.take(head)
+        counts = lengths_of(self._data, self._at, widths) * FACTOR.take(head) + CHILDREN.take(head)
         self._at = self._at + 1 + widths
         return counts
 

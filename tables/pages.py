@@ -20,7 +20,8 @@ from ..events.standing import database_of
 from ..events.upcasts import UPCASTS
 from .cuts import Flags, Positions
 from .keys import Keys, Places
-from .packed import Cells, Integers, Values, unreadable
+from .packed import Cells, Integers, unreadable
+from .values import Values
 
 _PAGE_ROWS = 16_384
 _PAGE_BYTES = 32 * 1024 * 1024
@@ -71,7 +72,7 @@ class EventColumns(NamedTuple):
 def log_pages(
     database: Database, upto: int, *, among: Flags | None = None, types: Collection[str] | None = None
 ) -> Iterator[LogPage]:
-    """The events up to one, in order, each read as one of today's.
+    """The events up to one, in order, each read as one of today's; a page is to be read before the next is asked for.
 
     Args:
         database: The one of the log.
@@ -220,7 +221,10 @@ class RowPage(NamedTuple):
 
 
 def row_pages(database: Database, projection: str, table: str, upto: int, *, newest: bool) -> Iterator[RowPage]:
-    """The rows of a projection's table as of an event, in the order of their keys: all, or the newest of each key."""
+    """The rows of a projection's table as of an event, in the order of their keys: all, or the newest of each key.
+
+    A page is to be read before the next one is asked for.
+    """
     for places, chosen, values in _paged(database, projection, table, upto, newest=newest):
         if chosen.size:
             yield RowPage(places.seqs[chosen], places.keys(chosen), values.cells().where(chosen))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.errors import LogCorrupt
-from lineal.tables.packed import Values
+from lineal.tables.values import Values
 
 texts = st.text(max_size=40) | st.sampled_from(["x" * 31, "x" * 32, "y" * 255, "y" * 256, "z" * 70_000])
 integers = st.integers(-(2**63), 2**63 - 1) | st.sampled_from(
