@@ -18,8 +18,10 @@ from .sorted_rows import Rows, SortedRows
 if TYPE_CHECKING:
     import lmdb
 
-_PIECE_EVENTS = 5_000
-"""Of how many events the rows are sorted at once."""
+_PIECE_ROWS = 100_000
+"""How many rows are sorted at once; those of `_READ_EVENTS` more at most."""
+_READ_EVENTS = 1000
+"""How many events are read in one transaction."""
 _COMMIT_ROWS = 50_000
 """How many rows are put before writers are let in; a range of `SortedRows` more at most."""
 _KNOWN_MAX_ROWS = 300_000
@@ -43,20 +45,19 @@ class Replay:
         """
         with SortedRows(self._env.data_file.parent) as sorted_rows:
             events = self._log.stored(0, upto)
-            writer: ProjectionWriter | None = None
-            for first in range(0, upto, _PIECE_EVENTS):
+            piece = _Piece(self._env)
+            writer = ProjectionWriter(piece, self._placed)
+            for first in range(0, upto, _READ_EVENTS):
                 with self._env.begin() as txn:
-                    piece = _Piece(self._env, txn)
-                    if writer is None:
-                        writer = ProjectionWriter(piece, self._placed)
-                    else:
-                        writer.go_on(piece)
-                    writer.fold(islice(events, min(_PIECE_EVENTS, upto - first)))
-                for database, rows in piece.rows.items():
-                    sorted_rows.add(database, rows)
+                    piece.txn = txn
+                    writer.go_on(piece)
+                    writer.fold(islice(events, _READ_EVENTS))
+                if piece.size < _PIECE_ROWS and first + _READ_EVENTS < upto:
+                    continue
+                piece.move(sorted_rows)
                 if writer.known_rows > _KNOWN_MAX_ROWS:
                     self._put(sorted_rows, [one for one in self._placed if writer.rows(one.projection.name).known])
-                    writer = None
+                    writer = ProjectionWriter(piece, self._placed)
             self._put(sorted_rows, self._placed)
 
     def _put(self, sorted_rows: SortedRows, placed: Iterable[Placed]) -> None:
@@ -82,17 +83,30 @@ class Replay:
 
 
 class _Piece:
-    """What a piece of the log makes, aside from any transaction that writes."""
+    """What some events make, aside from any transaction that writes."""
 
-    def __init__(self, environment: Database, txn: lmdb.Transaction) -> None:
-        self._databases = environment.databases
-        self._txn = txn
-        self.rows: dict[str, dict[bytes, bytes]] = {}
+    def __init__(self, environment: Database) -> None:
+        self._env = environment
+        self._rows: dict[str, dict[bytes, bytes]] = {}
+        self.txn: lmdb.Transaction | None = None
+        """The one in which events are read."""
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return sum(map(len, self._rows.values()))
+
+    def move(self, sorted_rows: SortedRows) -> None:
+        """Hand the rows on, and begin anew."""
+        for database, rows in self._rows.items():
+            sorted_rows.add(database, rows)
+            rows.clear()
 
     def gathered(self, database: str) -> dict[bytes, bytes]:
         """What is to be put into a database, to be added to."""
-        return self.rows.setdefault(database, {})
+        return self._rows.setdefault(database, {})
 
     def cursor(self, database: str) -> lmdb.Cursor:
         """A cursor over what was put into a database by then."""
-        return self._txn.cursor(self._databases[database])
+        assert self.txn is not None
+        return self.txn.cursor(self._env.databases[database])

@@ -50,35 +50,45 @@ class SortedRows:
         self._file.close()
 
     def add(self, database: str, rows: Mapping[bytes, bytes]) -> None:
-        """Take in rows of a database."""
-        keys = sorted(rows)
-        values = list(map(rows.__getitem__, keys))
+        """Take in rows of a database, if there are any."""
+        if not rows:
+            return
+        keys, values = _in_order(rows)
         run = []
         for begin in range(0, len(keys), _BLOCK_ROWS):
             block = self._pack((keys[begin : begin + _BLOCK_ROWS], values[begin : begin + _BLOCK_ROWS]))
             self._file.write(block)
             run.append(_Block(keys[begin], self._end, len(block)))
             self._end += len(block)
-        if run:
-            self._runs.setdefault(database, []).append(run)
+        self._runs.setdefault(database, []).append(run)
 
     def take(self, database: str) -> Iterator[Rows]:
         """Give back the rows of a database, by ranges, in the order of their keys. Add none meanwhile."""
         blocks = self._runs.pop(database, [])
+        if len(blocks) == 1:
+            yield from map(self._read, blocks[0])
+            blocks = []
         firsts = sorted(block.first for run in blocks for block in run)
         runs = [_Run(run, self._read) for run in blocks]
         for bound in (*firsts[_RANGE_BLOCKS::_RANGE_BLOCKS], None):
             rows: dict[bytes, bytes] = {}
             for run in runs:
                 run.move(rows, bound)
-            keys = sorted(rows)
-            yield keys, list(map(rows.__getitem__, keys))
+            if rows:
+                yield _in_order(rows)
         self._file.seek(self._end)
 
     def _read(self, block: _Block) -> Rows:
         self._file.seek(block.offset)
         keys, values = msgpack.unpackb(self._file.read(block.size_bytes))
         return keys, values
+
+
+def _in_order(rows: Mapping[bytes, bytes]) -> Rows:
+    """Rows by key. Of many marks, none is looked up."""
+    values = list(rows.values())
+    keys = sorted(rows)
+    return keys, values if values.count(values[0]) == len(values) else list(map(rows.__getitem__, keys))
 
 
 class _Run:
