@@ -46,7 +46,8 @@ def completed(number: int) -> facts.StepCompleted:
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rebuild and a catching up of three events at a time, hardly any of which is kept in memory."""
     monkeypatch.setattr(projector, "_PIECE_EVENTS", 3)
-    monkeypatch.setattr(replay, "_PIECE_EVENTS", 3)
+    monkeypatch.setattr(replay, "_READ_EVENTS", 3)
+    monkeypatch.setattr(replay, "_PIECE_ROWS", 1)
     monkeypatch.setattr(replay, "_COMMIT_ROWS", 4)
     monkeypatch.setattr(replay, "_KNOWN_MAX_ROWS", 5)
     monkeypatch.setattr(sorted_rows, "_MEMORY_BYTES", 1)

@@ -62,7 +62,8 @@ def append(store: Path, acknowledge: Acknowledge) -> None:
 
 def _replay_in_pieces() -> None:
     """Have the rows of a replay put in many transactions, and what was appended meanwhile in some more."""
-    projector._PIECE_EVENTS = replay._PIECE_EVENTS = _PIECE_EVENTS
+    projector._PIECE_EVENTS = replay._READ_EVENTS = _PIECE_EVENTS
+    replay._PIECE_ROWS = 1
     replay._COMMIT_ROWS = sorted_rows._BLOCK_ROWS = 20
     replay._KNOWN_MAX_ROWS = 40
     sorted_rows._RANGE_BLOCKS = 1
