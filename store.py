@@ -221,7 +221,7 @@ class Store:
         What is kept of the hash tree is dropped.
         """
         self._committer.drain()
-        with only_rebuilder(self.path):
+        with only_rebuilder(self.path), disk_errors(self.path):
             self.hash_tree.forget()
             self._projector.rebuild()
 

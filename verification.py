@@ -198,7 +198,8 @@ def _check_projections(store: Store, upto: int) -> Iterator[Damage]:
     with TemporaryDirectory(prefix="lineal-verify-") as folder:
         replayed = Environment(Path(folder), names, map_size_bytes=store.environment.map_size_bytes, read_only=False)
         try:
-            Projector(replayed, store.log, partial(Changes, replayed)).rebuild()
+            with disk_errors(folder):
+                Projector(replayed, store.log, partial(Changes, replayed)).rebuild()
             for found in differences(store.environment, replayed, upto):
                 what = f"the index {found.projection!r} differs from the log in {found.rows:,} rows"
                 yield Damage(DamageKind.INDEX, what, str(store.environment.data_file), projection=found.projection)

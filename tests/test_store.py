@@ -31,6 +31,7 @@ from lineal.errors import (
     StoreNotFound,
 )
 from lineal.events import catalogue as facts
+from lineal.events import sorted_rows
 from lineal.events.ids import RunId
 from lineal.events.projections.runs import RunRow
 from lineal.events.rows import key
@@ -306,6 +307,20 @@ def test_a_full_disk_refuses_the_commit_and_keeps_what_was_acknowledged(store_pa
     assert store.log.verify() == store.head()
     assert digest_of((7).to_bytes(2, "big") * 5000) in {entry.digest for entry in store.blobs.entries()}
     store.close()
+
+
+def test_a_rebuild_without_room_to_sort_is_refused_and_the_rows_in_force_stay(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = store.rows("streams").keys(b"")
+    with monkeypatch.context() as patched:
+        full = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115 — the rebuild closes it
+        patched.setattr(sorted_rows, "SpooledTemporaryFile", lambda *_, **__: full)
+        with pytest.raises(StoreFull):
+            store.rebuild()
+    assert store.rows("streams").keys(b"") == before != []
+    store.rebuild()
+    assert store.rows("streams").keys(b"") == before
 
 
 def test_all_or_nothing_a_refused_commit_leaves_no_event_no_row_and_no_blob(store: Store) -> None:
