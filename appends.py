@@ -227,9 +227,8 @@ class AppendWriter(TransactionWriter[Changes]):
         if blobs:
             self._origin.blobs.record(self.changes, blobs)
         begun = self.log.head.seq + 1
-        recorded = encoded.recorded(self._origin.store)
-        self.append(recorded)
-        return range(begun, begun + len(recorded))
+        self.append(encoded.recorded(self._origin.store))
+        return range(begun, self.log.head.seq + 1)
 
     def write(self, batch: Sequence[AppendGroup]) -> None:
         """Write appends in their order; one that is refused hears why, and nothing of it is written."""

@@ -147,10 +147,10 @@ class Encoded(list[Any]):
         """Those of which it is told that they are chosen."""
         return Encoded(compress(self, chain.from_iterable(repeat(one, self.WIDTH) for one in is_chosen)))
 
-    def recorded(self, origin: StoreId) -> list[Recorded]:
+    def recorded(self, origin: StoreId) -> Iterator[Recorded]:
         """Each as it will be in the log of a store."""
         columns = [self[column :: self.WIDTH] for column in range(self.WIDTH)]
-        return list(map(Recorded, *columns, repeat(origin)))
+        return map(Recorded, *columns, repeat(origin))
 
 
 def encode(event: Event, event_id: bytes, time_us: int, origin: StoreId) -> bytes:

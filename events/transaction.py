@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from typing import Generic, TypeVar
 
 from .codec import Recorded
@@ -10,6 +11,9 @@ from .known import Known
 from .log import Changes, LogWriter
 from .positions import Positions
 from .projector import Projector
+
+_AT_ONCE_EVENTS = 200
+"""As many as are still in the processor's cache when their rows are made, and die before the garbage collector comes."""
 
 
 class Learned:
@@ -52,13 +56,14 @@ class TransactionWriter(Generic[C]):
             self._positions = Positions(self.changes)
         return self._positions
 
-    def append(self, recorded: Sequence[Recorded]) -> None:
+    def append(self, recorded: Iterable[Recorded]) -> None:
         """Append encoded events, which hear of their places, and add their rows."""
-        seq = self.log.head.seq
-        for one, chain in zip(recorded, self.log.extend([one.body for one in recorded]), strict=True):
-            one.seq = seq = seq + 1
-            one.chain = chain
-        self.projections.apply_all(recorded)
+        seq, waiting = self.log.head.seq, iter(recorded)
+        while some := list(islice(waiting, _AT_ONCE_EVENTS)):
+            for one, chain in zip(some, self.log.extend([one.body for one in some]), strict=True):
+                one.seq = seq = seq + 1
+                one.chain = chain
+            self.projections.apply_all(some)
 
     def flush(self) -> None:
         """Hand over what was gathered; the commit follows."""
