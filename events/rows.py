@@ -84,7 +84,7 @@ class RowWriter:
         """The newest rows of keys, as they are stored; None where it is only known that there is one."""
         self._place = bytes(8)
         self._made = 0
-        self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
+        self._pack = msgpack.Packer().pack  # A text is taken as it lies in memory, where that is UTF-8.
         self.go_on(changes)
 
     def go_on(self, changes: Gathered) -> None:
@@ -106,14 +106,21 @@ class RowWriter:
 
     def add(self, row_key: bytes, row: Row) -> None:
         """Add a row to the key's history."""
-        self._puts[row_key + self._stamp()] = self._newest[row_key] = self._pack(row)
+        try:
+            value = self._pack(row)
+        except UnicodeEncodeError:
+            value = self._packed_anew(row)
+        self._puts[row_key + self._stamp()] = self._newest[row_key] = value
 
     def mark(self, row_key: bytes, row: Row = True) -> None:
         """Add a row that `latest` doesn't see at once; by default one that only says that an event has made it."""
         made = self._made
         self._made = made + 1
         stamp = self._place + (_ORDINALS[made] if made < 256 else made.to_bytes(4, "big"))  # `_stamp`, not called.
-        self._puts[row_key + stamp] = _TRUE if row is True else self._pack(row)
+        try:
+            self._puts[row_key + stamp] = _TRUE if row is True else self._pack(row)
+        except UnicodeEncodeError:
+            self._puts[row_key + stamp] = self._packed_anew(row)
 
     def mark_each(self, row_keys: Iterable[bytes]) -> None:
         """As `mark` without a row, of many keys."""
@@ -122,6 +129,12 @@ class RowWriter:
             puts[row_key + place + (_ORDINALS[made] if made < 256 else made.to_bytes(4, "big"))] = _TRUE
             made += 1
         self._made = made
+
+    def _packed_anew(self, row: Row) -> bytes:
+        """Pack a row with a lone surrogate, some of which may still be in the packer that could not."""
+        self._pack = msgpack.Packer().pack
+        packed: bytes = msgpack.packb(row, unicode_errors="surrogatepass")
+        return packed
 
     def _stamp(self) -> bytes:
         made = self._made

@@ -13,7 +13,7 @@ from .positions import Positions
 from .projector import Projector
 
 _AT_ONCE_EVENTS = 200
-"""As many as are still in the processor's cache when their rows are made, and die before the garbage collector comes."""
+"""So many are still in the processor's cache when their rows are made, and die before garbage is collected."""
 
 
 class Learned:

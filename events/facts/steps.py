@@ -40,7 +40,7 @@ class StepStarted(Event):
     @property
     def refs(self) -> tuple[Digest, ...]:
         held = literals(self.inputs)
-        return tuple(held) if self.code is None else (self.code, *held)
+        return held if self.code is None else (self.code, *held)
 
 
 class StepCompleted(Event):

@@ -65,3 +65,17 @@ def test_long_histories_are_read_whole_and_in_order(ledger: Any, newest_first: b
         changes.flush()
     found = [row[0] for _, row in RowReader(ledger.environment, "runs", 2400).history(b"t", newest_first=newest_first)]
     assert found == sorted(range(1, 2401), reverse=newest_first)
+
+
+def test_a_row_with_a_lone_surrogate_is_kept_and_so_are_those_after_it(new_ledger: Callable[[], Any]) -> None:
+    with new_ledger() as ledger:
+        with ledger.environment.begin(write=True) as txn:
+            changes = ledger.changes(txn)
+            rows = RowWriter(changes, "runs").at((1).to_bytes(8, "big"))
+            rows.add(b"a", ["x", "\udc80"])
+            rows.mark(b"b", ["y", "\udcff"])
+            rows.add(b"c", ["z"])
+            changes.flush()
+        reader = RowReader(ledger.environment, "runs", None)
+        found = [one.row for one in map(reader.latest, (b"a", b"b", b"c")) if one is not None]
+        assert found == [["x", "\udc80"], ["y", "\udcff"], ["z"]]
