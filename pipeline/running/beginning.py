@@ -114,6 +114,8 @@ class Beginning:
         )
         captured, blobs = course.preparer.captured(ready)
         ticket = course.record.step(node, [started, *captured], blobs)
+        if course.awaits_start:
+            course.record.await_start()
         course.executing[node.name] = ready
         course.calls.start(ticket, node.step.options.hooks, partial(course.step_view, node.name))
         course.heard_by.step(node.name, "running", None)

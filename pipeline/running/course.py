@@ -67,6 +67,8 @@ class Course:
         """What failed, or can't run for that, and why."""
         self.failed_step: str | None = None
         """The first one that did."""
+        self.awaits_start = True
+        """Whether nothing executes before it is durable that the run began."""
         self.is_ending = False
         """Whether nothing more is to begin, nor to be tried again."""
         self._reader = Reader(store, allow_pickle=allow_pickle)

@@ -66,12 +66,21 @@ class Recorder:
             return ticket
 
     def _append(self, events: Sequence[Event], blobs: Sequence[Blob], after: Sequence[Ticket]) -> Ticket:
-        ticket = self._store.append(events, blobs, after=after)
+        ticket = self._store.append(events, blobs, after=[*self._tickets[:1], *after])
         self._tickets.append(ticket)
         return ticket
 
+    def await_start(self) -> None:
+        """Return when that the run began is durable; raise what made that fail."""
+        started = self._tickets[0]
+        if not started.done or started.error is not None:
+            started.wait()
+
     def started(self, plan: Plan, preparer: Preparer) -> None:
-        """Say that the run began, with its structure, environment and parameters; gathered, as `reused` says."""
+        """Say that the run began, with its structure, environment and parameters; gathered, as `reused` says.
+
+        It is in the first submission, and all others stand only if that does.
+        """
         stamp = ProcessStamp.current()
         found = captured_checkout(plan.function)
         with self._store.blobs.batch() as batch:

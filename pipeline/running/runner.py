@@ -63,9 +63,9 @@ class Runner:
         course, record, hooks = self._course, self._record, self._plan.hooks
         with self._interrupts.taken(), closing(self._trying), closing(course.flights), ending(course.heard_by):
             record.started(self._plan, course.preparer)
+            course.awaits_start = waits
             started = record.submit() if waits or hooks.on_start is not None else None
             if started is not None:
-                started.wait()
                 self._calls.start(started, hooks, course.view)
             try:
                 with renewals.kept(self._renew):
