@@ -23,6 +23,7 @@ from .digest import Digest, digest_of
 
 MAGIC = "lineal.manifest"
 LAYOUT_VERSION = 1
+_BEGINNING = [MAGIC, LAYOUT_VERSION]
 INLINE_MAX_BYTES = 16 * 1024
 """Parts up to this size ride inside the manifest; larger ones are blobs of their own."""
 _MAX_NESTING = 64
@@ -109,6 +110,15 @@ class Manifest(Immutable):
             raise ManifestCorrupt(f"the bytes of a manifest can't be read: {error}") from error
         manifest.__dict__["encoded"] = bytes(data)
         return manifest
+
+
+def has_no_parts(data: bytes) -> bool:
+    """Whether these are the canonical bytes of a manifest without parts; half the cost of decoding it."""
+    try:
+        array = msgpack.unpackb(data, raw=False, strict_map_key=False, unicode_errors="surrogatepass")
+        return bool(array[:2] == _BEGINNING and array[5:] == [[]])
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError):
+        return False
 
 
 def _to_array(manifest: Manifest) -> list[Any]:

@@ -6,7 +6,7 @@ the blob, after a look at its files under the write lock. So are the rows that s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import count, islice
@@ -18,7 +18,7 @@ from .blob import Blob, BlobReader, read_manifest, walk
 from .digest import DIGEST_BYTES, Digest
 from .environment import Changes, Environment
 from .files import BlobFiles, missing
-from .manifest import INLINE_MAX_BYTES, BlobPart, Manifest, ManifestPart
+from .manifest import INLINE_MAX_BYTES, BlobPart, Manifest, ManifestPart, has_no_parts
 from .place import (
     BlobKind,
     Cut,
@@ -177,11 +177,39 @@ class BlobStore:
         if row is not None:
             rows[digest] = row
 
+    def _stored_of(self, digests: Iterable[Digest]) -> dict[Digest, bytes | None]:
+        """The same of many, in one transaction, so a page of them."""
+        with self._env.begin() as txn:
+            get: Callable[..., Any] = txn.get
+            catalog = self._env.databases[CATALOG]
+            return {digest: get(digest, db=catalog) for digest in digests}
+
     def holds(self, content: Digest) -> bool:
         """Whether a value can be loaded: its manifests read and every blob under them is there with its size."""
+        return self._holds(content, self._stored(content))
+
+    def held(self, contents: Iterable[Digest]) -> set[Digest]:
+        """Those of a page of values that can be loaded, as `holds` says; for less than asking for each."""
+        whole, named = set(), self._named
+        for content, row in self._stored_of(contents).items():
+            # Those that are remembered to be a manifest alone, as `_holds` would find in more steps.
+            if (row is not None and named.get(content) == (row, ())) or self._holds(content, row):
+                whole.add(content)
+        return whole
+
+    def recorded(self, blobs: Iterable[Blob]) -> set[Digest]:
+        """Those of a page of blobs of whose receipts `record` would write nothing new, as things stand."""
+        receipts = {blob.digest: blob for blob in blobs}
+        return {
+            digest
+            for digest, row in self._stored_of(receipts).items()
+            if row == encode_row(digest, _row_of(receipts[digest]))
+        }
+
+    def _holds(self, content: Digest, row: bytes | None) -> bool:
         try:
             seen: dict[Volume, bool] = {}
-            for part in self._named_under(content):
+            for part in self._named_under(content, row):
                 if isinstance(part, ManifestPart):
                     self.read(part.digest)
                 elif not self._is_there(part.digest, part.size_bytes, seen):
@@ -190,19 +218,19 @@ class BlobStore:
             return False
         return True
 
-    def _named_under(self, content: Digest) -> tuple[BlobPart | ManifestPart, ...]:
-        """What a manifest names, directly or through others; it is read, but decoded only where it was not before.
+    def _named_under(self, content: Digest, data: bytes | None) -> tuple[BlobPart | ManifestPart, ...]:
+        """What a manifest names whose row this is, directly or through others.
 
-        Bytes that are those that were verified need no second look.
+        It is read, but decoded only where it was not before. Bytes that are those that were verified need no second
+        look.
         """
         row, named = self._named.get(content, (None, None))
-        data = self._stored(content)
         if data is not None and named is not None and row == data:
             return named
         found = None if data is None else inline_in(content, data)
         encoded = self._placed.read(content) if found is None else found
         if named is None:
-            named = tuple(walk(self, Manifest.decode(encoded)))
+            named = () if has_no_parts(encoded) else tuple(walk(self, Manifest.decode(encoded)))
         if len(named) <= _REMEMBERED_PARTS_MAX:
             if len(self._named) >= _REMEMBERED_MAX:
                 self._named.clear()
@@ -224,7 +252,7 @@ class BlobStore:
         number = next(self._announcements)
         for blob in blobs:
             if not isinstance(blob.place, Whole):
-                self._pending[blob.digest] = (Row(blob.kind, blob.size_bytes, blob.place), number)
+                self._pending[blob.digest] = (_row_of(blob), number)
         return number
 
     def settle(self, blobs: Iterable[Blob], number: int) -> None:
@@ -257,7 +285,7 @@ class BlobStore:
             receipts.add(blob.digest)
             if isinstance(blob.place, Inline) and len(blob.place.data) == blob.size_bytes:
                 continue  # It rides in the commit, and no file has to be looked at.
-            row = Row(blob.kind, blob.size_bytes, blob.place)
+            row = _row_of(blob)
             if not (self._placed.is_intact(blob.digest, row, seen) or self._is_rescued(blob.digest, row, seen)):
                 raise self._missing(blob.digest)
             volumes |= volumes_of(blob.digest, blob.size_bytes, blob.place)
@@ -277,7 +305,7 @@ class BlobStore:
         """Write the catalog rows of checked blobs; a row that is there stays, unless it is damaged or says less."""
         for blob in blobs:
             known = changes.get(CATALOG, blob.digest)
-            row = Row(blob.kind, blob.size_bytes, blob.place)
+            row = _row_of(blob)
             encoded = encode_row(blob.digest, row)
             if known is None and isinstance(blob.place, Inline):
                 changes.put(CATALOG, blob.digest, encoded)
@@ -387,6 +415,11 @@ def _kind_of_batch() -> type[Batch]:
     from .batch import Batch  # Imported on use: who only looks at a store puts none.
 
     return Batch
+
+
+def _row_of(blob: Blob) -> Row:
+    """The row that a receipt is recorded as."""
+    return Row(blob.kind, blob.size_bytes, blob.place)
 
 
 def _value_at(txn: lmdb.Transaction, database: Any, key: bytes) -> bytes | None:

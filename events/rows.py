@@ -211,14 +211,13 @@ class RowReader:
 
     def latest_seq(self, row_key: bytes) -> int | None:
         """The position of the event that made that row; cheaper than `latest`."""
-        place = row_key + self._last
         with self._env.begin() as txn, self._cursor(txn) as cursor:
-            if not _seek_back(cursor, place):
-                return None
-            found = cursor.key()
-            if found[:-STAMP_BYTES] != row_key:
-                return None
-            return int.from_bytes(found[-STAMP_BYTES : -STAMP_BYTES + 8], "big")
+            return _newest_seq_at(cursor, row_key, self._last)
+
+    def latest_seqs_of(self, row_keys: Sequence[bytes]) -> list[int | None]:
+        """As `latest_seq`, of many keys in one transaction, so a page of them."""
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
+            return [_newest_seq_at(cursor, row_key, self._last) for row_key in row_keys]
 
     def newest(self, prefix: bytes) -> list[Stamped]:
         """The newest row of each key that `keys` gives, in the keys' order."""
@@ -307,6 +306,15 @@ def newest_value_at(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes = _LA
     if _seek_back(cursor, row_key + last_stamp) and cursor.key()[:-STAMP_BYTES] == row_key:
         return bytes(cursor.value())
     return None
+
+
+def _newest_seq_at(cursor: lmdb.Cursor, row_key: bytes, last_stamp: bytes) -> int | None:
+    if not _seek_back(cursor, row_key + last_stamp):
+        return None
+    found = cursor.key()
+    if found[:-STAMP_BYTES] != row_key:
+        return None
+    return int.from_bytes(found[-STAMP_BYTES : -STAMP_BYTES + 8], "big")
 
 
 def _seek_back(cursor: lmdb.Cursor, place: bytes) -> bool:

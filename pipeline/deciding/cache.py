@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from ...events.committer import Ticket
@@ -91,6 +92,30 @@ class StepCache:
         found = self.served(ready.fingerprint, ready.newest, ready.node.step.outputs)
         ready.because = "expired" if found is not None and _is_expired(found, ready) else None
         return None if ready.because else found
+
+    def served_at_once(self, readies: Sequence[Ready]) -> dict[Fingerprint, Reusable]:
+        """What steps are served with, of those for which that can be told in two transactions for all of them.
+
+        That is what `serve` gives by now: the newest execution for the fingerprint, where it is committed, its bytes
+        are there, and nothing else is to be asked.
+        """
+        prints = [
+            ready.fingerprint for ready in readies if ready.policy.takes and ready.policy.expires_after_us is None
+        ]
+        upto = self._own_upto if self._trust.is_needed else math.inf
+        found: dict[Fingerprint, Reusable] = {}
+        for print_, seq in zip(prints, self._rows.latest_seqs_of([b"f" + print_ for print_ in prints]), strict=True):
+            if seq is not None and seq <= upto and print_ not in self._on_their_way:
+                newest = self._executions.at(seq)
+                if not newest.loads and not newest.missed:
+                    found[print_] = newest
+        contents = [output.content for newest in found.values() for output in newest.outputs]
+        lost = set(contents) - self._store.blobs.held(contents)
+        if not lost:
+            return found
+        return {
+            print_: one for print_, one in found.items() if lost.isdisjoint([output.content for output in one.outputs])
+        }
 
     def holds(self, found: Reusable) -> bool:
         """Whether all bytes are there of what a step run gave, and what it loaded by reference is what it was."""

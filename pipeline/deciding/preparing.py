@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,17 +28,9 @@ from ..surroundings.seeds import SEED
 from .captures import has_code, known_pipeline, new_code, qualified_name, remember_pipeline
 
 
-@dataclass(slots=True)
 class Ready:
-    """A step whose inputs are known."""
+    """A step whose inputs are known; what most never come to has its default in the class."""
 
-    node: Node
-    inputs: tuple[Input, ...]
-    fingerprint: Fingerprint
-    code: CodeManifest
-    policy: Policy = UNSAID
-    blobs: list[Blob] = field(default_factory=list)
-    """Receipts of literals, which the step's first event names."""
     newest: Reusable | None = None
     """The newest step run of the fingerprint when this one began."""
     because: str | None = None
@@ -57,6 +49,23 @@ class Ready:
     """When that was submitted."""
     is_in_flight: bool = False
     """Whether others of this process wait for it."""
+
+    def __init__(
+        self,
+        node: Node,
+        inputs: tuple[Input, ...],
+        fingerprint: Fingerprint,
+        code: CodeManifest,
+        policy: Policy = UNSAID,
+        blobs: Sequence[Blob] = (),
+    ) -> None:
+        """Be ready; ``blobs`` are receipts of literals, which the step's first event names."""
+        self.node = node
+        self.inputs = inputs
+        self.fingerprint = fingerprint
+        self.code = code
+        self.policy = policy
+        self.blobs = blobs
 
     @property
     def contents(self) -> tuple[Digest, ...]:
@@ -159,14 +168,21 @@ class Preparer:
         """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""
         inputs, blobs, code = self._taking.inputs(node, given)
         known = self.known(node, code)
-        given_by = causes(node.arguments, [taken.given for taken in inputs])
+        given_by = causes(node.arguments, [one.content if one.element is None else one.given for one in inputs])
         if known.seed is not None:
             seed, saved = self.parameters({SEED: known.seed})
             given_by[SEED] = seed[0].content
             inputs += seed
             blobs += saved
-        print_ = Fingerprint(known.form.of(given_by))
-        return Ready(node, tuple(inputs), print_, known.code, known.policy, blobs)
+        return Ready(node, tuple(inputs), known.form.of(given_by), known.code, known.policy, blobs)
+
+    def prepared_ahead(self, node: Node, given: Given) -> Ready | None:
+        """The same where it makes no difference whether other steps execute before: of a known step, called with
+        scalars and whole outputs that carry no code; None for any other."""
+        known = self._steps.get(node.step)
+        if known is None or known.names != node.arguments.keys() or not self._taking.is_simple(node, given):
+            return None
+        return self.prepare(node, given)
 
     def captured(self, ready: Ready) -> tuple[Sequence[Event], Sequence[Blob]]:
         """Save a step's code where this run has not had it yet; give what goes with the step's first event.

@@ -34,6 +34,8 @@ class Binder:
         Raises:
             InvalidPipeline: One is missing, unknown, or given twice.
         """
+        if len(args) == len(self._names) == self._positional and not kwargs:
+            return dict(zip(self._names, args, strict=True))
         if self._is_plain and len(args) <= self._positional:
             bound = dict(zip(self._names, args, strict=False))
             if kwargs.keys().isdisjoint(bound):

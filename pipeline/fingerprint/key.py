@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...cas.digest import DIGEST_BYTES, Digest, digest_of
+from ...events.ids import Fingerprint
 from .framing import frame_all, frame_bytes, frame_str
 
 _DOMAIN = frame_str("lineal.step/1")
@@ -37,13 +38,13 @@ class FingerprintForm:
         self._between = [frame_str(name) + b"b%d:" % DIGEST_BYTES for name in self.names]
         self._after = frame_all(b"l", [frame_str(output) for output in outputs])
 
-    def of(self, inputs: Mapping[str, Digest]) -> Digest:
+    def of(self, inputs: Mapping[str, Digest]) -> Fingerprint:
         """The fingerprint for these inputs, which have exactly the names given."""
         parts = [self._before]
         for name, between in zip(self.names, self._between, strict=True):
             parts += (between, inputs[name])
         parts.append(self._after)
-        return digest_of(b"".join(parts))
+        return bytes.__new__(Fingerprint, digest_of(b"".join(parts)))  # Which has the right length.
 
 
 def gathered(kind: str, keys: Sequence[Digest], items: Sequence[Digest]) -> Digest:

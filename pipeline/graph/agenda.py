@@ -31,17 +31,17 @@ class Agenda:
 
     def add(self, node: Node) -> bool:
         """Take a node, whose parents were added before or are done; say whether it can run, as none of them failed."""
-        place = len(self._nodes)
-        missing = [parent for parent in node.parents if parent not in self._done]
-        if not self._lost.isdisjoint(missing):
+        place, parents = len(self._nodes), node.parents
+        missing = [parent for parent in parents if parent not in self._done] if parents else ()
+        if missing and not self._lost.isdisjoint(missing):
             return False
         self._nodes.append(node)
         self._missing.append(len(missing))
         self._left[place] = None
-        for parent in missing:
-            self._children.setdefault(parent, []).append(place)
         if not missing:
             heapq.heappush(self._ready, place)
+        for parent in missing:
+            self._children.setdefault(parent, []).append(place)
         return True
 
     def next_ready(self) -> Node | None:
@@ -51,6 +51,13 @@ class Agenda:
         place = heapq.heappop(self._ready)
         del self._left[place]
         return self._nodes[place]
+
+    def coming(self, count: int) -> list[Node]:
+        """The next nodes that can run, so many at most, in order; they stay to be taken."""
+        places = [heapq.heappop(self._ready) for _ in range(min(count, len(self._ready)))]
+        for place in places:
+            heapq.heappush(self._ready, place)
+        return [self._nodes[place] for place in places]
 
     def done(self, name: str) -> None:
         """Hear that a node's outputs are there."""

@@ -15,8 +15,10 @@ from ..declaring.binding import Binder
 from ..declaring.checks import Check
 from ..declaring.outputs import Outputs
 from ..declaring.policy import Policy
-from .references import MappedRef, OutputRef, selector_text
+from .references import MappedRef, OutputRef, Reference, selector_text
 from .templates import Template, taken_apart
+
+_NONE: frozenset[str] = frozenset()
 
 
 class TracedStep(Protocol):
@@ -97,15 +99,24 @@ class Node:
     """The call of a pipeline inside the pipeline that made it."""
     map: str | None = None
     """The name of the map that made it."""
+    _references: tuple[Source, ...] | None = field(default=None, init=False, repr=False)
     _parents: frozenset[str] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def references(self) -> tuple[Source, ...]:
+        """Those of its sources that are other nodes."""
+        found = self._references
+        if found is None:
+            found = self._references = tuple([one for one in self.sources if isinstance(one.value, Reference)])
+        return found
 
     @property
     def parents(self) -> frozenset[str]:
         """The nodes that must be done before it can run."""
         parents = self._parents
         if parents is None:
-            taken = [source.value.node for source in self.sources if isinstance(source.value, OutputRef)]
-            parents = self._parents = frozenset((*taken, *self.after))
+            taken = [source.value.node for source in self.references if isinstance(source.value, OutputRef)]
+            parents = self._parents = frozenset((*taken, *self.after)) if taken or self.after else _NONE
         return parents
 
 
@@ -124,12 +135,18 @@ class Graph:
         """
         entries: dict[str, dict[str, Any]] = {}
         maps = {node.name: node.map for node in self.nodes if node.map is not None}
+        said: dict[Any, dict[str, Any]] = {}
+        """By step, what all its calls have in common."""
         for node in self.nodes:
             name = node.map or node.name
             entry = entries.get(name)
             if entry is None:
-                entry = entries[name] = _entry(node)
-            entry["inputs"].update(_edges(node, maps))
+                common = said.get(node.step)
+                if common is None:
+                    common = said[node.step] = _common(node.step)
+                entry = entries[name] = _entry(node, common)
+            if node.references:
+                entry["inputs"].update(_edges(node, maps))
             if node.after:
                 entry["after"] = list(dict.fromkeys([maps.get(name, name) for name in node.after]))
         of_code = {} if self.code is None else {"code": self.code}
@@ -154,13 +171,12 @@ def node_of(name: str, step: TracedStep, bound: Mapping[str, Any], where: str, *
     return Node(name, step, arguments, tuple([Source(*one) for one in taken]), unchecked=unchecked, **place)
 
 
-def _entry(node: Node) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "name": node.map or node.name,
-        "function": node.step.qualified_name,
-        "outputs": node.step.outputs.names,
-        "inputs": {},
-    }
+def _common(step: TracedStep) -> dict[str, Any]:
+    return {"name": step.name, "function": step.qualified_name, "outputs": step.outputs.names}
+
+
+def _entry(node: Node, common: Mapping[str, Any]) -> dict[str, Any]:
+    entry = {**common, "name": node.map or node.name, "inputs": {}}
     if node.within is not None:
         entry["pipeline"] = node.within
     if node.map is not None:
@@ -171,7 +187,7 @@ def _entry(node: Node) -> dict[str, Any]:
 def _edges(node: Node, maps: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     """What a node takes of others, by path; the number of what a map has made counts nowhere."""
     edges = []
-    for source in node.sources:
+    for source in node.references:
         ref = source.value
         if not isinstance(ref, OutputRef | MappedRef):
             continue

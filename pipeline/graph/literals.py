@@ -67,7 +67,9 @@ class SavedLiteral(NamedTuple):
     """The classes and functions of which it is made."""
 
 
-_remembered: WeakKeyDictionary[BlobStore | Unkept, dict[tuple[object, ...], SavedLiteral]] = WeakKeyDictionary()
+_Twice = tuple[SavedLiteral, SavedLiteral]
+"""A literal as it is given at first, and again without its receipts."""
+_remembered: WeakKeyDictionary[BlobStore | Unkept, dict[tuple[object, ...], _Twice]] = WeakKeyDictionary()
 """By store, how simple literals are saved that were met before."""
 
 
@@ -77,7 +79,7 @@ class Literals:
     def __init__(self, blobs: BlobStore | Unkept) -> None:
         self._blobs = blobs
         self._remembered = _remembered.setdefault(blobs, {})
-        self._sent: dict[tuple[object, ...], SavedLiteral] = {}
+        self._sent: set[tuple[object, ...]] = set()
 
     def save(self, name: str, value: Any, step: str | None = None) -> SavedLiteral:
         """Save a literal that was given for a parameter of this name, of a step or of the pipeline.
@@ -91,17 +93,16 @@ class Literals:
             return self._save(name, value, step)
         # By its bits: 0.0 and -0.0 are equal, and a NaN is not equal to itself.
         known_as = (REGISTRY.for_type(kind), kind, _pack_double(value) if kind is float else value)
-        sent = self._sent.get(known_as)
-        if sent is not None:
-            return sent
-        saved = self._remembered.get(known_as)
-        if saved is None:
+        twice = self._remembered.get(known_as)
+        if twice is None:
             saved = self._save(name, value, step)
             if len(self._remembered) >= _REMEMBERED_MAX:
                 self._remembered.clear()
-            self._remembered[known_as] = saved
-        self._sent[known_as] = SavedLiteral(saved.content, (), saved.text, saved.code)
-        return saved
+            twice = self._remembered[known_as] = saved, saved._replace(blobs=())
+        if known_as in self._sent:
+            return twice[1]
+        self._sent.add(known_as)
+        return twice[0]
 
     def _save(self, name: str, value: Any, step: str | None) -> SavedLiteral:
         with self._blobs.batch() as batch:

@@ -15,7 +15,7 @@ from ...history import ArtifactVersionView, Reader, Trust, may_execute
 from ...materializers import code_in, load
 from ...store import Store
 from .graph import Node
-from .literals import SCALARS, Literals, SavedLiteral
+from .literals import SCALARS, Literals, SavedLiteral, is_scalar
 from .mapping import rows_of
 from .references import OutputRef, Selector, selector_text
 from .templates import holds_input, taken_apart
@@ -30,7 +30,7 @@ class Taken(NamedTuple):
     inputs: list[Input]
     blobs: list[Blob]
     """Receipts of what was saved for it."""
-    code: list[str]
+    code: Sequence[str]
     """The code that the values carry, sorted."""
 
 
@@ -76,7 +76,18 @@ class Taking:
                 inputs[-1] = inputs[-1]._replace(is_ignored=True)
             elif named:
                 code.update(named)
-        return Taken(inputs, blobs, sorted(code))
+        return Taken(inputs, blobs, sorted(code) if code else ())
+
+    def is_simple(self, node: Node, given: Given) -> bool:
+        """Whether it takes nothing but small scalars and whole outputs that carry no code."""
+        for source in node.sources:
+            value = source.value
+            if isinstance(value, OutputRef):
+                if value.selector or code_in(given[value.node, value.output].metadata):
+                    return False
+            elif not is_scalar(value):
+                return False
+        return True
 
     def parameters(self, values: Mapping[str, Any]) -> tuple[list[Input], list[Blob]]:
         """What a pipeline is called with, likewise; artifacts that are gathered in one are parameters of their own."""

@@ -192,7 +192,10 @@ def _parts_of(value: Any) -> Sequence[Any]:
 
 def causes(arguments: Mapping[str, Template], contents: Sequence[Digest]) -> dict[str, Digest]:
     """What each argument adds to the fingerprint: its content id, or a digest of what is gathered, and how."""
-    return {name: _cause(template, contents) for name, template in arguments.items()}
+    return {
+        name: contents[template.number] if isinstance(template, Leaf) else _cause(template, contents)
+        for name, template in arguments.items()
+    }
 
 
 def _cause(template: Template, contents: Sequence[Digest]) -> Digest:

@@ -42,10 +42,11 @@ class Scope:
 
     def applied(self, step: TracedStep) -> TracedStep:
         """The step under what the pipeline and its caller say of it; the same object for the same step."""
-        self._met[step.name] = None
-        if step not in self._known:
-            self._known[step] = self._changed(step)
-        return self._known[step]
+        known = self._known.get(step)
+        if known is None:
+            self._met[step.name] = None
+            known = self._known[step] = self._changed(step)
+        return known
 
     def check_overrides(self) -> None:
         """Raise `InvalidPipeline` if options were given for a step that was not called."""
@@ -167,9 +168,8 @@ class Trace:
         return name
 
     def _keep(self, node: Node) -> None:
-        for source in node.sources:
-            if isinstance(source.value, Reference):
-                self._require_own(source.value, node.name)
+        for source in node.references:
+            self._require_own(source.value, node.name)
         self._nodes[node.name] = node
 
     def _given(self, node: Node) -> Any:
@@ -200,15 +200,16 @@ class Trace:
         """The maps that it takes outputs of, or comes after, of which it is not known how many calls they make."""
         if not self._maps:
             return frozenset()
-        met = {source.value.node for source in node.sources if isinstance(source.value, MappedRef)}
+        met = {source.value.node for source in node.references if isinstance(source.value, MappedRef)}
         return frozenset(met | self._maps.intersection(node.after))
 
     def _check(self, node: Node, bound: Mapping[str, Any]) -> None:
         """Hold what is known of the arguments against the annotations."""
-        known = bound if not node.unchecked else {k: v for k, v in bound.items() if k not in node.unchecked}
         where = f"step {node.name!r} in pipeline {self._pipeline!r}"
-        if known:
-            check(node.step.checks, known, where)
+        if not node.unchecked:
+            check(node.step.checks, bound, where)
+            return
+        check(node.step.checks, {k: v for k, v in bound.items() if k not in node.unchecked}, where)
         stored = {k: v for k, v in bound.items() if k in node.unchecked and isinstance(v, ArtifactVersionView)}
         if stored:
             check_kinds(node.step.checks, recorded_kinds(stored), where)

@@ -9,6 +9,7 @@ from functools import partial
 from ...events import catalogue as facts
 from ...events.catalogue import Output
 from ...events.projections.cache import Reusable
+from ..deciding.outlook import Outlook
 from ..deciding.preparing import Ready
 from ..declaring.output_labels import declared_labels
 from ..graph.graph import Node
@@ -23,14 +24,25 @@ _PAUSE_MIN_S, _PAUSE_MAX_S = 0.002, 0.1
 class Beginning:
     """Begins the steps of one run."""
 
-    def __init__(self, course: Course, trying: Trying) -> None:
+    def __init__(self, course: Course, trying: Trying, outlook: Outlook) -> None:
         self._course = course
+        self._outlook = outlook
         self._trying = trying
         self._cache = course.cache
         self._claims = Claims(course.store, course.run_id)
         self.waiting: deque[Ready] = deque()
         """What others compute by now."""
         self._pause_s = _PAUSE_MIN_S
+
+    def begin_next(self, node: Node) -> None:
+        """Begin a step whose turn it is, as `begin` says."""
+        ready = self._outlook.ready(node)
+        served = None if self._course.plan.done else self._outlook.served(ready)
+        if served is None:
+            self.begin(ready)
+        else:
+            ready.begun_us, ready.begun_ns = time.time_ns() // 1000, time.perf_counter_ns()
+            self._reuse(ready, served)
 
     def begin(self, ready: Ready) -> None:
         """Serve a step from the cache, have it wait for who computes the same, or try it.
@@ -49,7 +61,9 @@ class Beginning:
         reusable = self._cache.serve(ready)
         if reusable is not None:
             self._reuse(ready, reusable)
+            self._outlook.widen()
             return
+        self._outlook.narrow()
         if ready.policy.takes and ready.policy.offers:
             if not self._is_first(ready):
                 self.waiting.append(ready)

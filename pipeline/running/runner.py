@@ -13,6 +13,7 @@ from ...events.catalogue import Event, Output
 from ...events.ids import RunId
 from ...store import Store
 from ..deciding.divergence import divergence
+from ..deciding.outlook import Outlook
 from ..deciding.preparing import Ready
 from ..declaring.output_labels import declared_labels
 from ..graph.graph import Node
@@ -48,7 +49,9 @@ class Runner:
         self._interrupts = Interrupts(self.run_id)
         self._ending = Ending(course, self._consequences)
         self._trying = Trying(course, executor, self._interrupts, self._ending.finish, allow_pickle=allow_pickle)
-        self._beginning = Beginning(course, self._trying)
+        preparer, cache = course.preparer, course.cache
+        self._outlook = Outlook(store, self._agenda, course.given, cache, preparer, self._prepare)
+        self._beginning = Beginning(course, self._trying, self._outlook)
 
     def run(self, *, waits: bool = True) -> RunId:
         """Run to the end; everything recorded is durable on return, and where it raises, too.
@@ -122,12 +125,13 @@ class Runner:
     def _go_on(self, until: Callable[[], bool] | None) -> None:
         """Run what is on the agenda, to the end or until something is so; what can begin has begun then."""
         agenda, beginning, trying, retries = self._agenda, self._beginning, self._trying, self._course.retries
+        self._outlook.forget()
         while agenda or trying.running or beginning.waiting or retries:
             while node := agenda.next_ready():
                 if isinstance(node, Folded):
                     self._unfold(node)
                 else:
-                    beginning.begin(self._prepare(node))
+                    beginning.begin_next(node)
             for ready in retries.take_due():
                 trying.begin(ready)
             self._course.flights.land()
