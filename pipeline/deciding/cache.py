@@ -93,15 +93,11 @@ class StepCache:
         ready.because = "expired" if found is not None and _is_expired(found, ready) else None
         return None if ready.because else found
 
-    def served_at_once(self, readies: Sequence[Ready]) -> dict[Fingerprint, Reusable]:
-        """What steps are served with, of those for which that can be told in two transactions for all of them.
+    def served_at_once(self, prints: Sequence[Fingerprint]) -> dict[Fingerprint, Reusable]:
+        """What these are served from by now, of those for which two transactions for all of them tell.
 
-        That is what `serve` gives by now: the newest execution for the fingerprint, where it is committed, its bytes
-        are there, and nothing else is to be asked.
+        That is the newest execution, where it is committed, its bytes are there, and nothing else is to be asked.
         """
-        prints = [
-            ready.fingerprint for ready in readies if ready.policy.takes and ready.policy.expires_after_us is None
-        ]
         upto = self._own_upto if self._trust.is_needed else math.inf
         found: dict[Fingerprint, Reusable] = {}
         for print_, seq in zip(prints, self._rows.latest_seqs_of([b"f" + print_ for print_ in prints]), strict=True):

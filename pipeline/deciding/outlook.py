@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ...cas import Digest
 from ...events.projections.cache import Reusable
 from ...store import Store
+from ..declaring.policy import Policy
 from ..graph.agenda import Agenda
 from ..graph.graph import Node
 from ..graph.taking import Given
@@ -86,10 +87,15 @@ class Outlook:
             self._prepared[node.name] = ready
         if not self._prepared:
             return
-        readies = [first, *self._prepared.values()]
-        found = self._cache.served_at_once(readies)
-        served = [ready for ready in readies if ready.fingerprint in found]
+        asked = [ready for ready in (first, *self._prepared.values()) if _takes_any(ready.policy)]
+        found = self._cache.served_at_once([ready.fingerprint for ready in asked])
+        served = [ready for ready in asked if ready.fingerprint in found]
         self._served = {ready.node.name: found[ready.fingerprint] for ready in served}
         # It was executed with equal literals, whose blobs are held as its results are, but for ignored ones.
         held = [ready for ready in served if not ready.node.step.options.ignore_inputs]
         self._recorded = self._store.blobs.recorded([blob for ready in held for blob in ready.blobs])
+
+
+def _takes_any(policy: Policy) -> bool:
+    """Whether a step under this policy takes a result, however old."""
+    return policy.takes and policy.expires_after_us is None

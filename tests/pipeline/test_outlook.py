@@ -1,0 +1,172 @@
+"""Steps that are looked up many at a time: each is served with what it would be if it were looked up in its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lineal import Client, pipeline, step
+from lineal.cas import BlobStore
+from lineal.events.catalogue import RunStarted, StepCompleted, StepReused
+from lineal.events.codec import Recorded
+from lineal.history import RunView
+from lineal.pipeline.deciding.outlook import Outlook
+from lineal.pipeline.deciding.preparing import Preparer
+from lineal.pipeline.graph.agenda import Agenda
+from lineal.pipeline.running.session import Session
+
+STEPS = 40
+doings: list[Callable[[], object]] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_done() -> None:
+    doings.clear()
+
+
+@step(version="1")
+def made(x: int) -> int:
+    return x + 1000
+
+
+@step(version="1")
+def after(x: int) -> int:
+    return -x
+
+
+@step(version="1", cache="off")
+def do(x: int) -> None:
+    for one in doings:
+        one()
+
+
+@step(version="1", ignore_inputs=["note"])
+def noted(x: int, note: str) -> int:
+    return x
+
+
+@pipeline
+def many() -> None:
+    for x in range(STEPS):
+        made(x)
+
+
+@pipeline
+def interrupted_by_doing() -> None:
+    for x in range(STEPS):
+        if x == 5:
+            do(x)
+        made(x)
+
+
+@pipeline
+def chains() -> None:
+    for x in range(STEPS):
+        after(made(x))
+
+
+def statuses(run: RunView) -> dict[str, str]:
+    return {name: found.status for name, found in run.steps.items()}
+
+
+def test_all_steps_that_were_executed_are_served(client: Client) -> None:
+    first, second = many(), many()
+    assert set(statuses(first).values()) == {"completed"}
+    assert set(statuses(second).values()) == {"cached"}
+    for name, found in second.steps.items():
+        assert found.reuses == first.steps[name]
+        assert found.output.load() == first.steps[name].output.load()
+
+
+def test_what_was_collected_by_a_step_that_executes_is_not_served_to_those_after_it(client: Client) -> None:
+    first = interrupted_by_doing()
+    lost = first.steps["made_9"].output.content
+
+    def collect() -> None:
+        client.release(f"{first.steps['made_9'].output.name}@1")
+        client.collect(grace_s=0)
+
+    doings.append(collect)
+    second = interrupted_by_doing()
+    found = statuses(second)
+    assert found.pop("do") == found.pop("made_9") == "completed"
+    assert set(found.values()) == {"cached"}
+    assert client.store.blobs.holds(lost)
+
+
+def test_a_step_is_served_with_what_one_before_it_in_the_run_has_made_anew(client: Client) -> None:
+    many()
+
+    @pipeline
+    def refreshing() -> None:
+        for x in range(STEPS):
+            made(x)
+        made.with_options(cache="refresh", name="again")(7)
+        for x in range(STEPS):
+            made(x)
+
+    run = refreshing()
+    assert statuses(run)["again"] == "completed"
+    assert run.steps[f"made_{STEPS + 8}"].reuses == run.steps["again"]
+
+
+def test_what_is_served_is_recorded_in_the_order_of_the_calls(client: Client) -> None:
+    chains()
+    run = chains()
+    recorded = [one.event for one in client.events() if isinstance(one.event, StepReused)]
+    assert [event.step for event in recorded if event.run == run.id] == list(run.steps)
+
+
+def test_a_literal_that_does_not_count_comes_along_though_another_run_has_it_collected(client: Client) -> None:
+    def noting(note: str) -> RunView:
+        @pipeline
+        def notes() -> None:
+            for x in range(STEPS):
+                noted(x, note)
+
+        return notes()
+
+    noting("first")
+    blobs: BlobStore = client.store.blobs
+    plan = pipeline(lambda: [noted(x, "second") for x in range(STEPS)])
+    graph = plan.graph()
+    agenda, session = Agenda(graph.nodes), Session(client.store)
+    preparer: Preparer = session.preparer
+    outlook = Outlook(client.store, agenda, {}, session.cache, preparer, lambda node: preparer.prepare(node, {}))
+    node = agenda.next_ready()
+    assert node is not None
+    client.save("second", "second")
+    client.store.flush()
+    ready = outlook.ready(node)
+    assert outlook.served(ready) is not None
+    assert client.artifact("second").content in {blob.digest for blob in ready.blobs}
+    assert blobs.holds(client.artifact("second").content)
+
+
+def test_nothing_executes_before_it_is_durable_that_its_run_began(client: Client) -> None:
+    found: list[bool] = []
+
+    def look() -> None:
+        newest: list[Recorded] = [client.store.log.get(seq) for seq in range(1, client.store.log.head().seq + 1)]
+        found.append(sum(isinstance(one.event, RunStarted) for one in newest) == len(found) + 1)
+
+    doings.append(look)
+
+    @pipeline
+    def looking() -> None:
+        do(1)
+
+    looking()
+    looking()
+    assert found == [True, True]
+
+
+def test_a_run_in_which_all_is_served_is_durable_when_it_returns(client: Client) -> None:
+    many()
+    for _ in range(3):
+        run = many()
+        log = client.store.log
+        newest = log.get(log.head().seq)
+        assert (newest.stream, newest.type) == (run.id, "run.completed/1")
+    assert sum(isinstance(one.event, StepCompleted) for one in client.events()) == STEPS
