@@ -52,7 +52,7 @@ class StepCache:
 
     def submission(self, completed: StepRunId) -> Ticket | None:
         """On what it depends that a step run stands, if that is not settled yet."""
-        return self._submitted.get(completed)
+        return self._submitted.get(completed) if self._submitted else None
 
     def newest(self, fingerprint: Fingerprint) -> Reusable | None:
         """The newest step run that executed for this fingerprint, whether its outputs are still there or not."""

@@ -20,7 +20,7 @@ from ..fingerprint.source_index import SOURCE_INDEX
 from ..graph.graph import Node
 from ..graph.literals import Literals
 from ..graph.references import OutputRef
-from ..graph.taking import Given, Taking
+from ..graph.taking import Given, Taken, Taking
 from ..graph.templates import causes
 from ..graph.unkept import Unkept
 from ..planning.plan import Plan
@@ -166,8 +166,11 @@ class Preparer:
 
     def prepare(self, node: Node, given: Given) -> Ready:
         """Save a step's literals and determine its fingerprint. Raises as `Literals.save` and `CodeWalker` say."""
-        inputs, blobs, code = self._taking.inputs(node, given)
-        known = self.known(node, code)
+        taken = self._taking.inputs(node, given)
+        return self._ready(node, taken, self.known(node, taken.code))
+
+    def _ready(self, node: Node, taken: Taken, known: Known) -> Ready:
+        inputs, blobs, _ = taken
         given_by = causes(node.arguments, [one.content if one.element is None else one.given for one in inputs])
         if known.seed is not None:
             seed, saved = self.parameters({SEED: known.seed})
@@ -182,7 +185,7 @@ class Preparer:
         known = self._steps.get(node.step)
         if known is None or known.names != node.arguments.keys() or not self._taking.is_simple(node, given):
             return None
-        return self.prepare(node, given)
+        return self._ready(node, self._taking.inputs(node, given), known)
 
     def captured(self, ready: Ready) -> tuple[Sequence[Event], Sequence[Blob]]:
         """Save a step's code where this run has not had it yet; give what goes with the step's first event.

@@ -135,16 +135,15 @@ class Graph:
         """
         entries: dict[str, dict[str, Any]] = {}
         maps = {node.name: node.map for node in self.nodes if node.map is not None}
-        said: dict[Any, dict[str, Any]] = {}
-        """By step, what all its calls have in common."""
+        described: dict[Any, dict[str, Any]] = {}  # By step, what all its calls have in common.
         for node in self.nodes:
             name = node.map or node.name
             entry = entries.get(name)
             if entry is None:
-                common = said.get(node.step)
-                if common is None:
-                    common = said[node.step] = _common(node.step)
-                entry = entries[name] = _entry(node, common)
+                of_step = described.get(node.step)
+                if of_step is None:
+                    of_step = described[node.step] = _entry_of_step(node.step)
+                entry = entries[name] = _entry(node, of_step)
             if node.references:
                 entry["inputs"].update(_edges(node, maps))
             if node.after:
@@ -171,12 +170,12 @@ def node_of(name: str, step: TracedStep, bound: Mapping[str, Any], where: str, *
     return Node(name, step, arguments, tuple([Source(*one) for one in taken]), unchecked=unchecked, **place)
 
 
-def _common(step: TracedStep) -> dict[str, Any]:
+def _entry_of_step(step: TracedStep) -> dict[str, Any]:
     return {"name": step.name, "function": step.qualified_name, "outputs": step.outputs.names}
 
 
-def _entry(node: Node, common: Mapping[str, Any]) -> dict[str, Any]:
-    entry = {**common, "name": node.map or node.name, "inputs": {}}
+def _entry(node: Node, of_step: Mapping[str, Any]) -> dict[str, Any]:
+    entry = {**of_step, "name": node.map or node.name, "inputs": {}}
     if node.within is not None:
         entry["pipeline"] = node.within
     if node.map is not None:
