@@ -61,4 +61,4 @@ def literals(inputs: tuple[Input, ...]) -> tuple[Digest, ...]:
             held.append(taken.content)
         if taken.element is not None:
             elements.append(taken.element.content)
-    return (*held, *elements)
+    return (*held, *elements) if elements else tuple(held)

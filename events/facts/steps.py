@@ -13,7 +13,9 @@ from .records import Difference, Failure, Input, Output, Resources
 def _held(
     inputs: tuple[Input, ...], outputs: tuple[Output, ...], code: Digest, log: Digest | None
 ) -> tuple[Digest, ...]:
-    held = [output.content for output in outputs]
+    held = []
+    for output in outputs:
+        held.append(output.content)
     held.append(code)
     held += literals(inputs)
     if log is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...events.catalogue import Annotated, Event, Output, Subject, Tagged
 from ...events.projections import Metadata, Names
@@ -12,11 +12,15 @@ from ...store import Store
 from .outputs import Outputs
 
 
-def declared_labels(store: Store, declared: Outputs, outputs: Sequence[Output]) -> Iterator[Event]:
+def declared_labels(store: Store, declared: Outputs, outputs: Sequence[Output]) -> Iterable[Event]:
     """What is declared of these outputs and not known to be so already.
 
     A version that another process labels meanwhile may be said to have a label twice, which is as good as once.
     """
+    return _labels(store, declared, outputs) if declared.is_labelled else ()
+
+
+def _labels(store: Store, declared: Outputs, outputs: Sequence[Output]) -> Iterator[Event]:
     for spec, output in zip(declared.specs, outputs, strict=False):
         if spec.declared is None or not (spec.declared.tags or spec.declared.metadata):
             continue

@@ -87,6 +87,12 @@ class Outputs:
     specs: tuple[OutputSpec, ...]
     form: Form | None = None
     """How they are returned together; None where there is one, which is returned itself."""
+    is_labelled: bool = field(init=False)
+    """Whether tags or metadata are declared of any."""
+
+    def __post_init__(self) -> None:
+        declared = [spec.declared for spec in self.specs if spec.declared is not None]
+        object.__setattr__(self, "is_labelled", any(one.tags or one.metadata for one in declared))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ Overrides = Mapping[str, Mapping[str, Any]]
 """Options of single steps, by their names."""
 
 
+_NO_MAPS: frozenset[str] = frozenset()
+
+
 class Scope:
     """The call of one pipeline: the outermost one, or one inside another."""
 
@@ -179,6 +182,8 @@ class Trace:
             return self._nothing(node)
         if node.map is not None:
             return outputs.together([MappedRef(node.name, spec.name, self) for spec in outputs.specs])
+        if outputs.form is None:
+            return self._ref(node, outputs.specs[0])
         return outputs.together([self._ref(node, spec) for spec in outputs.specs])
 
     def _ref(self, node: Node, spec: OutputSpec) -> OutputRef:
@@ -199,7 +204,7 @@ class Trace:
     def _maps_met(self, node: Node) -> frozenset[str]:
         """The maps that it takes outputs of, or comes after, of which it is not known how many calls they make."""
         if not self._maps:
-            return frozenset()
+            return _NO_MAPS
         met = {source.value.node for source in node.references if isinstance(source.value, MappedRef)}
         return frozenset(met | self._maps.intersection(node.after))
 
