@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import statistics
@@ -114,6 +115,8 @@ def one_process() -> None:
         "a history with its blobs, one moment at a time": growing(moments),
     }
     times: dict[str, list[float]] = {name: [] for name in ("raw LMDB, a thousand a commit", *ways)}
+    gc.collect()
+    gc.freeze()  # Else a full collection, of all that is prepared here, falls into the one turn or the other.
     cpu: dict[str, list[float]] = {name: [] for name in times}
     for _ in range(TURNS):
         for name in times:
@@ -127,6 +130,7 @@ def one_process() -> None:
         ("", "events/s", "worst", "CPU, opening included"),
         rows,
     )
+    gc.unfreeze()
 
 
 def _timed(append: Append) -> Callable[[Store], float]:
