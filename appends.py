@@ -71,18 +71,21 @@ class Append(Ticket):
         self.size_bytes = encoded.size_bytes
         if blobs:
             self.size_bytes += sum([len(blob.inline or b"") for blob in blobs])
+        self._group: AppendGroup | None = None
         self._places: Sequence[int] | None = None
 
     def join(self, last: AppendGroup | None) -> AppendGroup:
         group = last
         if group is None or not (group.takes_more and self.is_plain):
-            group = AppendGroup(is_plain=self.is_plain)
+            group = AppendGroup(self._encoded, is_plain=self.is_plain)
+            self._first = 0
+        else:
+            self._first = len(group.encoded)
+            group.encoded += self._encoded
         self._group = group
-        encoded = group.encoded
-        self._first = len(encoded)
-        encoded += self._encoded
-        self._last = len(encoded)
-        self._encoded = _NOTHING
+        self._last = len(group.encoded)
+        if self.is_plain:
+            self._encoded = _NOTHING  # It shares the group's by now.
         tickets = group.tickets
         tickets.append(self)
         group.size_bytes += self.size_bytes
@@ -93,12 +96,16 @@ class Append(Ticket):
     @property
     def encoded(self) -> Encoded:
         """Its events; none once it is settled."""
-        return self._encoded or Encoded(self._group.encoded[self._first : self._last])
+        if self._encoded or self._group is None:
+            return self._encoded
+        return Encoded(self._group.encoded[self._first : self._last])
 
     @property
     def places(self) -> Sequence[int]:
         if self._places is not None:
             return self._places
+        if self._group is None:
+            return ()
         begun, width = self._group.begun, Encoded.WIDTH
         return range(begun + self._first // width, begun + self._last // width)
 
@@ -188,9 +195,9 @@ class AppendGroup:
 
     __slots__ = ("begun", "encoded", "is_plain", "size_bytes", "takes_more", "tickets")
 
-    def __init__(self, *, is_plain: bool) -> None:
+    def __init__(self, encoded: Encoded, *, is_plain: bool) -> None:
         self.is_plain = self.takes_more = is_plain
-        self.encoded = Encoded()
+        self.encoded = encoded
         self.tickets: list[Append] = []
         self.size_bytes = 0
         self.begun = 0

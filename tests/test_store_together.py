@@ -81,3 +81,12 @@ def _outcome(ticket: Ticket) -> str:
     except Conflict:
         return "refused"
     return "durable"
+
+
+def test_an_append_of_nothing_has_no_places_in_whatever_way_it_is_made(store: Store) -> None:
+    ticket = store.append([])
+    ticket.wait()
+    assert list(ticket.places) == []
+    with store.exclusively() as changes:
+        assert store.append_within(changes, []) == ()
+    assert store.head().seq == 1
