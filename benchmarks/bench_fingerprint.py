@@ -1,7 +1,7 @@
 """What does it cost to tell what a step's code is, beside hashing the files that hold it?
 
 Warm: the process has walked the code before, and walks it anew for another plan. Cold: a process that has imported the
-project and digests its first step.
+project and digests its first step. Kept: likewise, with a store in which an earlier process has left what texts say.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import importlib
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -30,6 +31,22 @@ begun = time.perf_counter()
 CodeWalker().manifest({name}.step)
 print(time.perf_counter() - begun)
 """
+KEPT = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {directory!r})
+import {name}
+from lineal.pipeline.fingerprint import CodeWalker
+from lineal.pipeline.fingerprint.source_index import SOURCE_INDEX
+store = Path({directory!r}, "store")
+begun = time.perf_counter()
+SOURCE_INDEX.use(store)
+CodeWalker().manifest({name}.step)
+print(time.perf_counter() - begun)
+SOURCE_INDEX.keep(store)
+"""
+SETTLED_S = 2.5
+"""Texts that were changed just before a process began have to be proved to be those of its code."""
 
 
 def project(directory: Path, functions: int) -> tuple[ModuleType, list[Path]]:
@@ -57,9 +74,9 @@ def project(directory: Path, functions: int) -> tuple[ModuleType, list[Path]]:
     return importlib.import_module(name), files
 
 
-def cold(directory: Path, name: str) -> float:
+def cold(directory: Path, name: str, program: str = COLD) -> float:
     """Seconds for the first step in a process of its own, imports left out."""
-    program = COLD.format(directory=str(directory), name=name)
+    program = program.format(directory=str(directory), name=name)
     return float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
 
 
@@ -75,6 +92,10 @@ def main() -> None:
         sys.path.insert(0, folder)
         small, few = project(directory, 30)
         large, many = project(directory, 400)
+        (directory / "store" / "tmp").mkdir(parents=True)
+        time.sleep(SETTLED_S)
+        for name in (small.__name__, large.__name__):
+            cold(directory, name, KEPT)
         walked = CodeWalker()
         walked.manifest(large.step)
 
@@ -92,11 +113,13 @@ def main() -> None:
                 "400 functions, again in one plan": lambda: seconds(lambda: walked.manifest(large.step)),
                 "30 functions, cold": lambda: cold(directory, "project_30"),
                 "400 functions, cold": lambda: cold(directory, "project_400"),
+                "30 functions, kept": lambda: cold(directory, "project_30", KEPT),
+                "400 functions, kept": lambda: cold(directory, "project_400", KEPT),
             },
             TURNS,
         )
         sys.path.remove(folder)
-    limits = {"30 functions, warm": 0.005, "400 functions, warm": 0.050}
+    limits = {"30 functions, warm": 0.005, "400 functions, warm": 0.050, "400 functions, kept": 0.050}
     notes = {name: f"limit {shown(limit_s)}" for name, limit_s in limits.items()}
     report("The code of a step", timings, notes)
 
