@@ -5,6 +5,8 @@ Invariant: while a store's commits are made elsewhere, this process changes noth
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -70,28 +72,34 @@ class Call(NamedTuple):
     commit: Commit
 
 
-_commits: dict[Path, list[Commit]] = {}
-"""By store, how calls have what they submit committed that have begun; the last is in force."""
+_commits: dict[Path, tuple[Commit, ...]] = {}
+"""By store, how calls have what they submit committed that have begun; the last is in force. Threads read it as it is
+replaced."""
+_replacing = threading.Lock()
 CALL: ContextVar[Call | None] = ContextVar("lineal_call", default=None)
 """The call that runs here, of those that a process is given."""
 
 
 def commit_elsewhere(store: Path, commit: Commit) -> None:
     """From now on, have it so committed what this process submits to a store, for a call that begins here."""
-    _commits[store] = [commit]
+    _commits[store] = (commit,)
     CALL.set(Call(store, commit))
 
 
 @contextmanager
 def committed_elsewhere(store: Path, commit: Commit) -> Iterator[None]:
     """The same until the block ends, in a process that has a life of its own; calls may overlap in its threads."""
-    _commits.setdefault(store, []).append(commit)
+    with _replacing:
+        _commits[store] = (*_commits.get(store, ()), commit)
     token = CALL.set(Call(store, commit))
     try:
         yield
     finally:
         CALL.reset(token)
-        _commits[store].remove(commit)
+        with _replacing:
+            others = [*_commits[store]]
+            others.remove(commit)
+            _commits[store] = tuple(others)
 
 
 def commit_of(store: Path) -> Commit | None:
@@ -105,3 +113,11 @@ def refuse_late(store: Path) -> None:
     ours = CALL.get()
     if ours is not None and ours.store == store and ours.commit not in _commits.get(store, ()):
         raise NoStepRunning("the step has ended", hint="Wait for the threads that it starts before it returns.")
+
+
+def _renew() -> None:
+    global _replacing
+    _replacing = threading.Lock()  # Whoever held it is not in this process.
+
+
+os.register_at_fork(after_in_child=_renew)

@@ -120,8 +120,7 @@ class SourceFiles:
         except OSError:
             return entry
         if entry is None:
-            entry = self._files[filename] = _File(signature, now_ns)
-        entry.signature, entry.read_at_ns = signature, now_ns
+            entry = _File(signature, now_ns)
         digest = digest_of(source)
         if not entry.versions or entry.versions[0].digest != digest:
             changed_ns = max(signature[1], signature[3])
@@ -131,6 +130,9 @@ class SourceFiles:
             for text in older:
                 text.is_settled = False
             entry.versions = [SourceText(source, filename, is_settled=is_settled), *older][:_MAX_VERSIONS]
+        # At last: other threads must not find a file without its text, nor a new look with an old text.
+        entry.signature, entry.read_at_ns = signature, now_ns
+        self._files[filename] = entry
         return entry
 
 
