@@ -174,7 +174,7 @@ def test_a_process_writes_for_itself_again_once_its_step_has_ended_but_what_the_
     assert pool.submit(flow.outside, client.path).result() > 0
     (tmp_path / "ended").touch()
     said = tmp_path / "said"
-    while not said.exists():
+    while not (said.exists() and said.read_text()):
         time.sleep(0.01)
     assert said.read_text() == "NoStepRunning"
     assert client.load("in-time") == 0
