@@ -18,7 +18,7 @@ from ..events.projections.steps import COMPLETED, RUNNING, STATUS
 from .kinds import ENDS, EXPORTED, LABELS, OF_RUNS, OF_STEPS
 from .opaque import begins_run, ends_run, is_opaque, is_passed_on, is_well_formed
 from .reading import Bundle
-from .strict import is_strict, is_time
+from .strict import is_as_written, is_strict, is_time
 
 _ID_BYTES = {"artifact": 0, "pipeline": 0, "version": 32, "run": 16, "step": 16}
 """By kind of subject, how long its id is."""
@@ -101,7 +101,7 @@ class _Check:
         if not (is_passed_on(recorded) if is_strange else recorded.type in EXPORTED):
             raise self._refused(f"{what} is of no kind that a bundle brings")
         is_as_said = is_well_formed(recorded) if is_strange else is_strict(event) and recorded.stream == event.stream
-        if not is_as_said or not is_time(recorded.time_us):
+        if not is_as_said or not is_time(recorded.time_us) or not is_as_written(body):
             raise self._corrupt(f"{what} is not as its type says")
         if recorded.type in LABELS and len(event.subject.id) != _ID_BYTES.get(event.subject.kind):
             raise self._corrupt(f"{what} is about what can't be")

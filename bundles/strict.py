@@ -10,12 +10,19 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import msgpack
+
 from ..events.catalogue import Event
 
 _TIME_MAX_US = 250_000_000_000_000_000
 """In the year 9892; what is later can't be shown as a date."""
 _INT_MAX = 2**62
 _NESTING_MAX = 32
+_DEEPEST_FIELD = 8
+"""How deep in an event a field that may be anything lies at most."""
+_SINGLE = frozenset({type(None), bool, int, float, str, bytes})
+_NESTED = frozenset({list, tuple, dict})
+_KEYS = frozenset({bool, int, str, bytes})
 
 Check = Callable[[Any], bool]
 
@@ -28,6 +35,20 @@ def is_strict(event: Event) -> bool:
 def is_time(time_us: object) -> bool:
     """Whether a number of microseconds since the epoch can be shown as a date."""
     return type(time_us) is int and 0 <= time_us <= _TIME_MAX_US
+
+
+def is_as_written(body: bytes) -> bool:
+    """Whether an event's bytes are those that Lineal writes for what they say, in an envelope of the right types.
+
+    So whoever reads it, by columns or whole, finds the same in it: msgpack has other forms for most values, and maps
+    with a key twice; and extensions no reader knows.
+    """
+    envelope = msgpack.unpackb(body, strict_map_key=False, unicode_errors="surrogatepass")
+    if type(envelope) is not list or not _is_plain(envelope, _NESTING_MAX + _DEEPEST_FIELD):
+        return False
+    version, _, id_, _, origin, _, refs, *_ = envelope
+    is_typed = type(version) is int and type(id_) is type(origin) is bytes and type(refs) is list
+    return is_typed and version >= 1 and bool(msgpack.packb(envelope, unicode_errors="surrogatepass") == body)
 
 
 def is_plain(payload: object) -> bool:
@@ -92,10 +113,20 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_plain(value: Any, depth: int) -> bool:
-    if isinstance(value, list | tuple):
-        return depth > 0 and all(_is_plain(one, depth - 1) for one in value)
-    if type(value) is dict:
-        return depth > 0 and all(
-            isinstance(name, str | bytes | int) and _is_plain(one, depth - 1) for name, one in value.items()
-        )
-    return value is None or isinstance(value, str | bytes | int | float | bool)
+    """Whether a value is of plain ones, nested so deep at most. Level by level: a bundle may have many."""
+    level = [value]
+    for left in range(depth, -1, -1):
+        inner: list[Any] = []
+        for one in level:
+            kind = type(one)  # Subclasses are not plain: msgpack's extensions are tuples.
+            if kind in _SINGLE:
+                continue
+            if kind not in _NESTED or not left:
+                return False
+            if kind is dict:
+                if not _KEYS.issuperset(map(type, one)):
+                    return False
+                one = one.values()
+            inner += one
+        level = inner
+    return True

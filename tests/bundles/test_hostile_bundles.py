@@ -21,7 +21,7 @@ from lineal.bundles.reading import Bundle
 from lineal.cas import digest_of
 from lineal.errors import BundleCorrupt, BundleRefused, FormatTooNew, LinealError, NotABundle
 from lineal.events import catalogue as facts
-from lineal.events.ids import Fingerprint, RunId, StepRunId, StoreId
+from lineal.events.ids import EventId, Fingerprint, RunId, StepRunId, StoreId
 
 NOBODY = StoreId(b"n" * 16)
 RUN = RunId(b"r" * 16)
@@ -115,6 +115,26 @@ def added(*events: facts.Event, origin: StoreId = NOBODY, time_us: int = 1) -> C
     return lambda bodies: [*bodies, *(said(event, origin, time_us) for event in events)]
 
 
+def enveloped(
+    payload: object = None, *, origin: object = bytes(NOBODY), refs: object = (), type_: str = "step.dreamt/1"
+) -> Callable[[list[bytes]], list[bytes]]:
+    """Add an event of these parts, whatever they are."""
+    body = msgpack.packb([2, type_, bytes(EventId.new()), 5, origin, b"", refs, payload])
+    return lambda bodies: [*bodies, body]
+
+
+def wordy(bodies: list[bytes]) -> list[bytes]:
+    """Add an event whose type is written in one byte more than it takes."""
+    body = said(facts.AliasRemoved("model", "x"), NOBODY)
+    return [*bodies, body[:2] + bytes([0xD9, body[2] & 0x1F]) + body[3:]]
+
+
+def twofold(bodies: list[bytes]) -> list[bytes]:
+    """Add an event with a map that has a key twice."""
+    (body,) = enveloped({"a": 1, "b": 2})([])
+    return [*bodies, body.replace(b"\xa1b", b"\xa1a")]
+
+
 LIE = facts.Output("x", "model", digest_of(b""), "f/1", "t", 1, {})
 FORGERIES: dict[str, tuple[Callable[..., Any], type[LinealError], str]] = {
     "a run that does not end": (
@@ -156,6 +176,16 @@ FORGERIES: dict[str, tuple[Callable[..., Any], type[LinealError], str]] = {
         BundleCorrupt,
         "about what can't be",
     ),
+    "an extension of msgpack": (lambda: enveloped([msgpack.ExtType(5, b"x")]), BundleCorrupt, "not as its type says"),
+    "an extension where a newer version has another field": (
+        lambda: enveloped(["model", "x", msgpack.ExtType(5, b"x")], type_="alias.removed/1"),
+        BundleCorrupt,
+        "not as its type says",
+    ),
+    "names in a map": (lambda: enveloped(refs={}), BundleCorrupt, "not as its type says"),
+    "an origin that is a list": (lambda: enveloped(origin=[1] * 16), BundleCorrupt, "not as its type says"),
+    "another form of a type": (lambda: wordy, BundleCorrupt, "not as its type says"),
+    "a map with a key twice": (lambda: twofold, BundleCorrupt, "not as its type says"),
     "an event twice": (lambda: lambda bodies: [*bodies, bodies[-1]], BundleCorrupt, "twice"),
     "no events": (lambda: lambda bodies: [], BundleCorrupt, "no events"),
     "no event at all": (lambda: lambda bodies: [*bodies, b"\xc1"], BundleCorrupt, "can't be read"),
