@@ -17,7 +17,8 @@ from ..events.catalogue import Event
 _TIME_MAX_US = 250_000_000_000_000_000
 """In the year 9892; what is later can't be shown as a date."""
 _INT_MAX = 2**62
-_NESTING_MAX = 32
+_NESTING_MAX = 33
+"""How deep values may be nested: annotations are 32 deep, beside what is empty there."""
 _DEEPEST_FIELD = 8
 """How deep in an event a field that may be anything lies at most."""
 _SINGLE = frozenset({type(None), bool, int, float, str, bytes})

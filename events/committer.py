@@ -168,11 +168,11 @@ class Committer:
         """
         with self._lock:
             queue = self._queue
-            if self._closing or self._broken is not None:
-                self._refuse()
             while self._waiting >= _WAITING_SUBMISSIONS or self._waiting_bytes >= _WAITING_BYTES:
                 self._hurry()
                 self._room.wait()
+            if self._closing or self._broken is not None:  # Perhaps since it began to wait: nobody would commit it.
+                self._refuse()
             if self._thread is None:
                 self._start()
             ticket.committer = self
@@ -267,7 +267,7 @@ class Committer:
                     self._work.wait(idle_s)
                 if not self._queue and self._closing:
                     return
-                batch = self._batch = self._gather()
+                batch = self._gather()
             if batch:
                 self._commit(batch)
                 self._settle(batch)
@@ -299,13 +299,13 @@ class Committer:
             self._outcome.notify_all()
 
     def _take(self) -> list[Group]:
-        batch: list[Group] = []
+        batch = self._batch
         tickets = size_bytes = 0
         while self._queue and tickets < BATCH_SUBMISSIONS and size_bytes < BATCH_BYTES:
+            batch.append(self._queue[0])  # Before it leaves the queue: a child that is forked here has to find it.
             group = self._queue.popleft()
             tickets += len(group.tickets)
             size_bytes += group.size_bytes
-            batch.append(group)
         self._waiting -= tickets
         self._waiting_bytes -= size_bytes
         self._is_urgent = self._is_urgent and bool(self._queue)

@@ -22,6 +22,7 @@ from lineal.errors import (
     LoadRefused,
     NotFound,
     StoreClosed,
+    UnsavableValue,
 )
 from lineal.store import Store
 
@@ -416,3 +417,23 @@ def test_what_another_process_imports_meanwhile_is_not_imported_twice(
     assert target.verify().is_sound
     assert target.load("own") == 2
     assert told(target)["runs"] == told(source)["runs"]
+
+
+def test_an_annotation_as_deep_as_one_may_be_comes_along(source: Client, target: Client, tmp_path: Path) -> None:
+    def nested(depth: int, inside: object) -> object:
+        return nested(depth - 1, [inside]) if depth else inside
+
+    def annotate(inside: object) -> int:
+        depth = 1
+        while True:
+            try:
+                source.annotate("note@1", {type(inside).__name__: nested(depth, inside)})
+            except UnsavableValue:
+                return depth - 1
+            depth += 1
+
+    assert min(annotate(1), annotate([])) >= 10
+    bundle = tmp_path / "b"
+    source.export_bundle(bundle)
+    target.import_bundle(bundle)
+    assert target.artifact("note@1").annotations == source.artifact("note@1").annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lineal.cas import Changes, Environment
-from lineal.errors import BlobMissing, StoreBroken, StoreClosed
+from lineal.errors import BlobMissing, Conflict, StoreBroken, StoreClosed
 from lineal.events.committer import Committer, Ticket
 
 
@@ -168,3 +169,70 @@ def test_a_forked_child_commits_with_a_thread_of_its_own(environment: Environmen
     assert process.exitcode == 0
     committer.submit(Row(environment, b"again")).wait()
     assert rows(environment) == [b"parent", b"child", b"again"]
+
+
+def test_what_waits_for_room_while_the_committer_is_closed_is_refused(environment: Environment) -> None:
+    entered, released = threading.Event(), threading.Event()
+
+    class Slow(Row):
+        def write(self, changes: Gathered) -> None:
+            entered.set()
+            assert released.wait(30)
+
+    committer = Committer(environment, partial(Gathered, environment))
+    committer.submit(Slow(environment, b"slow"))
+    assert entered.wait(30)
+    large = Row(environment, b"large")
+    large.size_bytes = 1 << 30
+    committer.submit(large)
+    outcomes: list[object] = []
+
+    def submit() -> None:
+        try:
+            outcomes.append(committer.submit(Row(environment, b"late")))
+        except StoreClosed as error:
+            outcomes.append(error)
+
+    waiting, closing = threading.Thread(target=submit), threading.Thread(target=committer.close)
+    waiting.start()
+    while not committer._room._waiters:  # type: ignore[attr-defined]
+        threading.Event().wait(0.001)
+    closing.start()
+    while not committer._closing:
+        threading.Event().wait(0.001)
+    released.set()
+    waiting.join(30)
+    closing.join(30)
+    assert [type(one) for one in outcomes] == [StoreClosed]
+    assert rows(environment) == [b"large"]
+
+
+def test_a_child_that_is_forked_while_a_batch_is_taken_is_refused_its_submissions(
+    environment: Environment, committer: Committer
+) -> None:
+    codes: list[int] = []
+
+    class Forking(Row):
+        def join(self, last: Rows | None) -> Rows:
+            return super().join(Counted())
+
+    class Counted(Rows):
+        """Forks when it is asked how much it is, which nobody but the one who takes it does."""
+
+        @property  # type: ignore[override]
+        def size_bytes(self) -> int:
+            if threading.current_thread().name == "lineal-committer" and not codes:
+                child = os.fork()
+                if child == 0:
+                    os._exit(0 if isinstance(row.error, Conflict) else 1)
+                codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            return 10
+
+        @size_bytes.setter
+        def size_bytes(self, size_bytes: int) -> None:
+            """It is always the same."""
+
+    row = Forking(environment, b"x")
+    committer.submit(row).wait()
+    assert codes == [0]
+    assert rows(environment) == [b"x"]
