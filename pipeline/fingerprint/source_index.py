@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -80,8 +81,8 @@ class SourceIndex:
     def __init__(self) -> None:
         """Know nothing."""
         self._known: dict[Digest, Known] = {}
-        self._kept: dict[Digest, Any] = {}
-        """What was read and nobody has asked for."""
+        self._kept: dict[Digest, bytes] = {}
+        """What was read and nobody has asked for, packed: most of what a store has a process never asks for."""
         self._learned = 0
         self._of_store: dict[Path, int] = {}
         """How much had been learned when the file of a store was last as it should be."""
@@ -91,7 +92,7 @@ class SourceIndex:
         found = self._known.get(text)
         if found is None:
             kept = self._kept.pop(text, None)
-            found = self._known[text] = Known() if kept is None else _read_or(Known, _known, kept)
+            found = self._known[text] = Known() if kept is None else _unpacked(kept)
         return found
 
     def learned(self) -> None:
@@ -114,10 +115,11 @@ class SourceIndex:
     def _encoded(self) -> bytes:
         """What was used here, then what was not, as far as there is room."""
         # Copies, as other threads may learn meanwhile.
-        entries: dict[Digest, Any] = {text: _plain(known) for text, known in self._known.copy().items()} | self._kept
+        known, kept = self._known.copy(), self._kept.copy()
+        entries = chain(((text, _packed(one)) for text, one in known.items()), kept.items())
         packed, left = [], FILE_MAX_BYTES
-        for text, plain in entries.items():
-            one = msgpack.packb((text, plain))
+        for entry in entries:
+            one = msgpack.packb(entry)
             left -= len(one)
             if left < 0:
                 break
@@ -139,10 +141,10 @@ def _path_in(store: Path) -> Path:
     return store / "cache" / "sources-{}.{}".format(*sys.version_info)
 
 
-def _read(path: Path) -> list[tuple[Digest, Any]]:
+def _read(path: Path) -> list[tuple[Digest, bytes]]:
     """The entries of a file, unless it is not just what this version wrote for this user."""
     try:
-        with path.open("rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # A FIFO is not waited for.
             status = os.fstat(file.fileno())
             is_ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
             if not is_ours or status.st_size > FILE_MAX_BYTES + 2 * DIGEST_BYTES:
@@ -152,7 +154,7 @@ def _read(path: Path) -> list[tuple[Digest, Any]]:
             return []
         unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False, max_buffer_size=FILE_MAX_BYTES)
         unpacker.feed(body)
-        return [(Digest(text), kept) for text, kept in unpacker]
+        return [(Digest(text), _of(bytes, kept)) for text, kept in unpacker]
     except (OSError, ValueError, TypeError, msgpack.UnpackException):
         return []
 
@@ -169,7 +171,20 @@ def _write(store: Path, body: bytes) -> None:
         scratch.discard()
 
 
-# What is kept, as plain values.
+# What is kept, as plain values. Their texts may be any that literals have, half of a surrogate pair, too.
+
+
+def _packed(known: Known) -> bytes:
+    packed: bytes = msgpack.packb(_plain(known), unicode_errors="surrogatepass")
+    return packed
+
+
+def _unpacked(kept: bytes) -> Known:
+    """What is known, nothing where that is not as it is written."""
+    try:
+        return _known(msgpack.unpackb(kept, use_list=False, strict_map_key=False, unicode_errors="surrogatepass"))
+    except (TypeError, ValueError, LookupError, msgpack.UnpackException):  # InvalidDigest among them.
+        return Known()
 
 
 def _plain(known: Known) -> Any:
@@ -192,13 +207,6 @@ def _plain_said(said: Said) -> Any:
 
 def _plain_reads(reads: Iterable[Read]) -> Any:
     return [(read.path, read.module, read.level, read.computed) for read in reads]
-
-
-def _read_or(instead: Callable[[], T], read: Callable[[Any], T], kept: Any) -> T:
-    try:
-        return read(kept)
-    except (TypeError, ValueError):  # InvalidDigest among them.
-        return instead()
 
 
 def _known(kept: Any) -> Known:

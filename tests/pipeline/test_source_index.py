@@ -124,6 +124,11 @@ def _with(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
     return changed
 
 
+def _saying(known: Any) -> Callable[[bytes], bytes]:
+    """Each entry with this for what is known of its text."""
+    return _with(lambda entry: [entry[0], msgpack.packb(known)])
+
+
 WRONG = {
     "torn": _torn,
     "flipped": _flipped,
@@ -131,9 +136,13 @@ WRONG = {
     "of another version": _of_another_version,
     "no entries": _with(lambda entry: [1, 2, 3]),
     "short digests": _with(lambda entry: [entry[0][:5], entry[1]]),
-    "nothing known": _with(lambda entry: [entry[0], None]),
-    "lists for texts": _with(lambda entry: [entry[0], [[[["f"], 1, None]], [], [], [], [], None, None]]),
-    "texts for numbers": _with(lambda entry: [entry[0], [[["f", "1", None]], [], [], [], [], None, None]]),
+    "not packed": _with(lambda entry: [entry[0], None]),
+    "torn within": _with(lambda entry: [entry[0], entry[1][:-1]]),
+    "nothing known": _saying(None),
+    "lists for texts": _saying([[[["f"], 1, None]], [], [], [], [], None, None]),
+    "texts for numbers": _saying([[["f", "1", None]], [], [], [], [], None, None]),
+    "nothing of a binding": _saying([[], [], [], [], [["name", []]], None, None]),
+    "another kind of binding": _saying([[], [], [], [], [["name", {}]], None, None]),
     "deep": lambda data: data[:DIGEST_BYTES] + digest_of(b"\x91" * 100_000) + b"\x91" * 100_000,
 }
 
@@ -176,6 +185,23 @@ def test_an_index_that_others_may_write_counts_as_none(project: Project) -> None
     project.index.chmod(0o666)
     after = project.walked()
     assert (after.entries, after.parsed) == (before.entries, before.parsed)
+
+
+def test_an_index_that_is_no_file_is_not_waited_for(project: Project) -> None:
+    project.index.parent.mkdir()
+    os.mkfifo(project.index)
+    project.walked()
+    assert project.walked().parsed == 0  # A file took its place.
+
+
+def test_names_that_are_no_text_elsewhere_are_kept_as_others_are(project: Project) -> None:
+    with (project.code / "flow.py").open("a") as flow:
+        flow.write("\nimport types\nholder = types.SimpleNamespace()\n")
+        flow.write("setattr(holder, '\\ud800', 5)\n")
+        flow.write("def train():\n    return getattr(holder, '\\ud800')\n")
+    first, second = project.walked(), project.walked()
+    assert second.entries == first.entries
+    assert (first.parsed > 0, second.parsed) == (True, 0)
 
 
 def test_a_store_that_takes_no_index_does_without(project: Project) -> None:
