@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ...events.ids import RunId
 
+BURST_S = 0.1
+"""Within so long they are one: who starts a program may pass on what the terminal has sent it as well."""
+
 
 class Interrupts:
     """Takes Ctrl-C for one run, in the main thread and where nobody else takes it.
 
     One at a time is held back; another one comes through at once. So a run that is being ended, as one has come
-    through, waits no longer at the next, and records its end all the same.
+    through, waits no longer at the next, and records its end all the same. One that comes through anywhere may leave
+    what it cuts short as it is, locks of futures among that; so it is to be pressed, and none that one press has sent.
 
     Elsewhere it does nothing: Python interrupts the main thread alone, and a handler of the user's is left alone.
     """
 
-    def __init__(self, run: RunId) -> None:
-        """Be ready to take them for a run."""
+    def __init__(self, run: RunId, clock: Callable[[], float] = time.monotonic) -> None:
+        """Be ready to take them for a run; the clock counts seconds."""
         self._run = run
+        self._clock = clock
+        self._came_s = -math.inf
+        """When the last one came that was none with another."""
         self._is_held = False
         """Whether one has come that did not come through."""
         self._is_open = False
@@ -96,6 +105,10 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _take(self, number: int, frame: FrameType | None) -> None:
+        now_s = self._clock()
+        if now_s - self._came_s < BURST_S:
+            return
+        self._came_s = now_s
         is_through = self._is_open or self._is_held
         self._is_held = not is_through
         if is_through:

@@ -10,8 +10,10 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -209,11 +211,30 @@ def test_an_interrupt_comes_through_only_where_it_may() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def seconds() -> Callable[[], float]:
+    """A clock on which a second passes whenever it is looked at."""
+    return map(float, count()).__next__
+
+
+def test_interrupts_of_one_moment_are_one_for_what_waits_and_for_what_does_not() -> None:
+    passed: list[str] = []
+    interrupts = Interrupts(RunId.new(), lambda: 17.0)
+    with interrupts.taken():
+        with suppress(KeyboardInterrupt), interrupts.opened():
+            signal.raise_signal(signal.SIGINT)
+            passed.append("never")
+        for _ in range(8):
+            signal.raise_signal(signal.SIGINT)
+        with interrupts.opened():
+            passed.append("waited")
+    assert passed == ["waited"]
+
+
 def test_a_second_interrupt_comes_through_everywhere() -> None:
     passed: list[str] = []
 
     def impatient() -> None:
-        with Interrupts(RunId.new()).taken():
+        with Interrupts(RunId.new(), seconds()).taken():
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             passed.append("held back")
@@ -227,7 +248,7 @@ def test_after_one_has_come_through_another_is_held_back_until_the_next_but_cuts
     passed: list[str] = []
 
     def ending() -> None:
-        interrupts = Interrupts(RunId.new())
+        interrupts = Interrupts(RunId.new(), seconds())
         with interrupts.taken():
             with suppress(KeyboardInterrupt), interrupts.opened():
                 signal.raise_signal(signal.SIGINT)
