@@ -6,7 +6,7 @@ own, which is written again by each commit, and stays half empty. Invariant: nob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 _PIECE_ROWS = 100_000
 """How many rows are sorted at once; those of `_READ_EVENTS` more at most."""
+_PIECE_BYTES = 64 * 1024 * 1024
+"""Of how many bytes of events, likewise: their rows may have as many, and more."""
 _READ_EVENTS = 1000
 """How many events are read in one transaction."""
 _COMMIT_ROWS = 50_000
 """How many rows are put before writers are let in; a range of `SortedRows` more at most."""
+_COMMIT_BYTES = 64 * 1024 * 1024
+"""How many bytes, likewise."""
 _KNOWN_MAX_ROWS = 300_000
 """How many newest rows are held in memory for folds to ask for; more are asked for in the database."""
 
@@ -44,7 +48,7 @@ class Replay:
             ProjectionFailed: A projection can't fold in an event.
         """
         with SortedRows(self._env.data_file.parent) as sorted_rows:
-            events = self._log.stored(0, upto)
+            events = _Measured(self._log.stored(0, upto))
             piece = _Piece(self._env)
             writer = ProjectionWriter(piece, self._placed)
             for first in range(0, upto, _READ_EVENTS):
@@ -52,9 +56,11 @@ class Replay:
                     piece.txn = txn
                     writer.go_on(piece)
                     writer.fold(islice(events, _READ_EVENTS))
-                if piece.size < _PIECE_ROWS and first + _READ_EVENTS < upto:
+                is_large = piece.size >= _PIECE_ROWS or events.size_bytes >= _PIECE_BYTES
+                if not is_large and first + _READ_EVENTS < upto:
                     continue
                 piece.move(sorted_rows)
+                events.size_bytes = 0
                 if writer.known_rows > _KNOWN_MAX_ROWS:
                     self._put(sorted_rows, [one for one in self._placed if writer.rows(one.projection.name).known])
                     writer = ProjectionWriter(piece, self._placed)
@@ -65,10 +71,11 @@ class Replay:
         ranges = ((one.database, rows) for one in placed for rows in sorted_rows.take(one.database))
         while (some := next(ranges, None)) is not None:
             with self._env.begin(write=True) as txn:
-                count = 0
+                count = size_bytes = 0
                 while some is not None:
                     count += self._put_range(txn, *some)
-                    some = next(ranges, None) if count < _COMMIT_ROWS else None
+                    size_bytes += sum(map(len, some[1][1]))
+                    some = next(ranges, None) if count < _COMMIT_ROWS and size_bytes < _COMMIT_BYTES else None
 
     def _put_range(self, txn: lmdb.Transaction, database: str, rows: Rows) -> int:
         keys, values = rows
@@ -80,6 +87,19 @@ class Replay:
                 f"{len(keys) - put} rows of {database} were not taken", hint="Run `lineal rebuild` again."
             )
         return put
+
+
+class _Measured(Iterator[tuple[int, bytes]]):
+    """Events as they are stored, and how many bytes were given since somebody began to count."""
+
+    def __init__(self, stored: Iterator[tuple[int, bytes]]) -> None:
+        self._stored = stored
+        self.size_bytes = 0
+
+    def __next__(self) -> tuple[int, bytes]:
+        found = next(self._stored)
+        self.size_bytes += len(found[1])
+        return found
 
 
 class _Piece:

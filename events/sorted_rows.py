@@ -14,7 +14,9 @@ from typing import NamedTuple, Self
 import msgpack
 
 _BLOCK_ROWS = 256
-"""How many rows of each piece are in memory while pieces are merged."""
+"""How many rows of each piece are in memory while pieces are merged, at most."""
+_BLOCK_BYTES = 256 * 1024
+"""About how many bytes they have; less than a row is not read."""
 _RANGE_BLOCKS = 64
 """By how many blocks they are given back."""
 _MEMORY_BYTES = 64 * 1024 * 1024
@@ -33,7 +35,8 @@ class _Block(NamedTuple):
 class SortedRows:
     """Rows of some databases, none of whose keys is added twice. Its file has no name, and is gone once it is closed.
 
-    Memory: `_MEMORY_BYTES`, and while they are given back `_BLOCK_ROWS` rows for each time that some were added.
+    Memory: `_MEMORY_BYTES`, and while they are given back a block for each time that some were added, and
+    `_RANGE_BLOCKS` of them; a block has `_BLOCK_ROWS` rows, or fewer where those are long.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -55,8 +58,10 @@ class SortedRows:
             return
         keys, values = _in_order(rows)
         run = []
-        for begin in range(0, len(keys), _BLOCK_ROWS):
-            block = self._pack((keys[begin : begin + _BLOCK_ROWS], values[begin : begin + _BLOCK_ROWS]))
+        size_bytes = sum(map(len, keys)) + sum(map(len, values))
+        block_rows = min(_BLOCK_ROWS, _BLOCK_BYTES * len(keys) // size_bytes + 1)
+        for begin in range(0, len(keys), block_rows):
+            block = self._pack((keys[begin : begin + block_rows], values[begin : begin + block_rows]))
             self._file.write(block)
             run.append(_Block(keys[begin], self._end, len(block)))
             self._end += len(block)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -84,6 +84,26 @@ def test_a_rebuild_in_pieces_gives_the_rows_that_were_kept_and_leaves_the_other_
     assert raw_rows(ledger, before) == 0
     assert raw_rows(ledger, after) == len(kept["cache"]) == 10
     assert shadows(ledger) == []
+
+
+def test_a_rebuild_sorts_the_rows_of_large_events_a_few_at_a_time(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "_READ_EVENTS", 1)
+    monkeypatch.setattr(replay, "_PIECE_BYTES", 10_000)
+    sizes: list[int] = []
+
+    class Measuring(sorted_rows.SortedRows):
+        def add(self, database: str, rows: Mapping[bytes, bytes]) -> None:
+            sizes.append(sum(map(len, rows.values())))
+            super().add(database, rows)
+
+    monkeypatch.setattr(replay, "SortedRows", Measuring)
+    subject = facts.Subject("run", "", RUN)
+    ledger.append(*(facts.Annotated(subject, {"note": bytes([number]) * 3000}) for number in range(20)))
+    kept = ledger.rows()
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
+    assert sum(sizes) > 60_000
+    assert max(sizes) < 20_000
 
 
 def pages_of(ledger: Any, name: str) -> int:

@@ -70,3 +70,14 @@ def test_no_file_has_a_name(tmp_path: Path) -> None:
     with SortedRows(tmp_path) as rows:
         rows.add("one", {bytes([number]): b"1" * 30 for number in range(20)})
         assert [*tmp_path.iterdir()] == []
+
+
+def test_of_long_rows_fewer_are_in_memory_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorted_rows, "_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(sorted_rows, "_RANGE_BLOCKS", 3)
+    with SortedRows(tmp_path) as rows:
+        for first in range(4):
+            rows.add("one", {bytes([number]): bytes(400) for number in range(first, 200, 4)})
+        ranges = [values for _, values in rows.take("one")]
+    assert sum(map(len, ranges)) == 200
+    assert max(sum(map(len, values)) for values in ranges) < 10_000
