@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
+import lineal
 from lineal import Client, pipeline, step
 from lineal.cas import BlobStore
 from lineal.events.catalogue import RunStarted, StepCompleted, StepReused
@@ -44,6 +46,16 @@ def do(x: int) -> None:
 @step(version="1", ignore_inputs=["note"])
 def noted(x: int, note: str) -> int:
     return x
+
+
+@step(version="1")
+def large(x: int) -> np.ndarray:
+    return np.arange(x, x + 40_000)
+
+
+@step(version="1")
+def scaled(x: int) -> int:
+    return x * lineal.load("factor")  # type: ignore[no-any-return]
 
 
 @pipeline
@@ -109,6 +121,37 @@ def test_a_step_is_served_with_what_one_before_it_in_the_run_has_made_anew(clien
     run = refreshing()
     assert statuses(run)["again"] == "completed"
     assert run.steps[f"made_{STEPS + 8}"].reuses == run.steps["again"]
+
+
+def test_of_steps_whose_bytes_are_gone_those_execute_anew_and_no_others(client: Client) -> None:
+    all_large = pipeline(lambda: [large(x) for x in range(STEPS)], name="all-large")
+    first = all_large()
+    lost = [first.steps[name].output.load().tobytes() for name in ("large_3", "large_17")]
+    for path in (client.path / "blobs").rglob("*"):
+        if path.is_file() and path.read_bytes() in lost:
+            path.unlink()
+    found = statuses(all_large())
+    assert sorted(name for name, status in found.items() if status == "completed") == ["large_17", "large_3"]
+    assert set(found.values()) == {"completed", "cached"}
+
+
+def test_no_step_is_served_that_loaded_what_is_another_by_now(client: Client) -> None:
+    client.save(2, "factor")
+    all_scaled = pipeline(lambda: [scaled(x) for x in range(STEPS)], name="all-scaled")
+    all_scaled()
+    assert set(statuses(all_scaled()).values()) == {"cached"}
+    client.save(3, "factor")
+    again = all_scaled()
+    assert set(statuses(again).values()) == {"completed"}
+    assert [one.output.load() for one in again.steps.values()] == [3 * x for x in range(STEPS)]
+
+
+def test_no_step_is_served_whose_result_has_expired(client: Client) -> None:
+    brief = made.with_options(expires_after=0)
+    passing = pipeline(lambda: [brief(x) for x in range(STEPS)], name="passing")
+    passing()
+    found = passing()
+    assert set(statuses(found).values()) == {"completed"}
 
 
 def test_what_is_served_is_recorded_in_the_order_of_the_calls(client: Client) -> None:
