@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,6 +153,16 @@ def test_no_step_is_served_whose_result_has_expired(client: Client) -> None:
     passing()
     found = passing()
     assert set(statuses(found).values()) == {"completed"}
+
+
+def test_no_step_is_served_from_a_store_that_is_not_trusted(tmp_path: Path) -> None:
+    with lineal.open(tmp_path / "theirs") as theirs:
+        many()
+        theirs.export_bundle(tmp_path / "bundle")
+    with lineal.open(tmp_path / "ours") as ours:
+        ours.import_bundle(tmp_path / "bundle")
+        assert set(statuses(many()).values()) == {"completed"}
+        assert set(statuses(many()).values()) == {"cached"}
 
 
 def test_what_is_served_is_recorded_in_the_order_of_the_calls(client: Client) -> None:
