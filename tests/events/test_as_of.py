@@ -26,7 +26,7 @@ from lineal.store import Store
 
 START_US = 1_900_000_000_000_000
 CONTENTS = [bytes([number]) for number in range(5)]
-OF_LOG = ("events", "payloads")
+OF_LOG = ("events", "payloads", "store_created")
 """The tables that show the ids of events, and of the store, which are each time others."""
 CONTENTS_NAMED = [digest_of(content) for content in CONTENTS]
 
