@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import msgpack
 
 from ..cas.blob import BlobReader
 from ..cas.digest import Digest
@@ -109,7 +106,7 @@ def _declared_outputs(reader: Reader, row: RunRow | None, step: str) -> tuple[st
     if not isinstance(started, RunStarted):
         return None
     try:
-        structure: Any = msgpack.unpackb(reader.store.blobs.read(started.structure))
-    except (LinealError, ValueError):
+        structure = reader.told(started.structure)
+        return next((tuple(one["outputs"]) for one in structure["steps"] if one["name"] == step), None)
+    except (LinealError, KeyError, TypeError):
         return None
-    return next((tuple(one["outputs"]) for one in structure["steps"] if one["name"] == step), None)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+
+import msgpack
 
 from ..cas.blob import read_manifest
 from ..cas.digest import Digest
 from ..cas.manifest import Manifest
+from ..errors import BlobCorrupt
 from ..events.codec import Recorded
 from ..events.projections import Artifacts
 from ..events.projections.artifacts import newest_in
@@ -60,6 +64,18 @@ class Reader:
     def manifest(self, content: Digest) -> Manifest:
         """How a value is laid out. Raises `BlobMissing` where it is gone."""
         return read_manifest(self.store.blobs, content)
+
+    def told(self, blob: Digest) -> dict[str, Any]:
+        """What a blob tells of a run, by name. Raises `BlobMissing`, or `BlobCorrupt` where it holds something else."""
+        data = self.store.blobs.read(blob)
+        try:
+            found = msgpack.unpackb(data, unicode_errors="surrogateescape")
+            if isinstance(found, dict):
+                return found
+            fault = f"it holds a value of type {type(found).__name__}"
+        except (ValueError, msgpack.UnpackException) as error:
+            fault = str(error)
+        raise BlobCorrupt(f"what is told of a run can't be read: {fault}", where=blob, hint="Run `lineal verify`.")
 
 
 class ExclusiveReader(Reader):

@@ -168,7 +168,11 @@ class StepRecord(Labelled):
     def metrics(self) -> Mapping[str, MetricView]:
         """The metrics that were logged of it or, where it has none of a name, of the step run that it `reuses`."""
         executed = self._executed
-        return super().metrics if executed is None else MetricsByName({**executed.metrics, **super().metrics})
+        return (
+            super().metrics
+            if executed is None
+            else MetricsByName({**super(StepRecord, executed).metrics, **super().metrics})
+        )
 
     @property
     def log(self) -> str:

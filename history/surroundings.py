@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgpack
-
 from ..cas.digest import Digest
 from .reader import Reader
 
@@ -33,13 +31,12 @@ class Checkout(NamedTuple):
 
 def environment_in(reader: Reader, blob: Digest) -> dict[str, Any]:
     """The environment that a blob describes."""
-    found: dict[str, Any] = msgpack.unpackb(reader.store.blobs.read(blob), unicode_errors="surrogateescape")
-    return found
+    return reader.told(blob)
 
 
 def checkout_in(reader: Reader, blob: Digest) -> Checkout:
     """The checkout that a blob describes."""
-    told = msgpack.unpackb(reader.store.blobs.read(blob), unicode_errors="surrogateescape")
+    told = reader.told(blob)
     return Checkout(
         told.get("commit"),
         told.get("branch"),

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgpack
-
 from ..cas.digest import Digest
 from ..errors import ArtifactNotFound, PipelineNotFound, StepNotFound
 from ..events.catalogue import (
@@ -298,8 +296,7 @@ class PipelineVersionView(InNotebooks):
     @property
     def graph(self) -> dict[str, Any]:
         """The structure: its steps and what they take from each other."""
-        found: dict[str, Any] = msgpack.unpackb(self._reader.store.blobs.read(self.structure))
-        return found
+        return self._reader.told(self.structure)
 
     def __repr__(self) -> str:
         return f"<PipelineVersion {self.pipeline.name} {self.version}>"

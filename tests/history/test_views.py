@@ -13,9 +13,9 @@ import pytest
 import lineal
 from lineal import Artifact, Client, pipeline, step
 from lineal.cas.process import ProcessStamp
-from lineal.errors import ArtifactNotFound, BlobMissing, Invalid, InvalidName, StepNotFound
-from lineal.events.catalogue import Process, RunStarted
-from lineal.events.ids import RunId
+from lineal.errors import ArtifactNotFound, BlobCorrupt, BlobMissing, Invalid, InvalidName, StepNotFound
+from lineal.events.catalogue import Process, RunStarted, StepReused
+from lineal.events.ids import RunId, StepRunId
 from lineal.post_execution import get_pipeline, get_pipelines, get_run
 
 
@@ -223,3 +223,38 @@ def test_a_store_opened_read_only_shows_a_dead_run_as_interrupted_and_writes_not
     with lineal.open(store_path, read_only=True) as store:
         assert store.run("dead").status == "interrupted"
         assert store.head == head
+
+
+def said_again(event: Any, **others: Any) -> Any:
+    return type(event)(**({name: getattr(event, name) for name in event.FIELDS} | others))
+
+
+def test_a_run_whose_blobs_tell_nothing_of_it_is_told_as_corrupt_and_its_steps_explain_themselves(
+    client: Client,
+) -> None:
+    training(2)
+    again = training(2)
+    events = [one.event for one in client.events() if one.stream == again.id]
+    batch, run = client.store.blobs.batch(), RunId.new()
+    number, text = batch.put(b"\x07"), batch.put(b"no msgpack")
+    told = [
+        said_again(event, run=run, name="strange", structure=number, environment=text, checkout=number)
+        if isinstance(event, RunStarted)
+        else said_again(event, run=run)
+        for event in events
+    ]
+    client.store.append(told, batch.publish()).wait()
+    strange = client.run("strange")
+    for what in (lambda: strange.environment, lambda: strange.checkout, lambda: strange.pipeline_version.graph):
+        with pytest.raises(BlobCorrupt, match="told of a run"):
+            what()
+    assert "hit" in str(strange.steps["fit"].why())
+
+
+def test_a_step_that_reuses_itself_says_its_metrics(client: Client) -> None:
+    training(2)
+    run = training(2)
+    reused = next(one.event for one in client.events() if isinstance(one.event, StepReused) and one.stream == run.id)
+    itself = said_again(reused, step="itself", reuses=StepRunId(run.id, "itself"))
+    client.store.append([itself]).wait()
+    assert run.steps["itself"].metrics == {}
