@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from ...cas import Blob, Digest
+from ...cas import Blob, Digest, Inline
 from ...events.catalogue import Event, Input
 from ...events.ids import Fingerprint, RunId
 from ...events.projections.cache import Reusable
@@ -59,7 +59,7 @@ class Ready:
         policy: Policy = UNSAID,
         blobs: Sequence[Blob] = (),
     ) -> None:
-        """Be ready; ``blobs`` are receipts of literals, which the step's first event names."""
+        """Be ready; ``blobs`` are receipts of literals that the step's first event names."""
         self.node = node
         self.inputs = inputs
         self.fingerprint = fingerprint
@@ -133,11 +133,17 @@ class Preparer:
         self._literals = Literals(store.blobs if blobs is None else blobs)
         self._taking = Taking(store, self._literals, allow_pickle=allow_pickle)
         self._recorded_code: set[Digest] = set()
+        self._recorded: set[Digest] = set()
+        """Of blobs that ride in commits, those whose receipts have gone to the log."""
         self._steps: dict[Any, Known] = {}
 
     def parameters(self, values: Mapping[str, Any]) -> tuple[list[Input], list[Blob]]:
-        """The parameters of the pipeline, saved, with the receipts of their blobs; raises as `Taking.inputs` says."""
-        return self._taking.parameters(values)
+        """The parameters of the pipeline, saved, with the receipts of their blobs; raises as `Taking.inputs` says.
+
+        Call it right before they are recorded.
+        """
+        inputs, blobs = self._taking.parameters(values)
+        return inputs, self._new(blobs)
 
     def pipeline_code(self, plan: Plan) -> PipelineCode:
         """The code of the pipeline's function, so that it can be run again. It is walked where it may have changed."""
@@ -173,7 +179,7 @@ class Preparer:
         inputs, blobs, _ = taken
         given_by = causes(node.arguments, [one.content if one.element is None else one.given for one in inputs])
         if known.seed is not None:
-            seed, saved = self.parameters({SEED: known.seed})
+            seed, saved = self._taking.parameters({SEED: known.seed})
             given_by[SEED] = seed[0].content
             inputs += seed
             blobs += saved
@@ -190,16 +196,25 @@ class Preparer:
     def captured(self, ready: Ready) -> tuple[Sequence[Event], Sequence[Blob]]:
         """Save a step's code where this run has not had it yet; give what goes with the step's first event.
 
-        Call it right before that is recorded: what is published for no commit stays held as long as the process lives.
+        Call it right before that is recorded: what is published for no commit stays held as long as the process lives,
+        and of receipts that several steps have, the first that is recorded brings them.
         """
         code, function = ready.code, ready.node.step.qualified_name
+        blobs = self._new(ready.blobs) if ready.blobs else ()
+        self._taking.recorded(ready.inputs)
         if code.digest in self._recorded_code:
-            return (), ready.blobs
+            return (), blobs
         self._recorded_code.add(code.digest)
         with self._store.blobs.batch() as batch:
             batch.put(code.encoded)
             events = new_code(self._store, code.digest, function, batch, partial(self.reached, ready.node, code))
-            return events, [*ready.blobs, *batch.publish()]
+            return events, [*blobs, *batch.publish()]
+
+    def _new(self, blobs: Sequence[Blob]) -> list[Blob]:
+        """Those of these receipts that have not gone to the log yet; they go there now. Files are held for each."""
+        new = [blob for blob in blobs if blob.digest not in self._recorded]
+        self._recorded.update([blob.digest for blob in new if isinstance(blob.place, Inline)])
+        return new
 
     def known(self, node: Node, carried: Sequence[str] = ()) -> Known:
         """What all step runs of a step have in common that are given the same parameters.

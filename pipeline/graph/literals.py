@@ -58,7 +58,7 @@ def is_scalar(value: Any) -> bool:
 
 
 class SavedLiteral(NamedTuple):
-    """A literal's content id, the receipts of its blobs where the run has not had them yet, and a short text of it."""
+    """A literal's content id, the receipts of its blobs, and a short text of it."""
 
     content: Digest
     blobs: tuple[Blob, ...]
@@ -67,19 +67,16 @@ class SavedLiteral(NamedTuple):
     """The classes and functions of which it is made."""
 
 
-_Twice = tuple[SavedLiteral, SavedLiteral]
-"""A literal as it is given at first, and again without its receipts."""
-_remembered: WeakKeyDictionary[BlobStore | Unkept, dict[tuple[object, ...], _Twice]] = WeakKeyDictionary()
+_remembered: WeakKeyDictionary[BlobStore | Unkept, dict[tuple[object, ...], SavedLiteral]] = WeakKeyDictionary()
 """By store, how simple literals are saved that were met before."""
 
 
 class Literals:
-    """Saves the literals of one run; simple ones that recur are saved once, and encoded once a process."""
+    """Saves literals; simple ones that recur are saved once a process."""
 
     def __init__(self, blobs: BlobStore | Unkept) -> None:
         self._blobs = blobs
         self._remembered = _remembered.setdefault(blobs, {})
-        self._sent: set[tuple[object, ...]] = set()
 
     def save(self, name: str, value: Any, step: str | None = None) -> SavedLiteral:
         """Save a literal that was given for a parameter of this name, of a step or of the pipeline.
@@ -93,16 +90,13 @@ class Literals:
             return self._save(name, value, step)
         # By its bits: 0.0 and -0.0 are equal, and a NaN is not equal to itself.
         known_as = (REGISTRY.for_type(kind), kind, _pack_double(value) if kind is float else value)
-        twice = self._remembered.get(known_as)
-        if twice is None:
+        saved = self._remembered.get(known_as)
+        if saved is None:
             saved = self._save(name, value, step)
             if len(self._remembered) >= _REMEMBERED_MAX:
                 self._remembered.clear()
-            twice = self._remembered[known_as] = saved, saved._replace(blobs=())
-        if known_as in self._sent:
-            return twice[1]
-        self._sent.add(known_as)
-        return twice[0]
+            self._remembered[known_as] = saved
+        return saved
 
     def _save(self, name: str, value: Any, step: str | None) -> SavedLiteral:
         with self._blobs.batch() as batch:

@@ -133,9 +133,15 @@ class Taking:
         if known is not None:
             return known
         value = self._part_of(content, ref, step)
-        saved = self._literals.save(f"{ref.node}{known_as[1]}", value, step)
-        self._elements[known_as] = saved._replace(blobs=())
+        saved = self._elements[known_as] = self._literals.save(f"{ref.node}{known_as[1]}", value, step)
         return saved
+
+    def recorded(self, inputs: Sequence[Input]) -> None:
+        """Let go of the receipts of the parts among these, which go to the log now."""
+        for one in inputs:
+            known_as = None if one.element is None else (one.content, one.element.selector)
+            if known_as in self._elements:
+                self._elements[known_as] = self._elements[known_as]._replace(blobs=())
 
     def _part_of(self, content: Digest, ref: OutputRef, step: str | None) -> Any:
         try:

@@ -48,6 +48,28 @@ def test_of_equal_steps_of_a_run_one_executes_and_the_others_reuse_it(
     assert {found.reuses for found in list(run.steps.values())[1:]} == {run.steps["mark"]}
 
 
+def test_a_literal_is_there_for_who_executes_though_who_was_given_it_first_waits(client: Client) -> None:
+    @step(ignore_inputs=["note"])
+    def slow(x: int, note: str) -> int:
+        time.sleep(0.2)
+        return x
+
+    @step
+    def quick(note: str) -> str:
+        return note
+
+    @pipeline
+    def noting() -> None:
+        slow(1, note="first")
+        slow(1, note="second")
+        quick("second")
+
+    run = noting.with_options(executor=("threads", 3))()
+    statuses = {name: found.status for name, found in run.steps.items()}
+    assert statuses == {"slow": "completed", "slow_2": "cached", "quick": "completed"}
+    assert run.steps["quick"].output.load() == "second"
+
+
 def test_of_equal_steps_of_several_runs_at_once_one_executes(client: Client, tmp_path: Path) -> None:
     marking, count = counted(tmp_path / "marks")
     runs: list[Any] = []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from depth import examples
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lineal
 from lineal import Client, pipeline, step
@@ -224,3 +228,60 @@ def test_a_run_in_which_all_is_served_is_durable_when_it_returns(client: Client)
         newest = log.get(log.head().seq)
         assert (newest.stream, newest.type) == (run.id, "run.completed/1")
     assert sum(isinstance(one.event, StepCompleted) for one in client.events()) == STEPS
+
+
+def test_a_literal_is_there_for_who_executes_though_who_was_given_it_first_has_its_turn_later(client: Client) -> None:
+    @step
+    def double(x: int) -> int:
+        return 2 * x
+
+    @step
+    def add(x: int, y: int) -> int:
+        return x + y
+
+    @pipeline
+    def looped() -> None:
+        for x in (1, 2, 3, 77):
+            add(double(x), 77)
+
+    sums = [view.output.load() for name, view in looped().steps.items() if name.startswith("add")]
+    assert sums == [79, 81, 83, 231]
+
+
+@step(version="1")
+def joined(left: int, right: int, by: int) -> int:
+    return left * 3 + right + by
+
+
+Call = tuple[str, int, int, int]
+CALLS = st.tuples(st.sampled_from(["made", "joined"]), *[st.integers(0, 4)] * 3)
+"""Of a step: with a literal, or with outputs of calls before it and a literal."""
+
+
+def outcomes(calls: list[Call], make: Callable[..., object], join: Callable[..., object]) -> list[object]:
+    found: list[object] = []
+    for name, left, right, literal in calls:
+        ends = [found[at % len(found)] for at in (left, right)] if found else [left, right]
+        found.append(make(literal) if name == "made" else join(*ends, literal))
+    return found
+
+
+@settings(max_examples=examples(25))
+@given(
+    st.lists(st.lists(CALLS, min_size=3, max_size=12), min_size=1, max_size=3),
+    st.sampled_from(["inline", ("threads", 2)]),
+)
+def test_a_pipeline_of_any_shape_gives_what_plain_calls_give_in_a_store_that_has_some_of_it(
+    runs: list[list[Call]], executor: str | tuple[str, int]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, lineal.open(folder):
+        for calls in runs:
+
+            @pipeline
+            def shaped(calls: list[Call] = calls) -> None:
+                outcomes(calls, made, joined)
+
+            expected = outcomes(calls, lambda x: x + 1000, lambda left, right, by: left * 3 + right + by)
+            run = shaped.with_options(executor=executor)()
+            found = sorted(view.output.load() for view in run.steps.values())
+            assert found == sorted(expected)  # type: ignore[type-var]
