@@ -15,8 +15,8 @@ from .base import CODE, TIME, Batch, Definition, Source, columns, seqs, times
 from .cuts import Positions
 from .json_text import json_of
 from .keys import IS_DIGEST
-from .packed import Cells, unreadable
-from .pages import Read, RowPage, columns_of, events_at, fields_of, row_pages, texts_at
+from .packed import Cells
+from .pages import Read, RowPage, fields_at, fields_of, row_pages, texts_at
 
 _SUBJECT: dict[str, Read] = {"kind": Cells.texts, "name": Cells.texts, "id": Cells.hexes}
 
@@ -41,11 +41,8 @@ def _subjects_of(source: Source, page: RowPage, types: Sequence[str]) -> Batch:
 
 def _subjects_at(source: Source, positions: Positions, types: Sequence[str]) -> Batch:
     """The subjects of events of these types."""
-    page, places = events_at(source.database, positions)
-    found = columns_of(page, types, {"subject": Cells.record})
-    if found is None or len(found.seq) != len(page.seqs):
-        raise unreadable("an index names an event of another kind")
-    return {name: column.take(pa.array(places)) for name, column in _subject(found.fields["subject"]).items()}
+    fields, places = fields_at(source.database, positions, types, {"subject": Cells.record})
+    return {name: column.take(places) for name, column in _subject(fields["subject"]).items()}
 
 
 def _tags(source: Source) -> Iterator[Batch]:

@@ -185,13 +185,22 @@ def _shared_names(types: Sequence[str], wanted: Mapping[str, Read]) -> tuple[str
     return first[:end]
 
 
-def texts_at(database: Database, positions: Positions, types: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """Fields that are texts of the events at some positions, which are of some types, as of `columns_of`."""
+def fields_at(
+    database: Database, positions: Positions, types: Sequence[str], wanted: Mapping[str, Read]
+) -> tuple[dict[str, Any], pa.Array]:
+    """Fields of the events that some positions name, which are of these types, as of `columns_of`; and where in them
+    the event of each position is."""
     page, places = events_at(database, positions)
-    found = columns_of(page, types, dict.fromkeys(names, Cells.texts))
+    found = columns_of(page, types, wanted)
     if found is None or len(found.seq) != len(page.seqs):
         raise unreadable("an index names an event of another kind")
-    return {name: column.take(pa.array(places)) for name, column in found.fields.items()}
+    return found.fields, pa.array(places)
+
+
+def texts_at(database: Database, positions: Positions, types: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """Fields that are texts of the event at each position, as of `fields_at`."""
+    fields, places = fields_at(database, positions, types, dict.fromkeys(names, Cells.texts))
+    return {name: column.take(places) for name, column in fields.items()}
 
 
 def fields_of(record: Cells, names: tuple[str, ...], wanted: Mapping[str, Read]) -> dict[str, Any]:

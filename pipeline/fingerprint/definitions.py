@@ -21,7 +21,7 @@ from .canonical import (
 )
 from .framing import frame_str
 from .reads import Read, dotted_path, reads_of_class, reads_of_function, reads_of_nodes
-from .source_index import SOURCE_INDEX, Decorated, Place, Said, Stores
+from .source_index import SOURCE_INDEX, Decoration, Place, Said, Stores
 from .stores import MAY_STORE, stores_in
 
 _UNNAMED: dict[str, type[ast.Lambda | ast.GeneratorExp]] = {"<lambda>": ast.Lambda, "<genexpr>": ast.GeneratorExp}
@@ -30,16 +30,6 @@ _TEXTS = frame_str("annotations are texts")
 _ARGUMENTLESS = (ast.ClassDef, ast.GeneratorExp)
 _SEPARATE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NESTED_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
-
-
-@dataclass(frozen=True, slots=True)
-class Decoration:
-    """One decorator of a definition."""
-
-    path: tuple[str, ...] | None
-    """The dotted name that is applied or called, None for other expressions."""
-    digest: Digest
-    reads: tuple[Read, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +169,8 @@ class SourceText:
     def stores(self) -> Stores:
         """As `stores_in` gives them."""
         if self._known.stores is None:
-            may_be = MAY_STORE.search(self._text) and self.tree is not None
-            self._known.stores = stores_in(self.tree) if may_be and self.tree is not None else ((), ())
+            tree = self.tree if MAY_STORE.search(self._text) else None
+            self._known.stores = ((), ()) if tree is None else stores_in(tree)
             SOURCE_INDEX.learned()
         return self._known.stores
 
@@ -402,10 +392,9 @@ def _are_parameters(names: tuple[str, ...] | None, code: CodeType) -> bool:
 
 
 def _kept(definition: Definition) -> Said:
-    decorations = tuple([Decorated(one.path, one.digest, one.reads) for one in definition.decorations])
     return Said(
         definition.digest,
-        decorations,
+        definition.decorations,
         definition.reads,
         definition.literal_defaults,
         definition.bound,
@@ -415,10 +404,9 @@ def _kept(definition: Definition) -> Said:
 
 
 def _definition_of(said: Said, source: SourceText) -> Definition:
-    decorations = tuple([Decoration(*one) for one in said.decorations])
     return Definition(
         said.digest,
-        decorations,
+        said.decorations,
         said.reads,
         said.literal_defaults,
         said.bound,

@@ -21,7 +21,7 @@ from ...history.code import Entry
 from .boundary import Origin, Origins, Party, module_name_of
 from .bytecode import code_digest, reads_of_code
 from .classes import PLAIN_METACLASSES, class_definition, class_members, class_structure, is_stale, registered_with
-from .definitions import Decoration, Definition
+from .definitions import Definition
 from .framing import frame_all, frame_bytes, frame_str
 from .live import (
     Target,
@@ -41,6 +41,7 @@ from .main_module import module_named
 from .plantings import PLANTINGS
 from .reads import IMPORT, NAMESPACE_CALLS, PACKAGE, SUBCLASSES, Read
 from .references import References
+from .source_index import Decoration
 from .sources import SOURCES, file_digest
 from .unimported import modules_that_begin
 from .values import CODE_TYPES, frame_scalar, is_scalar

@@ -41,10 +41,11 @@ Stores = tuple[tuple[AttributeStore, ...], tuple[LocalImport, ...]]
 T = TypeVar("T")
 
 
-class Decorated(NamedTuple):
-    """A decorator, as it is kept."""
+class Decoration(NamedTuple):
+    """A decorator."""
 
     path: tuple[str, ...] | None
+    """The dotted name that is applied or called, None for other expressions."""
     digest: Digest
     reads: tuple[Read, ...]
 
@@ -53,7 +54,7 @@ class Said(NamedTuple):
     """What a text says of one definition, as `definitions.Definition` has it."""
 
     digest: Digest
-    decorations: tuple[Decorated, ...]
+    decorations: tuple[Decoration, ...]
     reads: tuple[Read, ...]
     literal_defaults: frozenset[str]
     bound: frozenset[str]
@@ -226,7 +227,7 @@ def _said(kept: Any) -> Said:
     digest, decorations, reads, defaults, bound, first_line, last_line = kept
     return Said(
         Digest(digest),
-        tuple([Decorated(None if path is None else _texts(path), Digest(d), _reads(r)) for path, d, r in decorations]),
+        tuple([Decoration(None if path is None else _texts(path), Digest(d), _reads(r)) for path, d, r in decorations]),
         _reads(reads),
         frozenset(_texts(defaults)),
         frozenset(_texts(bound)),
