@@ -16,8 +16,6 @@ from ..errors import Conflict, InvalidReference
 from ..events.catalogue import ContentsReleased, Deleted, Event, Subject
 from ..events.codec import Envelope
 from ..events.liveness import DECODED, Liveness
-from ..events.projections import Artifacts
-from ..events.projections.artifacts import names_of
 from ..history import ArtifactVersionView, ArtifactView, PipelineView, RunView, View
 from ..history.closure import Closure
 from ..history.deletion import is_deleted
@@ -116,7 +114,7 @@ def released_with(reader: Reader, versions: Iterable[ArtifactVersionView]) -> di
 
 
 def _is_last(reader: Reader, content: Digest, going: set[tuple[str, Digest]]) -> bool:
-    names = [name for name, _ in names_of(reader.rows(Artifacts.name), content)]
+    names = [name for name, _ in reader.names_of(content)]
     staying = [name for name in names if (name, content) not in going]
     is_gone = all(is_deleted(reader, Subject("version", name, content)) for name in staying)
     return is_gone and not is_literal(reader, content)

@@ -20,6 +20,7 @@ from .replay import Replay
 from .standing import (
     META,
     Standing,
+    database_of,
     databases_of,
     decode_standing,
     encode_standing,
@@ -210,7 +211,7 @@ class Projector:
     def tail(self, name: str) -> Tail:
         """The rows that catching up would add to a projection that is kept behind; gone on with while nobody does.
 
-        Its `apply` may not ask for the latest row of a key.
+        Its `apply` may ask of a row only whether there is one, and make it twice: it is told of those that are stored.
         """
         projection = self._behind[name]
         with self._tailing, self._env.begin() as txn:
@@ -218,12 +219,13 @@ class Projector:
             if tail is None or tail.start < stored_upto:  # Memory holds what is not stored, and no more.
                 tail = self._tails[name] = Tail(stored_upto)
             changes = self._gather(txn)
-            writer = ProjectionWriter(changes, [Placed(projection, name)])
+            database = database_of(txn, self._env.databases, name)
+            writer = ProjectionWriter(changes, [Placed(projection, database)])
             upto = tail.upto
             for recorded in self._log.scan(upto):
                 writer.apply(recorded)
                 upto = recorded.seq
-            tail.add(changes.gathered(name), upto)
+            tail.add(changes.gathered(database), upto)
             return tail
 
     def lag(self, name: str) -> int:

@@ -193,6 +193,11 @@ class RowReader:
         with self._env.begin() as txn, self._cursor(txn) as cursor:
             return newest_at(cursor, row_key, self._last)
 
+    def latest_upto(self, row_key: bytes, seq: int) -> Stamped | None:
+        """The key's newest row of those made by events up to this one, where that is before the position."""
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
+            return newest_at(cursor, row_key, min(self._last, last_stamp(seq)))
+
     def latest_of(self, row_keys: Sequence[bytes]) -> list[Stamped | None]:
         """As `latest`, of many keys in one transaction, so a page of them."""
         with self._env.begin() as txn, self._cursor(txn) as cursor:

@@ -60,6 +60,11 @@ class TailedReader(RowReader):
         newer = self._tail.history(row_key, self._upto)
         return newer[-1] if newer else super().latest(row_key)
 
+    def latest_upto(self, row_key: bytes, seq: int) -> Stamped | None:
+        """The key's newest row of those made by events up to this one, where that is before the position."""
+        newer = self._tail.history(row_key, seq if self._upto is None else min(seq, self._upto))
+        return newer[-1] if newer else super().latest_upto(row_key, seq)
+
     def latest_of(self, row_keys: Sequence[bytes]) -> list[Stamped | None]:
         """As `latest`, of many keys."""
         return [self.latest(row_key) for row_key in row_keys]

@@ -9,7 +9,9 @@ from ..errors import LineageCut
 from ..events.catalogue import ArtifactNamed, StepCompleted, StepFailed, StepReused
 from ..events.codec import Recorded
 from ..events.ids import StepRunId
+from ..events.projections import ContentNames
 from ..events.projections import Lineage as LineageRows
+from ..events.projections.artifacts import version_key
 from ..events.rows import Stamped, framed
 from .lineage import Lineage
 from .lineage_parts import Link, Node, Production, VersionKey, digest_at, taken_by, version_at
@@ -31,6 +33,7 @@ class Downstream:
     def __init__(self, reader: Reader, *, nodes_max: int = NODES_MAX) -> None:
         self._tracer = Tracer(reader)
         self._uses = reader.rows(LineageRows.name)
+        self._names = reader.rows(ContentNames.name)
         self._has_saves = bool(self._uses.keys(b"o", 1))
         self._nodes_max = nodes_max
         self._new: list[tuple[Production, VersionKey | None]] = []
@@ -69,38 +72,33 @@ class Downstream:
             level, self._level = self._level, []
             for page in pages(level):
                 places = [b"c" + key.content for key, _, _ in page]
-                names = self._tracer.artifacts.under(places, _NAMES_MAX)
-                if not self._add(page, names) or until in self.nodes:
+                if not self._add(page) or until in self.nodes:
                     return
                 if depth == 0:
                     self.is_complete = self.is_complete and not any(self._uses.latest_of(places))
                 else:
-                    self._expand(page, places, names)
+                    self._expand(page, places)
             depth = None if depth is None else depth - 1
 
-    def _add(self, page: Sequence[_Reached], names: Sequence[Sequence[Stamped]]) -> bool:
+    def _add(self, page: Sequence[_Reached]) -> bool:
         """Take versions in; tell whether there was room for all."""
         nodes, room = self.nodes, self._nodes_max - len(self.steps)
-        for (key, type_, production), rows in zip(page, names, strict=True):
+        firsts = self._tracer.artifacts.latest_of([version_key(*key) for key, _, _ in page])
+        for (key, type_, production), first in zip(page, firsts, strict=True):
             if len(nodes) >= room:
                 self.is_complete = False
                 return False
-            name, content = key
-            number = None
-            for _, row in rows:
-                if row[0] == name:
-                    number = row[1]
-                    break
-            nodes[key] = tuple.__new__(Node, (name, content, number, type_, production))
+            nodes[key] = tuple.__new__(Node, (*key, None if first is None else first.row[1], type_, production))
         return True
 
-    def _expand(self, page: Sequence[_Reached], places: Sequence[bytes], names: Sequence[Sequence[Stamped]]) -> None:
+    def _expand(self, page: Sequence[_Reached], places: Sequence[bytes]) -> None:
+        names = self._names.under(places, _NAMES_MAX)
         found = self._uses.under(places, _USES_FEW, self._followed)
         first = [self._seqs(uses, key.name) for (key, _, _), uses in zip(page, found, strict=True)]
         ended = self._ended(list(dict.fromkeys(chain.from_iterable(first))))
         for one, rows, uses, seqs in zip(page, names, found, first, strict=True):
             if len(rows) > 1:
-                self._name(one, [row for row in rows if row.row[0] != one[0].name])
+                self._name(one, [row for row in rows if row.row != one[0].name])
             if len(uses) >= _USES_FEW:
                 self._take_all(one[0])
             elif seqs:
@@ -134,7 +132,7 @@ class Downstream:
     def _name(self, one: _Reached, others: Sequence[Stamped]) -> None:
         """Follow what the same content was called by hand, from this name."""
         key, type_, production = one
-        for seq, (name, _) in others:
+        for seq, name in others:
             [recorded] = self._tracer.log.get_all([seq])
             if recorded.type == ArtifactNamed.TYPE and recorded.fields.source == key.name:
                 other = VersionKey(name, key.content)

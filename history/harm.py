@@ -33,6 +33,7 @@ from ..events.codec import Recorded
 from ..events.ids import RunId
 from ..events.newest_rows import NewestRows
 from ..events.projections import Artifacts, Runs
+from ..events.projections.artifacts import version_key
 from ..events.projections.runs import RunRow
 from ..events.rows import key
 
@@ -90,7 +91,7 @@ class _Names:
     def named(self, recorded: Recorded) -> Iterator[Named]:
         event = recorded.event
         new = dict.fromkeys((one.artifact, one.content) for one in event.made)
-        new = {version: None for version in new if not self._versions.has(_place(*version))}
+        new = {version: None for version in new if not self._versions.has(version_key(*version))}
         for projection, rows in self._folds:
             if type(event) in projection.events:
                 projection.apply(rows, recorded)
@@ -128,7 +129,7 @@ class _Names:
                 yield Named(points, BlobKind.BYTES, Use(f"metrics of {self._subject(event.subject)}", _UNLOGGED))
 
     def _version(self, event: Event, artifact: str, content: Digest) -> Named:
-        row = self._versions.latest(_place(artifact, content))
+        row = self._versions.latest(version_key(artifact, content))
         assert row is not None  # The event that makes a version has just been folded in.
         reference = f"{artifact}@{row[1]}"
         if self._is_by_hand(event, content):
@@ -167,10 +168,6 @@ class _Names:
         """What a run is called; that of a run whose beginning was not read is the beginning of its id."""
         row = self._runs.latest(key("r", run))
         return str(run)[:12] if row is None else RunRow.of(row).name
-
-
-def _place(artifact: str, content: Digest) -> bytes:
-    return key("c", content, artifact)
 
 
 def _literals(inputs: Iterable[Input], title: str) -> Iterator[Named]:

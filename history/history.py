@@ -11,8 +11,7 @@ from ..cas.manifest import INLINE_MAX_BYTES
 from ..errors import InvalidReference, NotFound
 from ..events.ids import Fingerprint, RunId, StepRunId
 from ..events.liveness import Pin
-from ..events.projections import Artifacts, Pins, Projection
-from ..events.projections.artifacts import names_of
+from ..events.projections import Pins, Projection
 from ..events.rows import RowReader, key
 from ..tables import Tables
 from .asked import part_of
@@ -200,7 +199,7 @@ class History(SeenLog):
             ArtifactVersionView(self._reader, name, content)
             for content, eviction in evictions(self._reader.at_present())
             if eviction.seq > upto
-            for name, _ in names_of(self._reader.rows(Artifacts.name), content)
+            for name, _ in self._reader.names_of(content)
         ]
 
     def find(self, reference: str, kind: str | None = None) -> Found:

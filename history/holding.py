@@ -8,8 +8,7 @@ from ..cas.digest import Digest
 from ..errors import InvalidReference, NotFound
 from ..events.catalogue import ContentVisualized, Subject
 from ..events.liveness import DECODED, Liveness, Pin
-from ..events.projections import Artifacts, Runs
-from ..events.projections.artifacts import names_of
+from ..events.projections import Runs
 from ..events.projections.runs import RunRow
 from ..events.rows import key
 from ..immutable import Immutable
@@ -123,20 +122,20 @@ def _hold(reader: Reader, root: Digest, seqs: list[int], pins: list[Pin]) -> Hol
 
 def _labels(reader: Reader, content: Digest) -> dict[str, tuple[str, ...]]:
     labels = {}
-    for name, number in names_of(reader.rows(Artifacts.name), content):
+    for name, number in reader.names_of(content):
         aliases = version_aliases(reader, name, content)
         labels[f"{name}@{number}"] = (*aliases, *tags_of(reader, Subject("version", name, content)))
     return {version: found for version, found in labels.items() if found}
 
 
 def _aliases(reader: Reader, content: Digest) -> tuple[str, ...]:
-    names = [name for name, _ in names_of(reader.rows(Artifacts.name), content)]
+    names = [name for name, _ in reader.names_of(content)]
     return tuple(f"{name}@{alias}" for name in names for alias in version_aliases(reader, name, content))
 
 
 def versions_of(reader: Reader, content: Digest) -> Iterator[str]:
     """The artifact versions that have a content, as ``name@3``."""
-    for name, number in names_of(reader.rows(Artifacts.name), content):
+    for name, number in reader.names_of(content):
         yield f"{name}@{number}"
 
 

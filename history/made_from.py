@@ -10,9 +10,8 @@ import msgpack
 from ..cas import BlobStore, Digest
 from ..errors import NotFound
 from ..events.catalogue import CodeCaptured, RunStarted, StepCompleted, StepFailed, StepReused
-from ..events.projections import Artifacts, References, Steps
 from ..events.projections import Lineage as LineageRows
-from ..events.projections.artifacts import names_of
+from ..events.projections import References, Steps
 from ..events.rows import key
 from .downstream import Downstream
 from .lineage import Lineage
@@ -41,8 +40,7 @@ def made_from(
         NotFound: Nothing was.
     """
     contents = containing(reader.store.blobs, digest, small)
-    names = reader.rows(Artifacts.name)
-    roots = [VersionKey(name, content) for content in contents for name, _ in names_of(names, content)]
+    roots = [VersionKey(name, content) for content in contents for name, _ in reader.names_of(content)]
     steps = sorted({*_took_as_literals(reader, contents), *_ran_with(reader, digest)})
     if not roots and not steps:
         raise NotFound(f"nothing was made from {str(digest)[:12]}…", hint="No value, code or environment here has it.")

@@ -8,7 +8,7 @@ from ..cas.digest import DIGEST_BYTES, Digest
 from ..errors import ArtifactNotFound, InvalidReference
 from ..events.catalogue import Subject
 from ..events.projections import Artifacts
-from ..events.projections.artifacts import version_in
+from ..events.projections.artifacts import numbered_in, version_key, versions_key
 from ..events.rows import key
 from .deletion import deletion_of, is_deleted, present
 from .labels import aliased, aliases_of, tagged, tags_of
@@ -28,7 +28,7 @@ def version_meant(reader: Reader, reference: str) -> StoredVersion:
     """
     parsed = parse_artifact(reference)
     rows = reader.rows(Artifacts.name)
-    newest = rows.latest(key("v", parsed.name))
+    newest = rows.latest(versions_key(parsed.name))
     if newest is None:
         names = sorted({row[0] for _, row in rows.history(key("a"))})
         raise ArtifactNotFound(f"no artifact is called {parsed.name!r}", hint=near(parsed.name, names))
@@ -38,12 +38,12 @@ def version_meant(reader: Reader, reference: str) -> StoredVersion:
         return _by_digest(reader, parsed.name, parsed.digest_prefix)
     if parsed.number is None:
         return _newest(reader, parsed.name, Digest(newest.row[1]))
-    numbered = rows.latest(key("n", parsed.name, parsed.number))
+    numbered = numbered_in(rows, parsed.name, parsed.number)
     if numbered is None:
         raise ArtifactNotFound(
             f"{parsed.name} has no version {parsed.number}", hint=f"Its versions are 1 to {newest.row[0]}."
         )
-    return _present(reader, StoredVersion(reader, parsed.name, Digest(numbered.row)))
+    return _present(reader, StoredVersion(reader, parsed.name, numbered))
 
 
 def _present(reader: Reader, version: StoredVersion) -> StoredVersion:
@@ -59,7 +59,7 @@ def _newest(reader: Reader, name: str, newest: Digest) -> StoredVersion:
     deletion = deletion_of(reader, version.subject)
     if deletion is None:
         return version
-    listed = reader.rows(Artifacts.name).history(key("v", name), newest_first=True)
+    listed = reader.rows(Artifacts.name).history(versions_key(name), newest_first=True)
     versions = (StoredVersion(reader, name, Digest(row[1])) for _, row in listed)
     for one in present(reader, versions):
         return one
@@ -75,7 +75,8 @@ def _by_label(reader: Reader, name: str, label: str) -> StoredVersion:
     versions = [StoredVersion(reader, name, Digest(subject.id)) for subject in tagged(reader, label, "version", name)]
     if not versions:
         known = [*aliases_of(reader, name)]
-        for _, row in islice(reader.rows(Artifacts.name).history(key("v", name), newest_first=True), _NEAR_VERSIONS):
+        listed = reader.rows(Artifacts.name).history(versions_key(name), newest_first=True)
+        for _, row in islice(listed, _NEAR_VERSIONS):
             known += tags_of(reader, StoredVersion(reader, name, Digest(row[1])).subject)
         hint = near(label, dict.fromkeys(known)) if known else "Its versions have numbers; none has a label."
         raise ArtifactNotFound(f"{name} has no version with the alias or tag {label!r}", hint=hint)
@@ -94,8 +95,6 @@ def _by_digest(reader: Reader, name: str, prefix: str) -> StoredVersion:
 
 
 def _contents_with_prefix(reader: Reader, name: str, prefix: str) -> list[Digest]:
-    rows, begin = reader.rows(Artifacts.name), key("c")
-    places = rows.keys(begin + bytes.fromhex(prefix[: len(prefix) // 2 * 2]))
-    contents = {Digest(place[len(begin) : len(begin) + DIGEST_BYTES]) for place in places}
-    alike = [content for content in contents if str(content).startswith(prefix)]
-    return [content for content in alike if version_in(rows, name, content) is not None]
+    begin = version_key(name, bytes.fromhex(prefix[: len(prefix) // 2 * 2]))
+    contents = [Digest(place[-DIGEST_BYTES:]) for place in reader.rows(Artifacts.name).keys(begin)]
+    return [content for content in contents if str(content).startswith(prefix)]

@@ -12,8 +12,9 @@ from ..cas.digest import Digest
 from ..cas.manifest import Manifest
 from ..errors import BlobCorrupt
 from ..events.codec import Recorded
-from ..events.projections import Artifacts
+from ..events.projections import Artifacts, ContentNames
 from ..events.projections.artifacts import newest_in
+from ..events.projections.content_names import names_of
 from ..events.rows import RowReader
 from ..store import Store, now_us
 
@@ -56,6 +57,10 @@ class Reader:
     def rows(self, projection: str) -> RowReader:
         """A projection's rows as of the position."""
         return self.store.rows(projection, self.upto)
+
+    def names_of(self, content: Digest) -> list[tuple[str, int]]:
+        """The names and numbers under which a content is a version, the first to have it first."""
+        return names_of(self.rows(ContentNames.name), self.rows(Artifacts.name), content)
 
     def event(self, seq: int) -> Recorded:
         """The event at a position that a row has named."""

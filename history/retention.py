@@ -18,7 +18,7 @@ from ..events.ids import RunId
 from ..events.liveness import Liveness
 from ..events.projections import Artifacts, Runs
 from ..events.projections import Lineage as LineageRows
-from ..events.projections.artifacts import version_in
+from ..events.projections.artifacts import version_in, versions_key
 from ..events.projections.runs import RUNNING
 from ..events.rows import key
 from ..immutable import Immutable
@@ -160,7 +160,7 @@ class _Planner:
         for name in sorted({row[0] for _, row in rows.history(key("a"))}):
             rank = 0
             versions: list[_Version] = []
-            for _, (number, content) in rows.history(key("v", name), newest_first=True):
+            for _, (number, content) in rows.history(versions_key(name), newest_first=True):
                 version = VersionKey(name, Digest(content))
                 is_there = not is_deleted(self._reader, Subject("version", *version))
                 versions.append(self._version(version, number, rank, is_there=is_there))

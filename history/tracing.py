@@ -14,7 +14,7 @@ from ..events.catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, Step
 from ..events.codec import Recorded
 from ..events.ids import RunId, StepRunId
 from ..events.projections import Artifacts, Steps
-from ..events.projections.artifacts import outputs_of
+from ..events.projections.artifacts import outputs_of, version_in, version_key
 from ..events.rows import framed
 from .lineage import Lineage
 from .lineage_parts import Node, Production, RunFacts, VersionKey, taken_by
@@ -100,7 +100,7 @@ class Tracer:
 
     def origins(self, versions: Sequence[VersionKey]) -> list[Origin]:
         """Versions with the executions that they first came from."""
-        firsts = self.artifacts.latest_of([b"c" + content + framed(name) for name, content in versions])
+        firsts = self.artifacts.latest_of([version_key(*version) for version in versions])
         events = self.events(first.seq for first in firsts if first is not None)
         makers = [None if one is None else self._before_named(events[one.seq]) for one in firsts]
         origins = [None if one is None else origin_of(one) for one in makers]
@@ -165,7 +165,7 @@ class Tracer:
         while recorded.type == ArtifactNamed.TYPE and recorded.fields.source not in passed:
             source, content = recorded.fields.source, recorded.fields.output[2]
             passed.add(source)
-            first = self.artifacts.latest(b"c" + content + framed(source))
+            first = version_in(self.artifacts, source, content)
             if first is None:
                 break
             [recorded] = self.log.get_all([first.seq])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from ..events.projections import Artifacts
-from ..events.projections.artifacts import version_in
+from ..events.projections.artifacts import version_in, versions_key
 from ..events.rows import key
 from .asked_versions import AskedVersion, Made, asked_versions
 from .deletion import has_deletions, is_deleted, once_deleted, present
@@ -68,7 +68,7 @@ def versions_found(
 
 def _of(reader: Reader, name: str, after: int, upto: int | None) -> Iterator[Made]:
     ends = [end for end in (reader.upto, upto) if end is not None]
-    rows = reader.store.rows(Artifacts.name, min(ends, default=None)).history(key("v", name), newest_first=True)
+    rows = reader.store.rows(Artifacts.name, min(ends, default=None)).history(versions_key(name), newest_first=True)
     for seq, (number, content) in rows:
         if seq <= after:
             return

@@ -18,6 +18,7 @@ from ..events.catalogue import (
     Subject,
 )
 from ..events.ids import RunId, StepRunId
+from ..events.projections.artifacts import versions_key
 from ..events.projections.runs import CANCELLED, INTERRUPTED, RUNNING
 from ..events.projections.steps import CACHED
 from ..events.rows import key
@@ -88,7 +89,7 @@ class ArtifactView(Labelled, InNotebooks):
     @property
     def versions(self) -> list[ArtifactVersionView]:
         """Its versions, newest first."""
-        found = self._reader.rows("artifacts").history(key("v", self.name), newest_first=True)
+        found = self._reader.rows("artifacts").history(versions_key(self.name), newest_first=True)
         versions = (ArtifactVersionView(self._reader, self.name, Digest(row[1])) for _, row in found)
         return list(present(self._reader, versions))
 

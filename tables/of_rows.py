@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from ..events.catalogue import Process
-from ..events.projections import Artifacts, Cache, Pins, Pipelines, Releases, Runs, Visualizations
+from ..events.projections import Cache, Pins, Pipelines, Releases, Runs, Visualizations
 from ..events.projections.runs import RunRow
 from ..events.rows import framed
 from .base import CODE, TIME, Batch, Definition, Source, columns, seqs, times
 from .packed import Cells
 from .pages import Read, RowPage, fields_of, row_pages
+from .version_rows import version_rows
 
 _RUN: dict[str, Read] = {
     "run": Cells.hexes,
@@ -67,11 +68,14 @@ def _run_batch(page: RowPage) -> Batch:
     }
 
 
-def _versions(page: RowPage) -> Batch:
-    record = page.cells.entered()
-    name, number = record.texts(), record.integers().arrow()
-    content = page.keys.digests()
-    return {"artifact": name, "version": number, "content": content, "seq": seqs(page.seqs)}
+def _versions(source: Source) -> Iterator[Batch]:
+    for page in version_rows(source):
+        yield {
+            "artifact": page.artifacts,
+            "version": page.numbers.arrow(),
+            "content": page.contents,
+            "seq": seqs(page.seqs),
+        }
 
 
 def _cache(page: RowPage) -> Batch:
@@ -152,9 +156,7 @@ RUNS = Definition(
     ),
     _runs,
 )
-VERSIONS = _of(
-    "versions", Artifacts.name, "c", _versions, artifact="string", version="int64", content="string", seq="int64"
-)
+VERSIONS = Definition("versions", columns(artifact="string", version="int64", content="string", seq="int64"), _versions)
 CACHE = _of("cache", Cache.name, "f", _cache, fingerprint="string", seq="int64")
 PINS = _of("pins", Pins.name, "l", _pins, label="string", content="string", expires=TIME, seq="int64")
 RELEASES = _of("releases", Releases.name, "c", _releases, content="string", upto="int64", reason="string", seq="int64")

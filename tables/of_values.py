@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from ..events.catalogue import Output
-from ..events.projections import Artifacts
 from ..events.projections.artifacts import BY_HAND
 from .base import Batch, Definition, Source, columns, seqs
 from .cuts import Positions
@@ -17,7 +16,8 @@ from .heads import IS_MAP
 from .json_text import json_of
 from .of_steps import MAKERS
 from .packed import Cells
-from .pages import LogPage, Read, columns_of, events_at, fields_of, row_pages
+from .pages import LogPage, Read, columns_of, events_at, fields_of
+from .version_rows import version_rows
 
 _SAID: dict[str, Read] = {"artifact": Cells.texts, "content": Cells.hexes, "metadata": Cells.value}
 _PAGE_VERSIONS = 4096
@@ -36,10 +36,9 @@ class _Versions(NamedTuple):
 
 
 def _computed(source: Source) -> Iterator[Batch]:
-    for page in row_pages(source.database, Artifacts.name, "c", source.upto, newest=True):
-        record = page.cells.entered()
-        names, numbers = record.texts().to_pylist(), record.integers().values.tolist()
-        versions = list(zip(names, page.keys.digests().to_pylist(), page.seqs.tolist(), strict=True))
+    for page in version_rows(source):
+        versions = list(zip(page.artifacts.to_pylist(), page.contents.to_pylist(), page.seqs.tolist(), strict=True))
+        numbers = page.numbers.values.tolist()
         for start in range(0, len(versions), _PAGE_VERSIONS):
             part = slice(start, start + _PAGE_VERSIONS)
             events, _ = events_at(source.database, page.seqs[part])

@@ -12,6 +12,7 @@ from lineal.cas import Digest
 from lineal.events import catalogue as facts
 from lineal.events import committer, projector
 from lineal.events.projections import Lineage
+from lineal.events.projections.content_names import names_of
 from lineal.events.rows import RowReader, key
 from lineal.store import Store, open_store
 
@@ -73,4 +74,22 @@ def test_an_index_that_nobody_has_caught_up_is_read_whole_from_a_read_only_store
     assert (store_path / "log" / "data.mdb").stat().st_size == size_bytes
     store = open_store(store_path)
     assert list(store.rows("lineage").history(key("p", content))) == seen
+    store.close()
+
+
+def test_the_names_of_a_content_are_read_whole_from_a_read_only_store_whose_index_was_rebuilt_and_lacks_some(
+    store_path: Path,
+) -> None:
+    store = open_store(store_path)
+    content = append_saves(store, 2)
+    store.rebuild()
+    append_saves(store, 2)
+    store.append([facts.ArtifactNamed(facts.Output("output", "other", content, "f/1", "t", 1, {}), "data")])
+    store.close()
+    store = open_store(store_path, read_only=True)
+    assert store.lag("content_names") == 3
+    names = names_of(store.rows("content_names"), store.rows("artifacts"), content)
+    assert (
+        names == names_of(store.rows("content_names"), store.rows("artifacts"), content) == [("data", 1), ("other", 1)]
+    )
     store.close()

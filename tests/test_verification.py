@@ -14,7 +14,7 @@ from damage import change, flip, part_of
 import lineal
 from lineal import Client
 from lineal.cas import CATALOG, VOLUMES, Cut, Digest, Inline, Whole, digest_of, reporting
-from lineal.events.rows import key
+from lineal.events.projections.artifacts import version_key
 from lineal.events.standing import database_of
 from lineal.verification import Damage, DamageKind
 
@@ -156,7 +156,7 @@ def test_an_index_that_a_replay_would_not_give_is_found(furnished_copy: Path) ->
         with client.store.environment.begin() as txn:
             databases = client.store.environment.databases
             cursor = txn.cursor(databases[database_of(txn, databases, "artifacts")])
-            assert cursor.set_range(key("c", content, "small"))
+            assert cursor.set_range(version_key("small", content))
             row_key = bytes(cursor.key())
         change(client, "artifacts", row_key, b"\x91\x09")
         damage = only(client)

@@ -7,6 +7,7 @@ from .base import Projection
 from .cache import Cache
 from .causes import Causes
 from .claims import Claims
+from .content_names import ContentNames
 from .deletions import Deletions
 from .imports import Imports
 from .lineage import Lineage
@@ -42,7 +43,7 @@ KEPT: tuple[Projection, ...] = (
 )
 """Those whose rows are written in the transaction that appends the events."""
 
-BEHIND: tuple[Projection, ...] = (Lineage(), Streams(), References(), Parameters())
+BEHIND: tuple[Projection, ...] = (Lineage(), Streams(), References(), Parameters(), ContentNames())
 """Those that are caught up when they are asked: a step pays nothing for them."""
 
 PROJECTIONS: tuple[Projection, ...] = (*KEPT, *BEHIND)
@@ -56,6 +57,7 @@ __all__ = [
     "Cache",
     "Causes",
     "Claims",
+    "ContentNames",
     "Deletions",
     "Imports",
     "Lineage",

@@ -1,7 +1,8 @@
 """Artifacts and their versions: one version for each distinct content under a name, numbered from 1.
 
-Tables: ``a`` → names in order of first appearance; ``v name`` → versions ``[number, content]``, newest last;
-``n name number`` → content; ``c content name`` → number; ``w`` as in `numbers`.
+Tables: ``a`` → names in order of first appearance; ``v name`` has two parts, so that a version's two rows are near each
+other: ``… c content`` → ``[name, number]``, and ``… l`` → versions ``[number, content]``, newest last; ``w`` as in
+`numbers`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from ...cas.digest import Digest
 from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepReused, StoreImported
 from ..codec import Recorded
-from ..rows import RowReader, RowWriter, Stamped, framed, key
+from ..rows import RowReader, RowWriter, Stamped, framed
 from .base import Projection
 from .numbers import next_number, note_numbers
 
@@ -24,7 +25,7 @@ class Artifacts(Projection):
     """The fold."""
 
     name = "artifacts"
-    version = 4
+    version = 5
     events = (StepCompleted, StepReused, ArtifactSaved, ArtifactNamed, StoreImported)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
@@ -34,17 +35,16 @@ class Artifacts(Projection):
         for output in outputs_of(recorded):
             name, content = output[1], output[2]
             framed_name = framed(name)
-            place = b"c" + content + framed_name
+            place = b"v" + framed_name + b"c" + content
             if rows.has(place):
                 continue
-            versions = b"v" + framed_name
+            versions = b"v" + framed_name + b"l"
             newest = rows.latest(versions)
             if newest is None:
                 rows.mark(b"a", [name])
             number = next_number(rows, name, content, 0 if newest is None else newest[0])
             number = max(number, _number_wanted(recorded))
             rows.add(versions, [number, content])
-            rows.mark(b"n" + framed_name + number.to_bytes(4, "big"), content)
             rows.add(place, [name, number])
 
 
@@ -53,20 +53,45 @@ def _number_wanted(recorded: Recorded) -> int:
     return (recorded.fields.number or 0) if recorded.type == ArtifactNamed.TYPE else 0
 
 
+def version_key(name: str, content: bytes) -> bytes:
+    """Where it is told that a content is a version under a name."""
+    return b"v" + framed(name) + b"c" + content
+
+
+def versions_key(name: str) -> bytes:
+    """Where the versions under a name are listed."""
+    return b"v" + framed(name) + b"l"
+
+
 def version_in(rows: RowReader, name: str, content: Digest) -> Stamped | None:
     """The row of a content under a name, ``[name, number]``, stamped by the event that made it a version."""
-    return rows.latest(key("c", content, name))
+    return rows.latest(version_key(name, content))
 
 
 def newest_in(rows: RowReader, name: str) -> Digest | None:
     """The content of the newest version under a name; None if there is none."""
-    found = rows.latest(key("v", name))
+    found = rows.latest(versions_key(name))
     return None if found is None else Digest(found.row[1])
 
 
-def names_of(rows: RowReader, content: Digest) -> list[tuple[str, int]]:
-    """The names and numbers under which a content is a version, the first to have it first."""
-    return [tuple(one.row) for one in sorted(rows.newest(key("c", content)), key=lambda one: one.seq)]
+def numbered_in(rows: RowReader, name: str, number: int) -> Digest | None:
+    """The content of the version of a number under a name; None if there is none.
+
+    Cost: some 5 µs for each halving of the stretch of the log in which the name has got its versions.
+    """
+    listed = versions_key(name)
+    newest = rows.latest(listed)
+    first_seq, last_seq = 1, 0 if newest is None else newest.seq
+    while first_seq <= last_seq:
+        middle_seq = (first_seq + last_seq) // 2
+        found = rows.latest_upto(listed, middle_seq)
+        if found is None or found.row[0] < number:  # Numbers rise with positions.
+            first_seq = middle_seq + 1
+        elif found.row[0] > number:
+            last_seq = found.seq - 1
+        else:
+            return Digest(found.row[1])
+    return None
 
 
 def outputs_of(recorded: Recorded) -> Sequence[Any]:

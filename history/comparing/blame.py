@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ...errors import ArtifactNotFound, InvalidReference, LinealError
 from ...events.ids import StepRunId
 from ...events.projections import Artifacts
-from ...events.rows import key
+from ...events.projections.artifacts import versions_key
 from ..code_changes import code_changes
 from ..ingredients import Ingredients, ingredients_of
 from ..input_changes import input_changes
@@ -133,7 +133,7 @@ def blame(reader: Reader, new: ArtifactVersionView, old: ArtifactVersionView | N
 
 def version_before(reader: Reader, version: ArtifactVersionView) -> ArtifactVersionView:
     """The version of the same artifact that came before. Raises `ArtifactNotFound` for the first."""
-    listed = reader.rows(Artifacts.name).history(key("v", version.name), newest_first=True)
+    listed = reader.rows(Artifacts.name).history(versions_key(version.name), newest_first=True)
     for _, (number, content) in listed:
         if number < version.version:
             return ArtifactVersionView(reader, version.name, type(version.content)(content))

@@ -12,6 +12,11 @@ _DOMAIN = frame_str("lineal.step/1")
 _GATHERED_DOMAIN = frame_str("lineal.gathered/1")
 
 
+CODE_BYTES = 2
+"""So many bytes of its code a fingerprint begins with. What one code has left in the cache lies together there, and a
+commit has fewer pages to write; what tells fingerprints apart is the rest."""
+
+
 def fingerprint(*, code: Digest, inputs: Mapping[str, Digest], outputs: Sequence[str] = ()) -> Digest:
     """Digest the causes of a step's result.
 
@@ -20,12 +25,13 @@ def fingerprint(*, code: Digest, inputs: Mapping[str, Digest], outputs: Sequence
         inputs: Content ids of what it is given, or what `gathered` gives, by parameter name; order-free.
         outputs: Names of its outputs, in their order.
     """
-    return digest_of(
+    causes = digest_of(
         _DOMAIN
         + frame_bytes(code)
         + frame_all(b"d", [frame_str(name) + frame_bytes(inputs[name]) for name in sorted(inputs)])
         + frame_all(b"l", [frame_str(output) for output in outputs])
     )
+    return Digest(code[:CODE_BYTES] + causes[CODE_BYTES:])
 
 
 class FingerprintForm:
@@ -34,6 +40,7 @@ class FingerprintForm:
     def __init__(self, *, code: Digest, names: Sequence[str], outputs: Sequence[str]) -> None:
         """Frame what a step's fingerprints have in common; ``names`` are those of its inputs."""
         self.names = sorted(names)
+        self._begin = code[:CODE_BYTES]
         self._before = _DOMAIN + frame_bytes(code) + b"d%d:" % len(self.names)
         self._between = [frame_str(name) + b"b%d:" % DIGEST_BYTES for name in self.names]
         self._after = frame_all(b"l", [frame_str(output) for output in outputs])
@@ -44,7 +51,8 @@ class FingerprintForm:
         for name, between in zip(self.names, self._between, strict=True):
             parts += (between, inputs[name])
         parts.append(self._after)
-        return bytes.__new__(Fingerprint, digest_of(b"".join(parts)))  # Which has the right length.
+        causes = digest_of(b"".join(parts))
+        return bytes.__new__(Fingerprint, self._begin + causes[CODE_BYTES:])  # Which has the right length.
 
 
 def gathered(kind: str, keys: Sequence[Digest], items: Sequence[Digest]) -> Digest:

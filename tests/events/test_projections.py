@@ -12,6 +12,8 @@ from lineal.cas import Digest
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
 from lineal.events.ids import Fingerprint, RunId
+from lineal.events.projections.artifacts import numbered_in
+from lineal.events.projections.content_names import names_of
 from lineal.events.projections.runs import RunRow
 from lineal.events.rows import RowReader, key
 
@@ -60,6 +62,35 @@ def test_many_events_in_one_transaction_make_the_rows_of_one_each(
         for event in history:
             apart.append(event)
         assert together.rows() == apart.rows()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_a_version_is_found_by_its_name_and_number_and_a_content_by_its_names_as_of_every_event(
+    new_ledger: Callable[[], Any], data: st.DataObject
+) -> None:
+    """As a list of what was saved says: of a few contents under a few names, some with a number of their own."""
+    contents = [Digest(bytes([byte]) * 32) for byte in (0, 1, 0x6C, 255)]
+    saves = st.tuples(st.sampled_from(["a", "ab", "a" * 300]), st.sampled_from(contents), st.integers(0, 9))
+    versions: dict[str, dict[int, Digest]] = {}
+    with new_ledger() as ledger:
+        for seq, (name, content, number) in enumerate(data.draw(st.lists(saves, min_size=1, max_size=12)), start=1):
+            output = facts.Output("output", name, content, "f/1", "t", 1, {})
+            ledger.append(facts.ArtifactNamed(output, "elsewhere", number) if number else facts.ArtifactSaved(output))
+            made = versions.setdefault(name, {})
+            if content not in made.values():
+                made[max([1, number, *(one + 1 for one in made)])] = content
+            rows = RowReader(ledger.environment, "artifacts", None)
+            for called, numbered in versions.items():
+                found = {wanted: numbered_in(rows, called, wanted) for wanted in range(25)}
+                assert {wanted: one for wanted, one in found.items() if one is not None} == numbered
+            assert numbered_in(RowReader(ledger.environment, "artifacts", seq - 1), name, 1) in (None, made.get(1))
+            ledger.projector.catch_up("content_names")
+            named = {one: names_of(RowReader(ledger.environment, "content_names", None), rows, one) for one in contents}
+            assert {one: set(found) for one, found in named.items()} == {
+                one: {(called, place) for called, made in versions.items() for place, it in made.items() if it == one}
+                for one in contents
+            }
 
 
 def test_runs_of_a_pipeline_are_numbered_and_named_and_end_once(ledger: Any) -> None:

@@ -56,6 +56,7 @@ EXPORTED = {
     "pipelines": "pipelines",
     "steps": "steps",
     "artifacts": "versions",
+    "content_names": "versions",
     "cache": "cache",
     "pins": "pins",
     "releases": "releases evictions",
@@ -182,8 +183,9 @@ def productions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
 
 
 def versions_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:
-    for row_key, seq, (name, number) in newest(ledger, "artifacts", "c", upto):
-        yield {"artifact": name, "version": number, "content": row_key[1:33].hex(), "seq": seq}
+    for row_key, seq, row in newest(ledger, "artifacts", "v", upto):
+        if isinstance(row[0], str):
+            yield {"artifact": row[0], "version": row[1], "content": row_key[-32:].hex(), "seq": seq}
 
 
 def cache_one_by_one(ledger: Any, upto: int) -> Iterator[Row]:

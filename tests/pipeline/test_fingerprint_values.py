@@ -251,6 +251,14 @@ def test_every_cause_enters_the_fingerprint_of_a_step_and_none_is_taken_for_anot
     assert len({fingerprint(**cause) for cause in causes}) == len(causes)
 
 
+def test_fingerprints_of_one_code_lie_together_and_those_of_others_elsewhere() -> None:
+    inputs = [digest_of(b"%d" % number) for number in range(50)]
+    prints = sorted((fingerprint(code=code, inputs={"x": one}), code) for code in (A, B, C) for one in inputs)
+    assert [code for code, _ in itertools.groupby(prints, key=operator.itemgetter(1))] == sorted(
+        [A, B, C], key=lambda code: code[:2]
+    )
+
+
 def test_the_order_of_inputs_is_no_cause() -> None:
     assert fingerprint(code=A, inputs={"x": B, "y": C}) == fingerprint(code=A, inputs={"y": C, "x": B})
 
