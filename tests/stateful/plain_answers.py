@@ -8,7 +8,8 @@ from typing import Any
 
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
-from lineal.events.projections.names import version_key
+from lineal.events.projections.artifacts import version_key, versions_key
+from lineal.events.projections.names import version_key as labels_key
 from lineal.events.projections.runs import RunRow
 from lineal.events.projections.subjects import subject_key
 from lineal.events.rows import RowReader, framed, key
@@ -186,6 +187,7 @@ def asked_of_events(events: Sequence[Event]) -> Said:
         said[f"versions of {name}"] = [[number, one] for one, number in versions.items()]
         for content, number in versions.items():
             said[f"{content.hex()} as {name}"] = [name, number]
+            said.setdefault(f"names of {content.hex()}", set()).add(name)
     said |= {f"cached {fingerprint.hex()}": seq for fingerprint, seq in plain.executed.items()}
     said |= {f"pin {label}": content for label, content in plain.pinned.items()}
     for content in plain.pinned.values():
@@ -210,7 +212,7 @@ def _say_labels(plain: Answers, said: Said) -> None:
     for (artifact, alias), content in plain.aliases.items():
         said[f"{artifact}@{alias}"] = content
         same = {one for (name, one), other in plain.aliases.items() if (name, other) == (artifact, content)}
-        said[f"aliases of {version_key(artifact, content).hex()}"] = sorted(same)
+        said[f"aliases of {labels_key(artifact, content).hex()}"] = sorted(same)
     for (subject, name), value in plain.notes.items():
         said[f"note {subject_key(subject).hex()} {name}"] = [name, value]
     for (subject, name), latest in plain.metrics.items():
@@ -276,12 +278,12 @@ def _ask_artifacts(of: Callable[[str], _Asked], said: Said) -> None:
     artifacts = of("artifacts")
     said["artifacts"] = [row[0] for row in artifacts.history(key("a"))]
     for name in said["artifacts"]:
-        said[f"versions of {name}"] = artifacts.history(key("v", name))
-        for number, content in said[f"versions of {name}"]:
-            assert artifacts.latest(key("n", name, number)) == content
-    for place in artifacts.keys("c"):
-        row = artifacts.latest(place)
-        said[f"{place[1:33].hex()} as {row[0]}"] = row
+        said[f"versions of {name}"] = artifacts.history(versions_key(name))
+        for _, content in said[f"versions of {name}"]:
+            said[f"{content.hex()} as {name}"] = artifacts.latest(version_key(name, content))
+    for place in of("content_names").keys("c"):
+        (name,) = of("content_names").history(place)
+        said.setdefault(f"names of {place[1:33].hex()}", set()).add(name)
 
 
 def _ask_contents(of: Callable[[str], _Asked], said: Said) -> None:
