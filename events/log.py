@@ -172,11 +172,11 @@ class Log:
     def _values(self, after: int, upto: int | None) -> Iterator[tuple[int, bytes]]:
         while upto is None or after < upto:
             page_events = _SCAN_EVENTS if upto is None else min(_SCAN_EVENTS, upto - after)
-            page: list[tuple[int, bytes]] = []
             with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
-                if cursor.set_range((after + 1).to_bytes(8, "big")):
-                    page = [(int.from_bytes(key, "big"), bytes(value)) for key, value in islice(cursor, page_events)]
-            yield from page if upto is None else (row for row in page if row[0] <= upto)
+                page = list(_page(cursor, after, page_events))
+            if upto is not None and page and page[-1][0] > upto:  # Some between are gone.
+                page = [row for row in page if row[0] <= upto]
+            yield from page
             if len(page) < page_events:
                 return
             after = page[-1][0]
@@ -277,6 +277,19 @@ def _head(cursor: lmdb.Cursor) -> Head:
     if not cursor.last():
         return Head(0, GENESIS)
     return Head(int.from_bytes(cursor.key(), "big"), bytes(cursor.value()[:CHAIN_BYTES]))
+
+
+def _page(cursor: lmdb.Cursor, after: int, count: int) -> Iterable[tuple[int, bytes]]:
+    """So many events after a position, with their places."""
+    if not cursor.set_range(_place(after + 1)):
+        return ()
+    rows = list(islice(_values(cursor), count))  # Without the keys, which would cost half of the time.
+    if len(rows) < count:
+        cursor.last()  # Iterated to the end, it is nowhere.
+    if cursor.key() == _place(after + len(rows)):
+        return zip(range(after + 1, after + 1 + len(rows)), rows, strict=True)
+    cursor.set_range(_place(after + 1))  # Some are gone: the others are where they were.
+    return [(int.from_bytes(key, "big"), bytes(value)) for key, value in islice(cursor, count)]
 
 
 def _values(cursor: lmdb.Cursor) -> Iterator[bytes]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import LinealError, ProjectionFailed
-from .codec import Recorded, decode, type_of
+from .codec import Recorded, type_of
 from .log import CHAIN_BYTES
 from .projections import Projection
 from .rows import RowWriter
+from .unopened import HEADS, LENGTH_BITS, LENGTH_PLACE, TYPE_PLACE, opened_in, unopened_in
 from .upcasts import UPCASTS
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ class Placed(NamedTuple):
 
 
 _Apply = Callable[[RowWriter, Recorded], None]
+
+
+class _Way(NamedTuple):
+    """What is done with events."""
+
+    type: str
+    applied: Sequence[tuple[_Apply, RowWriter]]
+    is_unopened: bool
 
 
 class ProjectionWriter:
@@ -44,6 +53,7 @@ class ProjectionWriter:
                     by_type.setdefault(event.TYPE, []).append(applied)
         self._of_all = of_all
         self._by_type = {type_: [*some, *of_all] for type_, some in by_type.items()}
+        self._by_head: dict[bytes, _Way] | None = None
 
     def go_on(self, changes: Gathered) -> None:
         """Turn to the next transaction, the first to change anything since the last one."""
@@ -60,32 +70,50 @@ class ProjectionWriter:
         return self._rows[name]
 
     def fold(self, stored: Iterable[tuple[int, bytes]]) -> int:
-        """Add the rows of events as they are stored, one after another; give the position of the last, 0 for none.
+        """Add the rows of events as the log has them, one after another; give the position of the last, 0 for none.
 
         Raises:
             ProjectionFailed: An event can't be folded in; the rows of those before it are there.
         """
-        takes, seq = self._stored_types, 0
-        for seq, value in stored:
-            if takes is None or type_of(value, CHAIN_BYTES) in takes:
-                recorded = decode(seq, value[:CHAIN_BYTES], value[CHAIN_BYTES:])
-                try:
-                    self.apply(recorded)
-                except LinealError:
-                    raise
-                except Exception as error:
-                    raise ProjectionFailed(
-                        f"{', '.join(self._rows)} can't fold in event {seq}, {recorded.type}: "
-                        f"{type(error).__name__}: {error}",
-                        hint="Correct its apply; what it had made before is kept.",
-                        seq=seq,
-                    ) from error
+        if self._by_head is None:
+            self._by_head = self._ways()
+        by_head, seq, row = self._by_head, 0, b""
+        try:
+            for seq, row in stored:
+                place = TYPE_PLACE + (row[LENGTH_PLACE] & LENGTH_BITS)
+                way = by_head.get(row[CHAIN_BYTES:place])
+                if way is None:
+                    self._fold_other(seq, row)
+                elif way.applied:
+                    recorded = unopened_in(seq, row, way.type, place) if way.is_unopened else opened_in(seq, row)
+                    stamp = seq.to_bytes(8, "big")
+                    for apply, rows in way.applied:
+                        apply(rows.at(stamp), recorded)
+        except LinealError:
+            raise
+        except Exception as error:
+            recorded = opened_in(seq, row)
+            raise ProjectionFailed(
+                f"{', '.join(self._rows)} can't fold in event {seq}, {recorded.type}: {type(error).__name__}: {error}",
+                hint="Correct its apply; what it had made before is kept.",
+                seq=seq,
+            ) from error
         return seq
 
-    @property
-    def _stored_types(self) -> Container[bytes | None] | None:
-        """What `type_of` says of the events that may make rows; None for all."""
-        return None if self._of_all else {None, *(name.encode() for name in (*self._by_type, *UPCASTS))}
+    def _ways(self) -> dict[bytes, _Way]:
+        """What is done with the events of each head.
+
+        Those that only projections of all types take are left unopened: these seldom look at fields.
+        """
+        by_type, of_all = self._by_type, self._of_all
+        return {head: _Way(type_, by_type.get(type_, of_all), type_ not in by_type) for head, type_ in HEADS.items()}
+
+    def _fold_other(self, seq: int, row: bytes) -> None:
+        """Add the rows of an event that is of a newer version, or of an older one."""
+        stored_type = type_of(row, CHAIN_BYTES)
+        type_ = None if stored_type is None else stored_type.decode(errors="replace")
+        if self._of_all or type_ is None or type_ in self._by_type or type_ in UPCASTS:
+            self.apply(opened_in(seq, row))
 
     def apply(self, recorded: Recorded) -> None:
         """Add the rows of one event."""

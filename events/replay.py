@@ -6,7 +6,7 @@ own, which is written again by each commit, and stays half empty. Invariant: nob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,10 @@ from .sorted_rows import Rows, SortedRows
 if TYPE_CHECKING:
     import lmdb
 
-_PIECE_ROWS = 100_000
-"""How many rows are sorted at once; those of `_READ_EVENTS` more at most."""
+_PIECE_ROWS = 4000
+"""How many rows of a database are sorted at once, those of `_READ_EVENTS` more at most: they are in the cache still."""
 _PIECE_BYTES = 64 * 1024 * 1024
-"""Of how many bytes of events, likewise: their rows may have as many, and more."""
+"""Of how many bytes of events there are rows in memory, likewise: they may have as many, and more."""
 _READ_EVENTS = 1000
 """How many events are read in one transaction."""
 _COMMIT_ROWS = 50_000
@@ -48,22 +48,20 @@ class Replay:
             ProjectionFailed: A projection can't fold in an event.
         """
         with SortedRows(self._env.data_file.parent) as sorted_rows:
-            events = _Measured(self._log.stored(0, upto))
-            piece = _Piece(self._env)
+            events = self._log.stored(0, upto)
+            piece = _Piece(self._env, sorted_rows)
             writer = ProjectionWriter(piece, self._placed)
-            for first in range(0, upto, _READ_EVENTS):
+            while some := list(islice(events, _READ_EVENTS)):
                 with self._env.begin() as txn:
                     piece.txn = txn
                     writer.go_on(piece)
-                    writer.fold(islice(events, _READ_EVENTS))
-                is_large = piece.size >= _PIECE_ROWS or events.size_bytes >= _PIECE_BYTES
-                if not is_large and first + _READ_EVENTS < upto:
-                    continue
-                piece.move(sorted_rows)
-                events.size_bytes = 0
+                    writer.fold(some)
+                piece.move_what_is_large(sum(len(row) for _, row in some))
                 if writer.known_rows > _KNOWN_MAX_ROWS:
+                    piece.move()
                     self._put(sorted_rows, [one for one in self._placed if writer.rows(one.projection.name).known])
                     writer = ProjectionWriter(piece, self._placed)
+            piece.move()
             self._put(sorted_rows, self._placed)
 
     def _put(self, sorted_rows: SortedRows, placed: Iterable[Placed]) -> None:
@@ -89,38 +87,31 @@ class Replay:
         return put
 
 
-class _Measured(Iterator[tuple[int, bytes]]):
-    """Events as they are stored, and how many bytes were given since somebody began to count."""
-
-    def __init__(self, stored: Iterator[tuple[int, bytes]]) -> None:
-        self._stored = stored
-        self.size_bytes = 0
-
-    def __next__(self) -> tuple[int, bytes]:
-        found = next(self._stored)
-        self.size_bytes += len(found[1])
-        return found
-
-
 class _Piece:
     """What some events make, aside from any transaction that writes."""
 
-    def __init__(self, environment: Database) -> None:
+    def __init__(self, environment: Database, sorted_rows: SortedRows) -> None:
+        """Nothing yet; it is handed on to be sorted."""
         self._env = environment
+        self._sorted = sorted_rows
         self._rows: dict[str, dict[bytes, bytes]] = {}
+        self._size_bytes = 0
         self.txn: lmdb.Transaction | None = None
         """The one in which events are read."""
 
-    @property
-    def size(self) -> int:
-        """How many rows there are."""
-        return sum(map(len, self._rows.values()))
+    def move_what_is_large(self, size_bytes: int) -> None:
+        """Hand on the rows of each database that has many; or all, if events of many bytes made them."""
+        self._size_bytes += size_bytes
+        self.move(_PIECE_ROWS if self._size_bytes < _PIECE_BYTES else 0)
 
-    def move(self, sorted_rows: SortedRows) -> None:
-        """Hand the rows on, and begin anew."""
+    def move(self, rows_min: int = 0) -> None:
+        """Hand on the rows of each database that has so many, and begin anew."""
         for database, rows in self._rows.items():
-            sorted_rows.add(database, rows)
-            rows.clear()
+            if len(rows) >= rows_min:
+                self._sorted.add(database, rows)
+                rows.clear()
+        if not rows_min:
+            self._size_bytes = 0
 
     def gathered(self, database: str) -> dict[bytes, bytes]:
         """What is to be put into a database, to be added to."""

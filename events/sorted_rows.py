@@ -17,7 +17,7 @@ _BLOCK_ROWS = 256
 """How many rows of each piece are in memory while pieces are merged, at most."""
 _BLOCK_BYTES = 256 * 1024
 """About how many bytes they have; less than a row is not read."""
-_RANGE_BLOCKS = 64
+_RANGE_BLOCKS = 16
 """By how many blocks they are given back."""
 _MEMORY_BYTES = 64 * 1024 * 1024
 
@@ -56,7 +56,7 @@ class SortedRows:
         """Take in rows of a database, if there are any."""
         if not rows:
             return
-        keys, values = _in_order(rows)
+        keys, values = _in_order([*rows], [*rows.values()], rows)
         run = []
         size_bytes = sum(map(len, keys)) + sum(map(len, values))
         block_rows = min(_BLOCK_ROWS, _BLOCK_BYTES * len(keys) // size_bytes + 1)
@@ -76,11 +76,11 @@ class SortedRows:
         firsts = sorted(block.first for run in blocks for block in run)
         runs = [_Run(run, self._read) for run in blocks]
         for bound in (*firsts[_RANGE_BLOCKS::_RANGE_BLOCKS], None):
-            rows: dict[bytes, bytes] = {}
+            rows: Rows = [], []
             for run in runs:
                 run.move(rows, bound)
-            if rows:
-                yield _in_order(rows)
+            if rows[0]:
+                yield _in_order(*rows)
         self._file.seek(self._end)
 
     def _read(self, block: _Block) -> Rows:
@@ -89,11 +89,14 @@ class SortedRows:
         return keys, values
 
 
-def _in_order(rows: Mapping[bytes, bytes]) -> Rows:
-    """Rows by key. Of many marks, none is looked up."""
-    values = list(rows.values())
-    keys = sorted(rows)
-    return keys, values if values.count(values[0]) == len(values) else list(map(rows.__getitem__, keys))
+def _in_order(keys: list[bytes], values: list[bytes], rows: Mapping[bytes, bytes] | None = None) -> Rows:
+    """Rows by key, which may be at hand as a mapping, too. Of many marks, none is looked up."""
+    if values.count(values[0]) == len(values):
+        keys.sort()
+        return keys, values
+    by_key = dict(zip(keys, values, strict=True)) if rows is None else rows
+    keys.sort()
+    return keys, list(map(by_key.__getitem__, keys))
 
 
 class _Run:
@@ -105,12 +108,13 @@ class _Run:
         self._rows: Rows = [], []
         self._begin = 0
 
-    def move(self, rows: dict[bytes, bytes], bound: bytes | None) -> None:
+    def move(self, into: Rows, bound: bytes | None) -> None:
         """Give what comes before a key, or all."""
         while True:
             keys, values = self._rows
             end = len(keys) if bound is None else bisect_left(keys, bound, self._begin)
-            rows.update(zip(keys[self._begin : end], values[self._begin : end], strict=True))
+            into[0].extend(keys[self._begin : end])
+            into[1].extend(values[self._begin : end])
             self._begin = end
             if end < len(keys) or not self._blocks or (bound is not None and self._blocks[-1].first >= bound):
                 return
