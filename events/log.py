@@ -173,13 +173,14 @@ class Log:
         while upto is None or after < upto:
             page_events = _SCAN_EVENTS if upto is None else min(_SCAN_EVENTS, upto - after)
             with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
-                page = list(_page(cursor, after, page_events))
-            if upto is not None and page and page[-1][0] > upto:  # Some between are gone.
-                page = [row for row in page if row[0] <= upto]
-            yield from page
-            if len(page) < page_events:
+                seqs, rows = _page(cursor, after, page_events)
+            for seq, row in zip(seqs, rows, strict=True):
+                if upto is not None and seq > upto:  # Some between are gone.
+                    return
+                yield seq, row
+            if len(rows) < page_events:
                 return
-            after = page[-1][0]
+            after = seqs[-1]
 
     def chains(self, after: int, count: int) -> list[bytes]:
         """The chain hashes of so many events after a position, as they are stored; read in one short transaction.
@@ -279,17 +280,17 @@ def _head(cursor: lmdb.Cursor) -> Head:
     return Head(int.from_bytes(cursor.key(), "big"), bytes(cursor.value()[:CHAIN_BYTES]))
 
 
-def _page(cursor: lmdb.Cursor, after: int, count: int) -> Iterable[tuple[int, bytes]]:
-    """So many events after a position, with their places."""
+def _page(cursor: lmdb.Cursor, after: int, count: int) -> tuple[Sequence[int], list[bytes]]:
+    """The places of so many events after a position, and the events."""
     if not cursor.set_range(_place(after + 1)):
-        return ()
+        return (), []
     rows = list(islice(_values(cursor), count))  # Without the keys, which would cost half of the time.
     if len(rows) < count:
         cursor.last()  # Iterated to the end, it is nowhere.
     if cursor.key() == _place(after + len(rows)):
-        return zip(range(after + 1, after + 1 + len(rows)), rows, strict=True)
+        return range(after + 1, after + 1 + len(rows)), rows
     cursor.set_range(_place(after + 1))  # Some are gone: the others are where they were.
-    return [(int.from_bytes(key, "big"), bytes(value)) for key, value in islice(cursor, count)]
+    return [int.from_bytes(key, "big") for key in islice(cursor.iternext(values=False), count)], rows
 
 
 def _values(cursor: lmdb.Cursor) -> Iterator[bytes]:

@@ -27,12 +27,17 @@ class Placed(NamedTuple):
 _Apply = Callable[[RowWriter, Recorded], None]
 
 
-class _Way(NamedTuple):
-    """What is done with events."""
+_Way = tuple[str | None, Sequence[tuple[_Apply, RowWriter]]]
+"""The type of events that are left unopened, None for others; and what is done with them."""
 
-    type: str
-    applied: Sequence[tuple[_Apply, RowWriter]]
-    is_unopened: bool
+
+class Folded(NamedTuple):
+    """Events that were folded in."""
+
+    upto: int
+    """The last one; 0 if there were none."""
+    size_bytes: int
+    """How many bytes they have in the log."""
 
 
 class ProjectionWriter:
@@ -69,25 +74,28 @@ class ProjectionWriter:
         """The rows of a projection, as the transaction sees them."""
         return self._rows[name]
 
-    def fold(self, stored: Iterable[tuple[int, bytes]]) -> int:
-        """Add the rows of events as the log has them, one after another; give the position of the last, 0 for none.
+    def fold(self, stored: Iterable[tuple[int, bytes]]) -> Folded:
+        """Add the rows of events as the log has them, one after another.
 
         Raises:
             ProjectionFailed: An event can't be folded in; the rows of those before it are there.
         """
         if self._by_head is None:
             self._by_head = self._ways()
-        by_head, seq, row = self._by_head, 0, b""
+        way_of, seq, row, size_bytes = self._by_head.get, 0, b"", 0
         try:
             for seq, row in stored:
+                size_bytes += len(row)
                 place = TYPE_PLACE + (row[LENGTH_PLACE] & LENGTH_BITS)
-                way = by_head.get(row[CHAIN_BYTES:place])
+                way = way_of(row[CHAIN_BYTES:place])
                 if way is None:
                     self._fold_other(seq, row)
-                elif way.applied:
-                    recorded = unopened_in(seq, row, way.type, place) if way.is_unopened else opened_in(seq, row)
+                    continue
+                type_, applied = way
+                if applied:
+                    recorded = opened_in(seq, row) if type_ is None else unopened_in(seq, row, type_, place)
                     stamp = seq.to_bytes(8, "big")
-                    for apply, rows in way.applied:
+                    for apply, rows in applied:
                         apply(rows.at(stamp), recorded)
         except LinealError:
             raise
@@ -98,7 +106,7 @@ class ProjectionWriter:
                 hint="Correct its apply; what it had made before is kept.",
                 seq=seq,
             ) from error
-        return seq
+        return Folded(seq, size_bytes)
 
     def _ways(self) -> dict[bytes, _Way]:
         """What is done with the events of each head.
@@ -106,7 +114,7 @@ class ProjectionWriter:
         Those that only projections of all types take are left unopened: these seldom look at fields.
         """
         by_type, of_all = self._by_type, self._of_all
-        return {head: _Way(type_, by_type.get(type_, of_all), type_ not in by_type) for head, type_ in HEADS.items()}
+        return {head: (None, by_type[type_]) if type_ in by_type else (type_, of_all) for head, type_ in HEADS.items()}
 
     def _fold_other(self, seq: int, row: bytes) -> None:
         """Add the rows of an event that is of a newer version, or of an older one."""

@@ -161,7 +161,7 @@ class Projector:
         upto = after
         while upto < end:
             some_end = min(upto + _GATHERED_EVENTS, end)
-            upto = writer.fold(islice(events, some_end - upto)) or upto
+            upto = writer.fold(islice(events, some_end - upto)).upto or upto
             changes.flush()
             if upto < some_end:
                 return upto, True

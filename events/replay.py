@@ -51,12 +51,12 @@ class Replay:
             events = self._log.stored(0, upto)
             piece = _Piece(self._env, sorted_rows)
             writer = ProjectionWriter(piece, self._placed)
-            while some := list(islice(events, _READ_EVENTS)):
+            for _ in range(0, upto, _READ_EVENTS):
                 with self._env.begin() as txn:
                     piece.txn = txn
                     writer.go_on(piece)
-                    writer.fold(some)
-                piece.move_what_is_large(sum(len(row) for _, row in some))
+                    folded = writer.fold(islice(events, _READ_EVENTS))
+                piece.move_what_is_large(folded.size_bytes)
                 if writer.known_rows > _KNOWN_MAX_ROWS:
                     piece.move()
                     self._put(sorted_rows, [one for one in self._placed if writer.rows(one.projection.name).known])

@@ -16,7 +16,7 @@ import msgpack
 _BLOCK_ROWS = 256
 """How many rows of each piece are in memory while pieces are merged, at most."""
 _BLOCK_BYTES = 256 * 1024
-"""About how many bytes they have; less than a row is not read."""
+"""How many bytes they have at most, where there is more than one."""
 _RANGE_BLOCKS = 16
 """By how many blocks they are given back."""
 _MEMORY_BYTES = 64 * 1024 * 1024
@@ -57,15 +57,22 @@ class SortedRows:
         if not rows:
             return
         keys, values = _in_order([*rows], [*rows.values()], rows)
-        run = []
-        size_bytes = sum(map(len, keys)) + sum(map(len, values))
-        block_rows = min(_BLOCK_ROWS, _BLOCK_BYTES * len(keys) // size_bytes + 1)
-        for begin in range(0, len(keys), block_rows):
-            block = self._pack((keys[begin : begin + block_rows], values[begin : begin + block_rows]))
-            self._file.write(block)
-            run.append(_Block(keys[begin], self._end, len(block)))
-            self._end += len(block)
+        run: list[_Block] = []
+        for begin in range(0, len(keys), _BLOCK_ROWS):
+            self._write(run, keys[begin : begin + _BLOCK_ROWS], values[begin : begin + _BLOCK_ROWS])
         self._runs.setdefault(database, []).append(run)
+
+    def _write(self, run: list[_Block], keys: list[bytes], values: list[bytes]) -> None:
+        """Write a block at the end of a run; or where it would be large, two."""
+        block = self._pack((keys, values))
+        if len(block) > _BLOCK_BYTES and len(keys) > 1:
+            half = len(keys) // 2
+            self._write(run, keys[:half], values[:half])
+            self._write(run, keys[half:], values[half:])
+            return
+        self._file.write(block)
+        run.append(_Block(keys[0], self._end, len(block)))
+        self._end += len(block)
 
     def take(self, database: str) -> Iterator[Rows]:
         """Give back the rows of a database, by ranges, in the order of their keys. Add none meanwhile."""
