@@ -18,7 +18,7 @@ from .sorted_rows import Rows, SortedRows
 if TYPE_CHECKING:
     import lmdb
 
-_PIECE_ROWS = 4000
+_PIECE_ROWS = 3000
 """How many rows of a database are sorted at once, those of `_READ_EVENTS` more at most: they are in the cache still."""
 _PIECE_BYTES = 64 * 1024 * 1024
 """Of how many bytes of events there are rows in memory, likewise: they may have as many, and more."""

@@ -122,19 +122,6 @@ class RowWriter:
         except UnicodeEncodeError:
             self._puts[row_key + stamp] = self._packed_anew(row)
 
-    def mark_all(self, marks: Iterable[tuple[bytes, Row]]) -> None:
-        """As `mark`, of many keys, each with its row."""
-        puts, pack, place, made = self._puts, self._pack, self._place, self._made
-        for row_key, row in marks:
-            stamp = place + (_ORDINALS[made] if made < 256 else made.to_bytes(4, "big"))
-            made += 1
-            try:
-                puts[row_key + stamp] = pack(row)
-            except UnicodeEncodeError:
-                puts[row_key + stamp] = self._packed_anew(row)
-                pack = self._pack
-        self._made = made
-
     def mark_each(self, row_keys: Iterable[bytes]) -> None:
         """As `mark` without a row, of many keys."""
         puts, place, made = self._puts, self._place, self._made

@@ -30,7 +30,9 @@ HEADS: dict[bytes, str] = {
 _ENVELOPE = struct.Struct(">H16sBQH16xBB")
 """Id, time, origin and the length of the stream, each after msgpack's mark of its form."""
 _MARKS = 0xC410, 0xCF, 0xC410, 0xC4
-_REFS = {0x90 | count: (struct.Struct("2x32s" * count).unpack_from, b"\xc4" * count, b" " * count) for count in range(16)}
+_REFS = {
+    0x90 | count: (struct.Struct("2x32s" * count).unpack_from, b"\xc4" * count, b" " * count) for count in range(16)
+}
 """By the mark of so many digests: what takes them out, and what their marks are made of."""
 _REF_BYTES = 34
 _LATER = frozenset(("_event", "_origin", "chain", "fields"))
@@ -66,12 +68,13 @@ def unopened_in(seq: int, row: bytes, type_: str, place: int) -> Recorded:
     """
     self: Unopened = object.__new__(Unopened)
     try:
-        id_mark, self.raw_id, time_mark, self.time_us, origin_mark, stream_mark, length = _ENVELOPE.unpack_from(row, place)
+        first = _ENVELOPE.unpack_from(row, place)
+        id_mark, self.raw_id, time_mark, self.time_us, origin_mark, stream_mark, length = first
         place += _ENVELOPE.size
         self.stream = row[place : place + length]
         place += length + 1
-        cut, firsts, seconds = _REFS[row[place - 1]]
-        self.named = cut(row, place)
+        cut_refs, firsts, seconds = _REFS[row[place - 1]]
+        self.named = cut_refs(row, place)
     except (struct.error, LookupError):
         return opened_in(seq, row)
     end = place + _REF_BYTES * len(firsts)

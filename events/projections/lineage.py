@@ -35,12 +35,12 @@ class Lineage(Projection):
             if by is not None:
                 rows.mark(b"o" + by[0] + framed(by[1]), fields.output[1:3])
             return
-        run, step = fields.run, fields.step
+        run, step, mark = fields.run, fields.step, rows.mark
+        for taken in fields.inputs:
+            mark(b"c" + taken[1], [run, step, taken[0], taken[2]])
         outputs: Any = () if recorded.type == StepFailed.TYPE else outputs_of(recorded)
         is_executed = recorded.type != StepReused.TYPE
         duration_us = fields.duration_us if recorded.type == StepCompleted.TYPE else None
-        size_bytes = sum([given[5] for given in outputs])
-        marks = [(b"c" + taken[1], [run, step, taken[0], taken[2]]) for taken in fields.inputs]
-        marks.append((b"f" + framed(fields.function), [run, step, duration_us, size_bytes]))
-        marks += [(b"p" + given[2], [run, step, given[0], is_executed]) for given in outputs]
-        rows.mark_all(marks)
+        mark(b"f" + framed(fields.function), [run, step, duration_us, sum([output[5] for output in outputs])])
+        for given in outputs:
+            mark(b"p" + given[2], [run, step, given[0], is_executed])

@@ -18,4 +18,5 @@ class References(Projection):
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        rows.mark_each([b"r" + ref for ref in dict.fromkeys(recorded.named)])
+        if recorded.named:
+            rows.mark_each([b"r" + ref for ref in dict.fromkeys(recorded.named)])

@@ -82,6 +82,13 @@ def test_a_dropped_event_is_found_and_located(filled: Any) -> None:
     assert caught.value.details["seq"] == 4
 
 
+def test_the_others_are_where_they_were_if_some_are_gone(filled: Any) -> None:
+    change(filled, {4: None, 10: None})
+    assert [seq for seq, _ in filled.log.stored()] == [1, 2, 3, 5, 6, 7, 8, 9]
+    assert [seq for seq, _ in filled.log.stored(3, 7)] == [5, 6, 7]
+    assert [recorded.event.message[-1] for recorded in filled.log.scan(2, 5)] == ["2", "4"]
+
+
 def test_two_events_that_changed_places_are_found(filled: Any) -> None:
     rows = stored(filled)
     change(filled, {4: rows[5], 5: rows[4]})
