@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..errors import StoreBroken
+from .gathered_rows import GatheredRows
 from .log import Changes, Database, Log
 from .projection_writer import Placed, ProjectionWriter
 from .projections import BEHIND, KEPT, Projection
@@ -33,8 +35,10 @@ from .tail import Tail
 if TYPE_CHECKING:
     import lmdb
 
-_PIECE_EVENTS = 20_000
-"""How many events are folded in before writers are let in."""
+_PIECE_EVENTS = 10_000
+"""How many events' rows are put before writers are let in. Of fewer events, each commit changes as many pages."""
+_PAUSE_S = 0.0005
+"""How long a projection that is caught up waits before it writes again: others would not get there first."""
 _GATHERED_EVENTS = 1000
 """By how many events rows are handed to LMDB meanwhile: gathered for longer they take more memory, and no less time."""
 _BUSY_LAG = 10
@@ -151,13 +155,11 @@ class Projector:
         else:
             changes.put(META, shadow, encode_standing(Standing(projection.version, database, upto)))
 
-    def _fold(
-        self, changes: Changes, placed: Sequence[Placed], after: int, events_max: int = sys.maxsize
-    ) -> tuple[int, bool]:
+    def _fold(self, changes: Changes, placed: Sequence[Placed], after: int) -> tuple[int, bool]:
         """Fold a piece of the log; tell its last event, and whether it is the log's."""
         writer = ProjectionWriter(changes, placed)
-        end = after + min(_PIECE_EVENTS, events_max)
-        events = islice(self._log.stored(after), end - after)
+        end = after + _PIECE_EVENTS
+        events = islice(self._log.stored(after), _PIECE_EVENTS)
         upto = after
         while upto < end:
             some_end = min(upto + _GATHERED_EVENTS, end)
@@ -170,31 +172,47 @@ class Projector:
     def catch_up(self, *names: str) -> None:
         """Fold what was appended since into projections that are kept behind; others are as they are.
 
-        Cost: 5 to 10 µs an event, in pieces between which others write.
+        Cost: 5 to 10 µs an event. Others write meanwhile: events are folded outside of any transaction that writes, and
+        each projection's rows of a piece go in one of their own, which keeps the others waiting for less than 0.1 s.
         """
         projections = [self._behind[name] for name in names if self.lag(name)]
-        is_all = not projections
-        while not is_all:
-            with self._env.begin(write=True) as txn:
-                is_all = self._catch_up_piece(self._gather(txn), projections)
+        while projections and not self._catch_up_piece(projections):
+            pass
 
-    def _catch_up_piece(self, changes: Changes, projections: Sequence[Projection]) -> bool:
+    def _catch_up_piece(self, projections: Sequence[Projection]) -> bool:
         """Fold the next events into those that lack most; tell whether none lacks any more."""
-        lacking: dict[int, list[tuple[Projection, Standing]]] = {}
-        for one in projections:
-            standing = self._standing(changes, one)
-            if standing is not None and standing.version == one.version and standing.upto is not None:
-                lacking.setdefault(standing.upto, []).append((one, standing))  # Any other is being rebuilt.
-        if not lacking:
-            return True
-        after, *others = sorted(lacking)
-        chosen = lacking[after]
-        placed = [Placed(one, standing.database) for one, standing in chosen]
-        upto, is_all = self._fold(changes, placed, after, others[0] - after if others else sys.maxsize)
+        with self._env.begin() as txn:
+            lacking: dict[int, list[tuple[Projection, Standing]]] = {}
+            for one in projections:
+                standing = standing_in(txn, self._env.databases, one.name)
+                if standing is not None and standing.version == one.version and standing.upto is not None:
+                    lacking.setdefault(standing.upto, []).append((one, standing))  # Any other is being rebuilt.
+            if not lacking:
+                return True
+            after, *others = sorted(lacking)
+            chosen = lacking[after]
+            piece = GatheredRows(self._env, txn)
+            writer = ProjectionWriter(piece, [Placed(one, standing.database) for one, standing in chosen])
+            events_max = min(others[0] - after if others else sys.maxsize, _PIECE_EVENTS)
+            upto = writer.fold(islice(self._log.stored(after), events_max)).upto or after
+        is_all = upto < after + events_max
         for one, standing in chosen:
-            changes.put(META, standing_key(one.name), encode_standing(standing._replace(upto=upto)))
-        changes.flush()
+            rows = piece.gathered(standing.database)
+            keys = sorted(rows)  # While nobody waits.
+            is_all &= self._put(one, standing, dict(zip(keys, map(rows.__getitem__, keys), strict=True)), upto)
+            time.sleep(_PAUSE_S)
         return is_all
+
+    def _put(self, projection: Projection, before: Standing, rows: Mapping[bytes, bytes], upto: int) -> bool:
+        """Put the rows of the events after a standing, if it is still that; tell whether it was."""
+        with self._env.begin(write=True) as txn:
+            changes = self._gather(txn)
+            if self._standing(changes, projection) != before:
+                return False
+            changes.gathered(before.database).update(rows)
+            changes.put(META, standing_key(projection.name), encode_standing(before._replace(upto=upto)))
+            changes.flush()
+        return True
 
     def limit_lag(self, *, is_idle: bool) -> None:
         """Catch up those that lack more events than they may, or, while others are busy, a multiple of them."""

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..errors import StoreBroken
+from .gathered_rows import GatheredRows
 from .log import Database, Log
 from .projection_writer import Placed, ProjectionWriter
 from .sorted_rows import Rows, SortedRows
@@ -87,17 +88,13 @@ class Replay:
         return put
 
 
-class _Piece:
-    """What some events make, aside from any transaction that writes."""
+class _Piece(GatheredRows):
+    """What some events make, handed on to be sorted."""
 
     def __init__(self, environment: Database, sorted_rows: SortedRows) -> None:
-        """Nothing yet; it is handed on to be sorted."""
-        self._env = environment
+        super().__init__(environment)
         self._sorted = sorted_rows
-        self._rows: dict[str, dict[bytes, bytes]] = {}
         self._size_bytes = 0
-        self.txn: lmdb.Transaction | None = None
-        """The one in which events are read."""
 
     def move_what_is_large(self, size_bytes: int) -> None:
         """Hand on the rows of each database that has many; or all, if events of many bytes made them."""
@@ -112,12 +109,3 @@ class _Piece:
                 rows.clear()
         if not rows_min:
             self._size_bytes = 0
-
-    def gathered(self, database: str) -> dict[bytes, bytes]:
-        """What is to be put into a database, to be added to."""
-        return self._rows.setdefault(database, {})
-
-    def cursor(self, database: str) -> lmdb.Cursor:
-        """A cursor over what was put into a database by then."""
-        assert self.txn is not None
-        return self.txn.cursor(self._env.databases[database])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -203,6 +204,40 @@ def test_an_index_that_is_kept_behind_is_caught_up_to_what_a_rebuild_gives(ledge
     ledger.projector.rebuild()
     assert ledger.rows() == kept
     assert len(kept["lineage"]) == 11 * len(["input", "output", "function"])
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_others_append_while_events_are_folded_into_an_index_that_is_kept_behind(ledger: Any) -> None:
+    ledger.append(*map(completed, range(7)))
+    numbers = iter(range(20, 24))
+
+    def append_another() -> None:
+        ledger.append(*map(completed, islice(numbers, 1)))
+
+    Projector(ledger.environment, Interposed(ledger, append_another), ledger.changes).catch_up(  # type: ignore[arg-type]
+        "lineage", "references"
+    )
+    assert (ledger.projector.upto("lineage"), ledger.projector.upto("references")) == (11, 11)
+    kept = ledger.rows()
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
+
+
+def test_what_two_catch_up_at_once_is_never_further_back_than_the_first_of_them_has_put_it(ledger: Any) -> None:
+    ledger.append(*map(completed, range(7)))
+    others = iter([lambda: ledger.append(*map(completed, range(7, 10))), lambda: ledger.projector.catch_up("lineage")])
+
+    def another_is_faster() -> None:
+        for act in others:
+            act()
+
+    Projector(ledger.environment, Interposed(ledger, another_is_faster), ledger.changes).catch_up(  # type: ignore[arg-type]
+        "lineage", "references"
+    )
+    assert (ledger.projector.upto("lineage"), ledger.projector.upto("references")) == (10, 10)
+    kept = ledger.rows()
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
 
 
 @pytest.mark.parametrize("upto", [None, *range(12)])
