@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import compress, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgpack
@@ -20,6 +20,7 @@ from ..events.standing import database_of
 from ..events.upcasts import UPCASTS
 from .cuts import Flags, Positions
 from .keys import Keys, Places
+from .leaves import Leaves
 from .packed import Cells, Integers, unreadable
 from .values import Values
 
@@ -80,19 +81,16 @@ def log_pages(
         among: By position, whether an event is wanted.
         types: Those that are wanted; others may be given, too.
     """
-    after, values = 0, Values()
+    after, leaves = 0, Leaves(database)
     while after < upto:
-        start = (after + 1).to_bytes(8, "big")
-        wanted = np.ones(min(_PAGE_ROWS, upto - after), np.bool_) if among is None else among[after + 1 :][:_PAGE_ROWS]
-        with database.begin(views=True) as txn, txn.cursor(database.databases[EVENTS]) as cursor:
-            found = cursor.iternext(keys=False) if cursor.set_range(start) else iter(())
-            values.clear()
-            count = _some(values, found, len(wanted), None if among is None else wanted.tolist())
-            last = int.from_bytes(cursor.key() or (cursor.last() and cursor.key()) or b"", "big")
-        if last != after + count:
+        seqs, cells = leaves.after(after)
+        seqs = seqs[: upto - after]
+        if not np.array_equal(seqs, np.arange(after + 1, after + 1 + max(len(seqs), 1))):
             raise LogCorrupt(f"events are missing after event {after}", hint="Run `lineal verify`.", seq=after + 1)
-        seqs, cells = after + 1 + np.flatnonzero(wanted[:count]), values.cells(CHAIN_BYTES)
-        after += count
+        after += len(seqs)
+        cells = cells.where(slice(len(seqs)))
+        if among is not None:
+            cells, seqs = cells.where(among[seqs]), seqs[among[seqs]]
         if types is not None:
             chosen = _may_be(types, cells).nonzero()[0]
             seqs, cells = seqs[chosen], cells.where(chosen)
@@ -281,13 +279,13 @@ def _paged(
         yield places, chosen, values
 
 
-def _some(into: Values, values: Iterator[Any], limit: int, among: list[bool] | None = None) -> int:
-    """Add a page of what a cursor gives, or of those among them that are wanted; tell how many it has passed over."""
-    passed, is_end = 0, False
-    while not is_end and passed < limit and into.size_bytes < _PAGE_BYTES:
-        asked = min(_LOOK_ROWS, limit - passed)
+def _some(into: Values, values: Iterator[Any], limit: int) -> int:
+    """Add a page of what a cursor gives; tell how many it has given."""
+    given, is_end = 0, False
+    while not is_end and given < limit and into.size_bytes < _PAGE_BYTES:
+        asked = min(_LOOK_ROWS, limit - given)
         more = list(islice(values, asked))
-        is_end, looked = len(more) < asked, slice(passed, passed + asked)
-        passed += len(more)
-        into.add(more if among is None else list(compress(more, among[looked])))
-    return passed
+        is_end = len(more) < asked
+        given += len(more)
+        into.add(more)
+    return given

@@ -47,7 +47,7 @@ from lineal.events.log import LogWriter
 from lineal.events.projections import PROJECTIONS
 from lineal.events.projections.runs import RunRow
 from lineal.events.rows import RowReader, key
-from lineal.tables import pages
+from lineal.tables import leaves, pages
 from lineal.tables.base import Source, batch_of
 from lineal.tables.table import DEFINITIONS
 
@@ -415,6 +415,7 @@ def test_a_table_as_of_an_event_is_what_its_rows_and_events_say_one_by_one(
     with new_ledger() as ledger, pytest.MonkeyPatch.context() as patched:
         patched.setattr(pages, "_PAGE_ROWS", page_rows)
         patched.setattr(pages, "_LOOK_ROWS", min(page_rows, 4))
+        patched.setattr(leaves, "_LEAVES_BYTES", page_rows * 1024)
         for event in history:
             ledger.append(event)
         for name, one_by_one in ORACLES.items():

@@ -1,0 +1,104 @@
+"""Leaves: what is read of the log's pages is what the log gives event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from depth import examples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lineal.errors import LogCorrupt
+from lineal.events.log import LogWriter
+from lineal.tables import leaves
+from lineal.tables.leaves import Leaves
+
+sizes = st.integers(0, 300) | st.integers(1500, 2500) | st.sampled_from([4079, 4080, 4081, 20_000])
+commits = st.lists(st.lists(sizes, min_size=1, max_size=40), min_size=1, max_size=8)
+
+
+def append(ledger: Any, sizes_bytes: list[int]) -> None:
+    """Append events of such sizes, and have other pages of the file used and let go."""
+    head = ledger.log.head().seq
+    with ledger.environment.begin(write=True) as txn:
+        changes = ledger.changes(txn)
+        log = LogWriter(changes)
+        for number, size_bytes in enumerate(sizes_bytes):
+            log.append(bytes([(head + number) % 251]) * size_bytes)
+        changes.flush()
+        others = ledger.environment.databases["streams"]
+        for number in range(len(sizes_bytes)):
+            txn.put(b"%d" % (head + number), bytes(1000), db=others)
+            txn.delete(b"%d" % (head - number), db=others)
+
+
+def read(found: Leaves, after: int, upto: int) -> list[bytes]:
+    """The events between two, one by one."""
+    bodies: list[bytes] = []
+    while after < upto:
+        run = found.after(after)
+        assert run.seqs.tolist() == list(range(after + 1, after + 1 + len(run.seqs)))
+        bodies += run.cells.whole().to_pylist()
+        after += len(run.seqs)
+    return bodies
+
+
+def one_by_one(ledger: Any, after: int, upto: int) -> list[bytes]:
+    return [ledger.log.body(seq) for seq in range(after + 1, upto + 1)]
+
+
+@settings(deadline=None, max_examples=examples(40))
+@given(commits, st.data())
+def test_leaves_have_what_the_log_has(
+    new_ledger: Callable[[], Any], written: list[list[int]], data: st.DataObject
+) -> None:
+    with new_ledger() as ledger, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(leaves, "_LEAVES_BYTES", data.draw(st.sampled_from([4096, 3 * 4096, 1 << 20])))
+        patched.setattr(leaves, "_BRANCHES", data.draw(st.sampled_from([1, 2, 16])))
+        patched.setattr(leaves, "_VALUES_BYTES", data.draw(st.sampled_from([1, 10_000, 1 << 20])))
+        found = Leaves(ledger.environment)
+        assert not len(found.after(0).seqs)
+        for sizes_bytes in written:
+            append(ledger, sizes_bytes)
+            head = ledger.log.head().seq
+            after = data.draw(st.integers(0, head))
+            assert read(found, after, head) == one_by_one(ledger, after, head)
+        assert not len(found.after(head).seqs)
+
+
+def test_a_tree_of_several_levels_is_read_from_any_event_on(ledger: Any) -> None:
+    for _ in range(6):
+        append(ledger, [1500] * 500)
+    with ledger.environment.begin() as txn:
+        assert txn.stat(ledger.environment.databases["events"])["depth"] == 3
+    found, head = Leaves(ledger.environment), ledger.log.head().seq
+    for after in (0, 1, 1321, head - 1):
+        upto = min(after + 3000, head)
+        assert read(found, after, head)[: upto - after] == one_by_one(ledger, after, upto)
+
+
+def test_what_was_read_stays_while_others_write(ledger: Any) -> None:
+    append(ledger, [500] * 100)
+    expected = one_by_one(ledger, 0, 100)
+    run = Leaves(ledger.environment).after(0)
+    for _ in range(20):
+        append(ledger, [500] * 100)
+    assert run.cells.whole().to_pylist() == expected
+
+
+@pytest.mark.parametrize(("offset", "name"), [(0, "its number"), (10, "what it is"), (12, "how much it has")])
+def test_a_page_that_is_not_what_it_should_be_is_an_error_of_ours(ledger: Any, offset: int, name: str) -> None:
+    append(ledger, [1200] * 20)
+    found = Leaves(ledger.environment)
+    assert len(found.after(0).seqs)
+    file = ledger.environment.data_file
+    written = bytearray(file.read_bytes())
+    marked = ledger.log.body(20)
+    page = written.rindex(marked) // 4096 * 4096
+    written[page + offset : page + offset + 2] = b"\xff\xff"
+    with open(file, "r+b") as changed:
+        changed.write(written)
+    with pytest.raises(LogCorrupt, match="page"):
+        Leaves(ledger.environment).after(0)
