@@ -2,7 +2,8 @@
 
 Invariant: what is kept of a text follows from its bytes, the version of Python and our own code alone, and is looked up
 by the digests of all three. The file is a cache: what is torn, too large, of another's hand or in any way other than
-we write it counts as nothing.
+we write it counts as nothing. It is sealed with what nobody can know who was not on this machine since it started, as
+a store may come from anywhere, and what it says would be believed of other stores' steps, too.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgpack
+from blake3 import blake3
 
 from ...cas.digest import DIGEST_BYTES, Digest, digest_of
 from ...cas.durable import write_all
 from ...cas.files import BlobFiles
+from ...cas.process import ProcessStamp
 from ...errors import LinealError
 from .framing import frame_all, frame_bytes, frame_str
 from .reads import Read
@@ -138,6 +141,15 @@ def _version() -> Digest:
     return digest_of(frame_all(b"V", parts))
 
 
+def seal(body: bytes) -> bytes | None:
+    """The digest of some bytes, keyed by what tells this start of the machine from all others; None where nothing does.
+
+    Source: Linux random(4), ``boot_id``; keyed hashing as in the specification of BLAKE3.
+    """
+    boot = ProcessStamp.current().boot
+    return blake3(body, key=digest_of(frame_str(boot))).digest() if boot else None
+
+
 def _path_in(store: Path) -> Path:
     return store / "cache" / "sources-{}.{}".format(*sys.version_info)
 
@@ -151,7 +163,7 @@ def _read(path: Path) -> list[tuple[Digest, bytes]]:
             if not is_ours or status.st_size > FILE_MAX_BYTES + 2 * DIGEST_BYTES:
                 return []
             version, digest, body = file.read(DIGEST_BYTES), file.read(DIGEST_BYTES), file.read()
-        if version != _version() or digest != digest_of(body):
+        if version != _version() or digest != seal(body):
             return []
         unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False, max_buffer_size=FILE_MAX_BYTES)
         unpacker.feed(body)
@@ -162,11 +174,13 @@ def _read(path: Path) -> list[tuple[Digest, bytes]]:
 
 def _write(store: Path, body: bytes) -> None:
     """Put the file in its place whole; it need not be there after a power cut."""
-    path = _path_in(store)
+    path, sealed = _path_in(store), seal(body)
+    if sealed is None:
+        return
     path.parent.mkdir(exist_ok=True)
     scratch = BlobFiles(store).scratch()
     try:
-        write_all(scratch.fd, _version() + digest_of(body) + body)
+        write_all(scratch.fd, _version() + sealed + body)
         os.replace(scratch.path, path)
     finally:
         scratch.discard()

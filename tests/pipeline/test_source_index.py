@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import msgpack
 import pytest
+from blake3 import blake3
 
 import lineal
 from lineal import Client
 from lineal.cas.digest import DIGEST_BYTES, Digest, digest_of
 from lineal.pipeline.fingerprint import source_index
-from lineal.pipeline.fingerprint.source_index import Known, SourceIndex
+from lineal.pipeline.fingerprint.source_index import Known, SourceIndex, seal
 
 PROGRAM = """
 import ast, json, sys, time
@@ -112,6 +113,12 @@ def _of_another_version(data: bytes) -> bytes:
     return bytes(DIGEST_BYTES) + data[DIGEST_BYTES:]
 
 
+def _sealed_elsewhere(data: bytes) -> bytes:
+    """As another machine would have written it."""
+    body = data[2 * DIGEST_BYTES :]
+    return data[:DIGEST_BYTES] + blake3(body, key=digest_of(b"another start")).digest() + body
+
+
 def _with(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
     """The entries changed, and everything signed as if we had written it."""
 
@@ -119,7 +126,7 @@ def _with(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
         unpacker = msgpack.Unpacker()
         unpacker.feed(data[2 * DIGEST_BYTES :])
         body = b"".join(msgpack.packb(change(entry)) for entry in unpacker)
-        return data[:DIGEST_BYTES] + digest_of(body) + body
+        return data[:DIGEST_BYTES] + (seal(body) or b"") + body
 
     return changed
 
@@ -143,7 +150,10 @@ WRONG = {
     "texts for numbers": _saying([[["f", "1", None]], [], [], [], [], None, None]),
     "nothing of a binding": _saying([[], [], [], [], [["name", []]], None, None]),
     "another kind of binding": _saying([[], [], [], [], [["name", {}]], None, None]),
-    "deep": lambda data: data[:DIGEST_BYTES] + digest_of(b"\x91" * 100_000) + b"\x91" * 100_000,
+    "deep": lambda data: data[:DIGEST_BYTES] + (seal(b"\x91" * 100_000) or b"") + b"\x91" * 100_000,
+    "sealed by somebody else": lambda data: (
+        data[:DIGEST_BYTES] + digest_of(data[2 * DIGEST_BYTES :]) + data[2 * DIGEST_BYTES :]
+    ),
 }
 
 
