@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from ..errors import LineageCut
-from ..events.catalogue import ArtifactNamed, StepCompleted, StepFailed, StepReused
+from ..events.catalogue import StepCompleted, StepFailed, StepReused
 from ..events.codec import Recorded
 from ..events.ids import StepRunId
 from ..events.projections import ContentNames
@@ -34,6 +34,7 @@ class Downstream:
         self._tracer = Tracer(reader)
         self._uses = reader.rows(LineageRows.name)
         self._names = reader.rows(ContentNames.name)
+        self._has_names = bool(self._names.keys(b"h", 1))
         self._has_saves = bool(self._uses.keys(b"o", 1))
         self._nodes_max = nodes_max
         self._new: list[tuple[Production, VersionKey | None]] = []
@@ -92,13 +93,12 @@ class Downstream:
         return True
 
     def _expand(self, page: Sequence[_Reached], places: Sequence[bytes]) -> None:
-        names = self._names.under(places, _NAMES_MAX)
         found = self._uses.under(places, _USES_FEW, self._followed)
         first = [self._seqs(uses, key.name) for (key, _, _), uses in zip(page, found, strict=True)]
         ended = self._ended(list(dict.fromkeys(chain.from_iterable(first))))
-        for one, rows, uses, seqs in zip(page, names, found, first, strict=True):
-            if len(rows) > 1:
-                self._name(one, [row for row in rows if row.row != one[0].name])
+        for one, uses, seqs in zip(page, found, first, strict=True):
+            if self._has_names:
+                self._name(one)
             if len(uses) >= _USES_FEW:
                 self._take_all(one[0])
             elif seqs:
@@ -129,12 +129,12 @@ class Downstream:
             self.is_complete = False
         return not self.is_complete
 
-    def _name(self, one: _Reached, others: Sequence[Stamped]) -> None:
+    def _name(self, one: _Reached) -> None:
         """Follow what the same content was called by hand, from this name."""
         key, type_, production = one
-        for seq, name in others:
-            [recorded] = self._tracer.log.get_all([seq])
-            if recorded.type == ArtifactNamed.TYPE and recorded.fields.source == key.name:
+        [called] = self._names.under([b"h" + key.content], _NAMES_MAX)
+        for _, (name, source) in called:
+            if source == key.name != name:
                 other = VersionKey(name, key.content)
                 self.named[key, other] = None
                 self._reach(other, type_, production, key)

@@ -1,6 +1,7 @@
 """Content names: the artifacts that have a content among their versions.
 
-Table: ``c content name`` → the name. The row's event is the one that made the content a version there.
+Tables: ``c content name`` → the name; ``h content name`` → ``[name, source]`` where it was given by hand to what had
+another. The row's event is the one that made the content a version there.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ class ContentNames(Projection):
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
         for output in outputs_of(recorded):
             place = b"c" + output[2] + framed(output[1])
-            if not rows.has(place):
-                rows.add(place, output[1])
+            if rows.has(place):
+                continue
+            rows.add(place, output[1])
+            if recorded.type == ArtifactNamed.TYPE:
+                rows.mark(b"h" + place[1:], [output[1], recorded.fields.source])
 
 
 def names_of(rows: RowReader, artifacts: RowReader, content: Digest) -> list[tuple[str, int]]:
