@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from blake3 import blake3
@@ -174,10 +174,10 @@ class Log:
             page_events = _SCAN_EVENTS if upto is None else min(_SCAN_EVENTS, upto - after)
             with self._env.begin() as txn, txn.cursor(self._env.databases[EVENTS]) as cursor:
                 seqs, rows = _page(cursor, after, page_events)
-            for seq, row in zip(seqs, rows, strict=True):
-                if upto is not None and seq > upto:  # Some between are gone.
-                    return
-                yield seq, row
+            if upto is not None and seqs and seqs[-1] > upto:  # Some between are gone.
+                yield from takewhile(lambda stored: stored[0] <= upto, zip(seqs, rows, strict=True))
+                return
+            yield from zip(seqs, rows, strict=True)  # One by one: a list of pairs would be garbage to be collected.
             if len(rows) < page_events:
                 return
             after = seqs[-1]

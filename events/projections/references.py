@@ -18,5 +18,6 @@ class References(Projection):
     events = None
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        if recorded.named:
-            rows.mark_each([b"r" + ref for ref in dict.fromkeys(recorded.named)])
+        named = recorded.named
+        if named:
+            rows.mark_each([b"r" + ref for ref in (named if len(named) == 1 else dict.fromkeys(named))])
