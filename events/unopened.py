@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from .codec import Recorded, decode
+from .codec import Recorded
 from .log import CHAIN_BYTES
 from .schema import SCHEMAS
 from .upcasts import UPCASTS
@@ -57,7 +57,7 @@ class Unopened(Recorded):
 
 def opened_in(seq: int, row: bytes) -> Recorded:
     """The event of a row of the log. Raises `LogCorrupt`."""
-    return decode(seq, row[:CHAIN_BYTES], row[CHAIN_BYTES:])
+    return Recorded.read(seq, row[:CHAIN_BYTES], row[CHAIN_BYTES:])
 
 
 def unopened_in(seq: int, row: bytes, type_: str, place: int) -> Recorded:

@@ -10,12 +10,12 @@ nothing executed to an end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..catalogue import ArtifactNamed, ArtifactSaved, StepCompleted, StepFailed, StepReused
 from ..codec import Recorded
 from ..rows import RowWriter, framed
-from .artifacts import BY_HAND, outputs_of
 from .base import Projection
 
 
@@ -28,19 +28,23 @@ class Lineage(Projection):
     events = (StepCompleted, StepReused, StepFailed, ArtifactSaved, ArtifactNamed)
 
     def apply(self, rows: RowWriter, recorded: Recorded) -> None:
-        fields = recorded.fields
-        if recorded.type in BY_HAND:
-            by = fields.by if recorded.type == ArtifactSaved.TYPE else None
-            rows.mark(b"p" + fields.output[2], [] if by is None else [*by, fields.output[0], True])
+        fields, mark = recorded.fields, rows.mark
+        kind = type(fields)
+        if kind is ArtifactSaved or kind is ArtifactNamed:
+            by = fields.by if kind is ArtifactSaved else None
+            mark(b"p" + fields.output[2], [] if by is None else [*by, fields.output[0], True])
             if by is not None:
-                rows.mark(b"o" + by[0] + framed(by[1]), fields.output[1:3])
+                mark(b"o" + by[0] + framed(by[1]), fields.output[1:3])
             return
-        run, step, mark = fields.run, fields.step, rows.mark
+        run, step = fields.run, fields.step
         for taken in fields.inputs:
             mark(b"c" + taken[1], [run, step, taken[0], taken[2]])
-        outputs: Any = () if recorded.type == StepFailed.TYPE else outputs_of(recorded)
-        is_executed = recorded.type != StepReused.TYPE
-        duration_us = fields.duration_us if recorded.type == StepCompleted.TYPE else None
-        mark(b"f" + framed(fields.function), [run, step, duration_us, sum([output[5] for output in outputs])])
+        outputs: Sequence[Any] = () if kind is StepFailed else fields.outputs
+        size_bytes = 0
+        for given in outputs:
+            size_bytes += given[5]
+        duration_us = fields.duration_us if kind is StepCompleted else None
+        mark(b"f" + framed(fields.function), [run, step, duration_us, size_bytes])
+        is_executed = kind is not StepReused
         for given in outputs:
             mark(b"p" + given[2], [run, step, given[0], is_executed])
