@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+_BYTES = pa.binary()
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
+_HEX_OF_TWO = _HEX.take(np.arange(65_536, dtype=np.uint16).view(np.uint8)).view(np.uint32)
 
 
 def are_alike(column: NDArray[Any]) -> bool:
@@ -39,9 +41,25 @@ def cut(data: NDArray[np.uint8], start: Positions, end: Positions, is_there: Fla
 
 def gathered(data: NDArray[np.uint8], start: Positions, size_bytes: int) -> pa.Array:
     """So many bytes from each position on."""
-    pieces = pa.py_buffer(unaligned(data, f"V{size_bytes}")[start] if size_bytes else b"")
-    places = pa.py_buffer(np.arange(len(start) + 1, dtype=np.int32) * np.int32(size_bytes))
-    return pa.BinaryArray.from_buffers(pa.binary(), len(start), [None, places, pieces])
+    return of_one_width(side_by_side(data, start, size_bytes))
+
+
+def side_by_side(data: NDArray[np.uint8], start: Positions, size_bytes: int) -> NDArray[np.uint8]:
+    """The same as a matrix."""
+    if not size_bytes:
+        return np.empty((len(start), 0), np.uint8)
+    return unaligned(data, f"V{size_bytes}")[start].view(np.uint8).reshape(len(start), size_bytes)
+
+
+def of_one_width(pieces: NDArray[np.uint8], kind: pa.DataType = _BYTES) -> pa.Array:
+    """The rows of a matrix, as bytes or as this type."""
+    rows, size_bytes = pieces.shape
+    places = (
+        np.arange(0, (rows + 1) * size_bytes, size_bytes, dtype=np.int32)
+        if size_bytes
+        else np.zeros(rows + 1, np.int32)
+    )
+    return pa.Array.from_buffers(kind, rows, [None, pa.py_buffer(places), pa.py_buffer(np.ascontiguousarray(pieces))])
 
 
 def text(raw: pa.Array) -> pa.Array:
@@ -55,11 +73,18 @@ def text(raw: pa.Array) -> pa.Array:
     return array
 
 
+def hex_digits(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Hex digits of bytes, or of those in the rows of a matrix; by two, that takes half the time."""
+    if data.shape[-1] % 2:
+        return _HEX.take(data).view(np.uint8)
+    return _HEX_OF_TWO.take(data.view(np.uint16)).view(np.uint8)
+
+
 def hexed(raw: pa.Array) -> pa.Array:
     """Bytes as their hex digits."""
     offsets, values, validity = _parts(raw)
     places = np.frombuffer(offsets, np.int32)[: len(raw) + 1]
-    digits = _HEX.take(np.frombuffer(values, np.uint8)) if values else np.empty(0, np.uint16)
+    digits = hex_digits(np.frombuffer(values, np.uint8)) if values else np.empty(0, np.uint8)
     return pa.StringArray.from_buffers(len(raw), pa.py_buffer(places * 2), pa.py_buffer(digits), validity)
 
 

@@ -21,6 +21,8 @@ INTEGERS = {
     0xD3: ">i8",
 }
 """By head, the type of the number that follows."""
+FLOATS = {0xCA: ">f4", 0xCB: ">f8"}
+"""The same of floating-point numbers."""
 
 
 class _Heads(NamedTuple):

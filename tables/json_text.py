@@ -8,55 +8,80 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from itertools import groupby
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgpack
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from .cuts import Positions, are_alike, hexed
+from .alike import Alike, Reader
+from .cuts import Positions, are_alike, hex_digits, hexed, of_one_width, text
 from .heads import FALSE, IS_INTEGER, IS_LIST, IS_MAP, IS_TEXT, NIL, TRUE
 from .packed import Cells, unreadable
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _FEW = 4
-"""Where all rows have the same number of items, and no more than that, the items are written place by place."""
+"""Where all rows have the same number of items, they are written place by place; no more than these if rows differ."""
 _LONG = 64
 """Lists and maps with more than so many values are written one by one: by columns each takes a turn for all."""
+_PLAIN = 0x60
+"""So many characters are written as they are from the space on, but for the quotation mark and the backslash."""
+_SPACE, _QUOTE, _BACKSLASH = np.frombuffer(b' "\\', np.uint8)
 _IS_ESCAPED = np.isin(np.arange(256), [*range(0x20), ord('"'), ord("\\")])
+
+Piece: TypeAlias = str | pa.Array | NDArray[np.uint8]
+"""What every row has; or a text for each; or texts of one length, as the rows of a matrix."""
 
 
 class Json:
     """A column of JSON: parts that are put together at the end, so that what lies in something is copied once."""
 
-    def __init__(self, *parts: pa.Array | str) -> None:
-        """Texts one behind the other, row by row; a text by itself is that of every row."""
+    def __init__(self, *parts: Piece) -> None:
+        """Texts one behind the other, row by row."""
         self.parts = parts
 
     def whole(self, rows: int) -> pa.Array:
         """The texts of so many rows."""
-        merged: list[pa.Array | str] = [""]
-        for part in self.parts:
-            if isinstance(part, str) and isinstance(merged[-1], str):
-                merged[-1] += part
-            else:
-                merged.append(part)
-        if len(merged) == 1:
-            return pa.repeat(merged[0], rows)
-        return pc.binary_join_element_wise(*merged, "")
+        joined: list[str | pa.Array] = []
+        for is_array, found in groupby(self.parts, lambda part: isinstance(part, pa.Array)):
+            parts = list(found)
+            joined += parts if is_array else [_side_by_side(parts, rows)]
+        if not joined:
+            return pa.repeat("", rows)
+        if len(joined) == 1:
+            return pa.repeat(joined[0], rows) if isinstance(joined[0], str) else joined[0]
+        return pc.binary_join_element_wise(*joined, "")
 
 
-def json_of(cells: Cells) -> Json:
+def _side_by_side(parts: list[str | NDArray[np.uint8]], rows: int) -> str | pa.Array:
+    """Texts of one length as one: of the whole, what all rows have is written first."""
+    first = b"".join(part.encode() if isinstance(part, str) else bytes(part.shape[1]) for part in parts)
+    if all(isinstance(part, str) for part in parts):
+        return first.decode()
+    written = np.empty((rows, len(first)), np.uint8)
+    written[:] = np.frombuffer(first, np.uint8)
+    at = 0
+    for part in parts:
+        if isinstance(part, str):
+            at += len(part.encode())
+        else:
+            written[:, at : at + part.shape[1]] = part
+            at += part.shape[1]
+    return of_one_width(written, pa.string())
+
+
+def json_of(cells: Reader) -> Json:
     """The value that each row has here, whatever it is; the rows go on behind it."""
     missing = cells.missing()
     if missing is not None and missing.all():
         return Json("null")
-    if missing is None:
-        codes = _CODES.take(cells.heads())
-        if are_alike(codes):
-            return _WRITERS[int(codes[0])](cells)
+    code = cells.shared(_CODES) if missing is None else None
+    if code is not None:
+        return _WRITERS[code](cells)
     values = cells.value()
     codes = _CODES.take(values.heads())
     places = [(codes == code).nonzero()[0] for code in np.flatnonzero(np.bincount(codes))]
@@ -68,14 +93,14 @@ def json_of(cells: Cells) -> Json:
     return Json(pa.concat_arrays(written).take(pa.array(order)))
 
 
-def json_list(cells: Cells, read: Callable[[Cells], Json]) -> Json:
+def json_list(cells: Reader, read: Callable[[Reader], Json]) -> Json:
     """The list that each row has here, each item read so; the rows go on behind it."""
     each = cells.all_have()
-    if each is None or each > _FEW:
+    if isinstance(cells, Cells) and (each is None or each > _FEW):
         rows, items = cells.elements()
         return Json("[", _in_rows(rows, read(items).whole(len(items)), len(cells)), "]")
     inner = cells.opened()
-    written = [read(inner).parts for _ in range(each)]
+    written = [read(inner).parts for _ in range(each or 0)]
     cells.go_behind(inner)
     return Json("[", *[part for parts in written for part in (", ", *parts)][1:], "]")
 
@@ -86,40 +111,62 @@ def _in_rows(rows: Positions, items: pa.Array, count: int) -> pa.Array:
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), items), ", ")
 
 
-def _null(values: Cells) -> Json:
+def _null(values: Reader) -> Json:
     values.skip()
     return Json("null")
 
 
-def _truth(cells: Cells) -> Json:
+def _truth(cells: Reader) -> Json:
     truths = cells.booleans()
     if truths.true_count in (0, len(truths)):
         return Json("true" if truths.true_count else "false")
     return Json(pc.if_else(truths, "true", "false"))
 
 
-def _integer(cells: Cells) -> Json:
+def _integer(cells: Reader) -> Json:
     numbers = cells.integers().values
     return Json(str(numbers[0]) if are_alike(numbers) else pa.array(numbers).cast(pa.string()))
 
 
-def _large_integer(values: Cells) -> Json:
+def _large_integer(values: Reader) -> Json:
     return Json(pa.array(values.integers().values.view(np.uint64)).cast(pa.string()))
 
 
-def _float(values: Cells) -> Json:
+def _float(values: Reader) -> Json:
     numbers = values.floats().to_pylist()
     return Json(pa.array([repr(one) if math.isfinite(one) else "null" for one in numbers], pa.string()))
 
 
-def _text(values: Cells) -> Json:
-    return Json('"', _once(_escaped(values.texts())), '"')
+def _text(values: Reader) -> Json:
+    return Json('"', *_within(values), '"')
 
 
-def _digits(values: Cells) -> Json:
+def _within(values: Reader) -> list[Piece]:
+    """What is within the quotation marks of texts."""
+    if isinstance(values, Alike):
+        found = values.side_by_side()
+        different = found[:1] if _are_same(found) else found
+        if not ((different - _SPACE >= _PLAIN) | (different == _QUOTE) | (different == _BACKSLASH)).any():
+            return [different[0].tobytes().decode() if len(different) < len(found) else found]
+        texts = text(of_one_width(found))
+    else:
+        texts = values.texts()
+    same = _same(texts)
+    return [_escaped(texts) if same is None else encode_basestring(same)[1:-1]]
+
+
+def _digits(values: Reader) -> Json:
+    if isinstance(values, Alike):
+        found = values.side_by_side()
+        return Json('"', hex_digits(found), '"')
     digits = values.bytes()
     same = _same(digits)
     return Json('"', hexed(digits) if same is None else same.hex(), '"')
+
+
+def _are_same(rows: NDArray[np.uint8]) -> bool:
+    """Whether all rows of a matrix are the same: mostly the last tells."""
+    return rows[0].tobytes() == rows[-1].tobytes() and bool((rows[1:] == rows[:-1]).all())
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
@@ -138,20 +185,20 @@ def _escaped(texts: pa.Array) -> pa.Array:
     return pc.replace_with_mask(texts, pa.array(mask), pa.array(told, pa.string()))
 
 
-def _list(cells: Cells) -> Json:
+def _list(cells: Reader) -> Json:
     return _one_by_one(cells) if cells.most_inside() > _LONG else json_list(cells, json_of)
 
 
-def _map(cells: Cells) -> Json:
+def _map(cells: Reader) -> Json:
     each = cells.all_have()
     if cells.most_inside() > _LONG:
         return _one_by_one(cells)
-    if each is None or each > 2 * _FEW:
+    if isinstance(cells, Cells) and (each is None or each > 2 * _FEW):
         return _map_of_many(cells)
-    before, inner = cells.where(slice(None)), cells.opened()
-    parts: list[pa.Array | str] = []
-    for _ in range(each // 2):
-        if not _IS_STR.take(inner.heads()).all():
+    before, inner = cells.again(), cells.opened()
+    parts: list[Piece] = []
+    for _ in range((each or 0) // 2):
+        if not inner.shared(_IS_STR):
             cells.go_behind(None)
             return _one_by_one(before)
         parts += [", ", *_key_text(inner), *json_of(inner).parts]
@@ -160,22 +207,16 @@ def _map(cells: Cells) -> Json:
 
 
 def _map_of_many(cells: Cells) -> Json:
-    rows, keys, items = cells.where(slice(None)).items()
-    if not _IS_STR.take(keys.heads()).all():
+    rows, keys, items = cells.again().items()
+    if not keys.shared(_IS_STR):
         return _one_by_one(cells)
     cells.skip()
     pairs = Json(*_key_text(keys), *json_of(items).parts).whole(len(items))
     return Json("{", _in_rows(rows, pairs, len(cells)), "}")
 
 
-def _key_text(keys: Cells) -> tuple[pa.Array | str, ...]:
-    return '"', _once(_escaped(keys.texts())), '": '
-
-
-def _once(texts: pa.Array) -> pa.Array | str:
-    """The one that all of some texts are; else they."""
-    same = _same(texts)
-    return texts if same is None else same
+def _key_text(keys: Reader) -> tuple[Piece, ...]:
+    return '"', *_within(keys), '": '
 
 
 def _same(column: pa.Array) -> Any:
@@ -186,14 +227,16 @@ def _same(column: pa.Array) -> Any:
     places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     written = np.frombuffer(data, np.uint8)[places[0] : places[-1]] if data is not None else np.empty(0, np.uint8)
     width = int(places[1] - places[0])
-    if len(written) != width * len(column) or not (np.diff(places) == width).all():
+    if len(written) != width * len(column) or written[:width].tobytes() != written[-width:].tobytes():
+        return None
+    if not (np.diff(places) == width).all():
         return None
     # All are the same if each byte is that of the one before.
     is_same = (written[width:] == written[: len(written) - width]).all()
     return column[0].as_py() if is_same else None
 
 
-def _one_by_one(values: Cells) -> Json:
+def _one_by_one(values: Reader) -> Json:
     options: dict[str, Any] = {"strict_map_key": False, "unicode_errors": "surrogatepass"}
     unpacked = (msgpack.unpackb(one, **options) for one in values.raw().to_pylist())
     return Json(pa.array([_readable(_ENCODER.encode(_plain(one))) for one in unpacked], pa.string()))
@@ -218,11 +261,11 @@ def _key(name: Any) -> str:
     return name if isinstance(name, str) else str(_plain(name))
 
 
-def _unknown(values: Cells) -> Json:
+def _unknown(values: Reader) -> Json:
     raise unreadable("a value is of a type that events don't have")
 
 
-_WRITERS: list[Callable[[Cells], Json]] = [
+_WRITERS: list[Callable[[Reader], Json]] = [
     _unknown,
     _null,
     _truth,

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..events.catalogue import Event
+from .alike import Reader
 from .cuts import Flags
-from .json_text import Json, json_list, json_of
+from .json_text import Json, Piece, json_list, json_of
 from .packed import Cells
 
 _T = TypeVar("_T")
@@ -27,7 +28,7 @@ class Kind(Protocol):
     def column(self, cells: Cells) -> pa.Array:
         """The values, of the Arrow type."""
 
-    def json(self, cells: Cells) -> Json:
+    def json(self, cells: Reader) -> Json:
         """The values as JSON."""
 
 
@@ -38,7 +39,7 @@ class _Plain:
         self.arrow = arrow
         self.column = column
 
-    def json(self, cells: Cells) -> Json:
+    def json(self, cells: Reader) -> Json:
         return json_of(cells)
 
 
@@ -52,7 +53,7 @@ class _ListOf:
         offsets = np.searchsorted(rows, np.arange(len(cells) + 1)).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), self._item.column(items), type=self.arrow)
 
-    def json(self, cells: Cells) -> Json:
+    def json(self, cells: Reader) -> Json:
         return json_list(cells, self._item.json)
 
 
@@ -77,31 +78,31 @@ class RecordOf:
 
     def column(self, cells: Cells) -> pa.Array:
         """The records as structs."""
-        is_nil = cells.are_nil()
-        if is_nil.all():
+        is_nil = cells.nils()
+        if is_nil is not None and is_nil.all():
             return pa.nulls(len(cells.skip()), self.arrow)
         arrays = list(self.columns(cells).values())
         return pa.StructArray.from_arrays(
-            arrays, fields=list(self.arrow), mask=pa.array(is_nil) if is_nil.any() else None
+            arrays, fields=list(self.arrow), mask=None if is_nil is None else pa.array(is_nil)
         )
 
-    def json(self, cells: Cells) -> Json:
+    def json(self, cells: Reader) -> Json:
         """The records as objects."""
 
         def filled(column: Json, missing: Flags, default: Any) -> Json:
             return Json(pc.if_else(pa.array(missing), json.dumps(default), column.whole(len(missing))))
 
-        is_nil = cells.are_nil()
-        if is_nil.all():
+        is_nil = cells.nils()
+        if is_nil is not None and is_nil.all():
             return json_of(cells)
-        parts: list[pa.Array | str] = []
+        parts: list[Piece] = []
         for name, column in self._read(cells, lambda kind, at: kind.json(at), filled).items():
-            parts += [f', "{name}": ', *column.parts]
-        written = Json("{", parts[0].removeprefix(", "), *parts[1:], "}")
-        return Json(pc.if_else(pa.array(is_nil), "null", written.whole(len(is_nil)))) if is_nil.any() else written
+            parts += [f'{", " if parts else ""}"{name}": ', *column.parts]
+        written = Json("{", *parts, "}")
+        return written if is_nil is None else Json(pc.if_else(pa.array(is_nil), "null", written.whole(len(is_nil))))
 
     def _read(
-        self, cells: Cells, read: Callable[[Kind, Cells], _T], filled: Callable[[_T, Flags, Any], _T]
+        self, cells: Reader, read: Callable[[Kind, Any], _T], filled: Callable[[_T, Flags, Any], _T]
     ) -> dict[str, _T]:
         inner = cells.opened()
         is_whole = inner.have(len(self._kinds))

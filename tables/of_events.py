@@ -8,11 +8,12 @@ from functools import cache, partial
 import pyarrow as pa
 
 from ..events.catalogue import CATALOGUE, Event
+from .alike import Reader
 from .base import CODE, TIME, Batch, Definition, Source, always, columns, seqs, times
-from .json_text import json_of
+from .json_text import Json, json_of
 from .kinds import RecordOf, payload_of
-from .packed import Cells
 from .pages import log_pages, of_types
+from .parts import parts
 
 
 def table_of(type_: str) -> str:
@@ -35,21 +36,15 @@ def _events(type_: str, source: Source) -> Iterator[Batch]:
 
 
 def _payloads(source: Source) -> Iterator[Batch]:
-    for page in log_pages(source.database, source.upto):
-        for type_ in page.types:
-            chosen = of_types([type_], page)
-            cells = page.cells.where(chosen).skip(5)
-            yield {
-                "seq": seqs(page.seqs[chosen]),
-                "type": always(type_, len(chosen)),
-                "payload": _json(type_, cells),
-            }
+    for part in parts(log_pages(source.database, source.upto)):
+        rows = len(part.seqs)
+        payload = _json(part.type_, part.cells.skip(5)).whole(rows)
+        yield {"seq": seqs(part.seqs), "type": always(part.type_, rows), "payload": payload}
 
 
-def _json(type_: str, cells: Cells) -> pa.Array:
-    if type_ in CATALOGUE:
-        return _payload(type_).json(cells).whole(len(cells))
-    return json_of(cells).whole(len(cells))  # A type that a newer version writes says what it says.
+def _json(type_: str, cells: Reader) -> Json:
+    """What events of a type say. One that a newer version writes says what it says."""
+    return _payload(type_).json(cells) if type_ in CATALOGUE else json_of(cells)
 
 
 def _definition(kind: type[Event]) -> Definition:

@@ -18,6 +18,7 @@ from .heads import (
     CHILDREN,
     FACTOR,
     FALSE,
+    FLOATS,
     INTEGERS,
     IS_INTEGER,
     IS_LIST,
@@ -128,7 +129,7 @@ class Cells:
         head, at = self._turn(), self._at
         whole = Cells(self._data, at).integers()
         values, is_there = whole.values.astype(np.float64), whole.is_there
-        for code, kind in ((0xCA, ">f4"), (0xCB, ">f8")):
+        for code, kind in FLOATS.items():
             chosen = np.flatnonzero(head == code)
             if chosen.size:
                 values[chosen] = numbers(self._data, at[chosen] + 1, kind)
@@ -178,6 +179,11 @@ class Cells:
         start, self._at = self._at, self._ends if is_last and self._ends is not None else behind(self._data, self._at)
         return cut(self._data, start, self._at, start < len(self._data) - PADDING_BYTES)
 
+    def bounds(self) -> tuple[NDArray[np.uint8], Positions, Positions]:
+        """What is read, where in it each row is read next, and where it ends."""
+        assert self._ends is not None
+        return self._data, self._at, self._ends
+
     def whole(self) -> pa.Array:
         """What each row has from here to its end."""
         assert self._ends is not None
@@ -222,9 +228,9 @@ class Cells:
         """Whether all rows are known to have as many values, and at least so many."""
         return isinstance(self._left, int) and self._left >= values
 
-    def go_behind(self, inner: Cells | None) -> None:
+    def go_behind(self, inner: object) -> None:
         """Go on behind a record that was opened, where what it has is read as far as is known, if it is told."""
-        if inner is not None and isinstance(inner._left, int):
+        if isinstance(inner, Cells) and isinstance(inner._left, int):
             self._at = inner.skip(inner._left)._at
         else:
             self._at = behind(self._data, self._at)
@@ -233,14 +239,26 @@ class Cells:
         """Which rows have no value here, being shorter; None if all have one."""
         if self._left is None:
             return None
-        missing = np.full(len(self), self._left == 0) if isinstance(self._left, int) else self._left == 0
+        if isinstance(self._left, int):
+            return None if self._left else np.ones(len(self), np.bool_)
+        missing = self._left == 0
         return missing if missing.any() else None
 
-    def are_nil(self) -> Flags:
-        """Which rows have nil here, or nothing."""
+    def nils(self) -> Flags | None:
+        """Which rows have nil here, or nothing; None if all have something."""
         missing = self.missing()
         is_nil: Flags = self._data.take(self._at) == NIL
-        return is_nil if missing is None else is_nil | missing
+        is_nil = is_nil if missing is None else is_nil | missing
+        return is_nil if is_nil.any() else None
+
+    def shared(self, codes: NDArray[Any]) -> int | None:
+        """What stands by the first byte of each row's value among these, if it is the same for all."""
+        found = codes.take(self.heads())
+        return int(found[0]) if are_alike(found) else None
+
+    def again(self) -> Cells:
+        """The same, to be read once more."""
+        return self.where(slice(None))
 
     def trailing_record(self) -> Cells:
         """As `record`, of the last value that is read."""

@@ -47,7 +47,7 @@ from lineal.events.log import LogWriter
 from lineal.events.projections import PROJECTIONS
 from lineal.events.projections.runs import RunRow
 from lineal.events.rows import RowReader, key
-from lineal.tables import leaves, pages
+from lineal.tables import leaves, pages, parts, shapes
 from lineal.tables.base import Source, batch_of
 from lineal.tables.table import DEFINITIONS
 
@@ -416,6 +416,9 @@ def test_a_table_as_of_an_event_is_what_its_rows_and_events_say_one_by_one(
         patched.setattr(pages, "_PAGE_ROWS", page_rows)
         patched.setattr(pages, "_LOOK_ROWS", min(page_rows, 4))
         patched.setattr(leaves, "_LEAVES_BYTES", page_rows * 1024)
+        patched.setattr(shapes, "_FEW_ROWS", data.draw(st.sampled_from([1, 3, 32])))
+        patched.setattr(parts, "_ENOUGH_ROWS", data.draw(st.sampled_from([1, 4])))
+        patched.setattr(parts, "_WAITING_BYTES", data.draw(st.sampled_from([0, 500, 1 << 20])))
         for event in history:
             ledger.append(event)
         for name, one_by_one in ORACLES.items():

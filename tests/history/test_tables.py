@@ -101,7 +101,7 @@ def test_what_a_newer_version_wrote_is_exported_unharmed(filled: lineal.Client) 
     database.register("events", filled.tables["events"])
     (row,) = database.sql("select type, stream, payload from events where type = 'step.dreamt/7'").fetchall()
     assert row == ("step.dreamt/7", (b"r" * 16).hex(), payload)
-    decoded = filled.tables["payloads"].to_arrow().to_pylist()[-1]["payload"]
+    (decoded,) = [one["payload"] for one in filled.tables["payloads"].to_arrow().to_pylist() if one["type"] == row[0]]
     assert decoded == '{"deep": [1, {"er": "00ff"}], "nan": null}'
 
 
