@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _PIECE_ROWS = 3000
 """How many rows of a database are sorted at once, those of `_READ_EVENTS` more at most: they are in the cache still."""
+_PIECES = 64
+"""After how many pieces of a database they are twice as large, so that there are never too many to be merged."""
+_PIECE_MAX_ROWS = 24_000
+"""How many rows a piece has then at most."""
 _PIECE_BYTES = 64 * 1024 * 1024
 """Of how many bytes of events there are rows in memory, likewise: they may have as many, and more."""
 _READ_EVENTS = 1000
@@ -99,13 +103,20 @@ class _Piece(GatheredRows):
     def move_what_is_large(self, size_bytes: int) -> None:
         """Hand on the rows of each database that has many; or all, if events of many bytes made them."""
         self._size_bytes += size_bytes
-        self.move(_PIECE_ROWS if self._size_bytes < _PIECE_BYTES else 0)
-
-    def move(self, rows_min: int = 0) -> None:
-        """Hand on the rows of each database that has so many, and begin anew."""
+        if self._size_bytes >= _PIECE_BYTES:
+            self.move()
+            return
         for database, rows in self._rows.items():
-            if len(rows) >= rows_min:
+            if len(rows) >= _PIECE_ROWS and len(rows) >= self._rows_wanted(database):
                 self._sorted.add(database, rows)
                 rows.clear()
-        if not rows_min:
-            self._size_bytes = 0
+
+    def _rows_wanted(self, database: str) -> int:
+        return min(_PIECE_ROWS << self._sorted.pieces(database) // _PIECES, _PIECE_MAX_ROWS)
+
+    def move(self) -> None:
+        """Hand on all rows, and begin anew."""
+        for database, rows in self._rows.items():
+            self._sorted.add(database, rows)
+            rows.clear()
+        self._size_bytes = 0

@@ -74,6 +74,10 @@ class SortedRows:
         run.append(_Block(keys[0], self._end, len(block)))
         self._end += len(block)
 
+    def pieces(self, database: str) -> int:
+        """How many pieces of a database are to be merged."""
+        return len(self._runs.get(database, ()))
+
     def take(self, database: str) -> Iterator[Rows]:
         """Give back the rows of a database, by ranges, in the order of their keys. Add none meanwhile."""
         blocks = self._runs.pop(database, [])

@@ -107,6 +107,29 @@ def test_a_rebuild_sorts_the_rows_of_large_events_a_few_at_a_time(ledger: Any, m
     assert max(sizes) < 20_000
 
 
+def test_of_a_long_log_pieces_grow_so_that_few_are_merged_and_a_replay_gives_the_same_rows(
+    ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "_READ_EVENTS", 1)
+    monkeypatch.setattr(replay, "_PIECE_ROWS", 1)
+    monkeypatch.setattr(replay, "_PIECES", 4)
+    monkeypatch.setattr(replay, "_PIECE_MAX_ROWS", 16)
+    sizes: list[int] = []
+
+    class Measuring(sorted_rows.SortedRows):
+        def add(self, database: str, rows: Mapping[bytes, bytes]) -> None:
+            if database.startswith("cache"):
+                sizes.append(len(rows))
+            super().add(database, rows)
+
+    monkeypatch.setattr(replay, "SortedRows", Measuring)
+    ledger.append(*map(completed, range(100)))
+    kept = ledger.rows()
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
+    assert sizes == [1] * 4 + [2] * 4 + [4] * 4 + [8] * 4 + [16] * 2 + [8]
+
+
 def pages_of(ledger: Any, name: str) -> int:
     with ledger.environment.begin() as txn:
         return int(txn.stat(ledger.environment.databases[standing_of(ledger, name).database])["leaf_pages"])
