@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import StoreBroken
 from .gathered_rows import GatheredRows
@@ -45,6 +45,15 @@ _BUSY_LAG = 10
 """How many times what it may lack a projection that is kept behind lacks at most while events come without a pause."""
 
 
+class _Followed(NamedTuple):
+    """A tail, and what goes on with it: that knows which rows it has made."""
+
+    standing: Standing | None
+    """Of the rows that it follows."""
+    tail: Tail
+    writer: ProjectionWriter
+
+
 class Projector:
     """The projections of one environment, opened with the `databases_of` each and `META`."""
 
@@ -62,7 +71,7 @@ class Projector:
         self._gather = gather
         self._kept = tuple(kept)
         self._behind: Mapping[str, Projection] = {one.name: one for one in behind}
-        self._tails: dict[str, Tail] = {}
+        self._tails: dict[str, _Followed] = {}
         self._tailing = threading.RLock()
 
     def writer(self, changes: Changes, earlier: ProjectionWriter | None = None) -> ProjectionWriter:
@@ -229,21 +238,25 @@ class Projector:
     def tail(self, name: str) -> Tail:
         """The rows that catching up would add to a projection that is kept behind; gone on with while nobody does.
 
-        Its `apply` may ask of a row only whether there is one, and make it twice: it is told of those that are stored.
+        Its `apply` may ask of a row only whether there is one.
         """
-        projection = self._behind[name]
         with self._tailing, self._env.begin() as txn:
-            tail, stored_upto = self._tails.get(name), self.upto(name)
-            if tail is None or tail.start < stored_upto:  # Memory holds what is not stored, and no more.
-                tail = self._tails[name] = Tail(stored_upto)
-            changes = self._gather(txn)
+            standing = standing_in(txn, self._env.databases, name)
+            followed = self._tails.pop(name, None)  # What an error leaves unfinished is begun anew.
+            rows = GatheredRows(self._env, txn)
             database = database_of(txn, self._env.databases, name)
-            writer = ProjectionWriter(changes, [Placed(projection, database)])
+            if followed is None or followed.standing != standing:  # Memory holds what is not stored, and no more.
+                writer = ProjectionWriter(rows, [Placed(self._behind[name], database)])
+                followed = _Followed(standing, Tail(_upto_of(standing)), writer)
+            _, tail, writer = followed
+            writer.go_on(rows)
             upto = tail.upto
             for recorded in self._log.scan(upto):
                 writer.apply(recorded)
                 upto = recorded.seq
-            tail.add(changes.gathered(database), upto)
+            tail.add(rows.gathered(database), upto)
+            writer.go_on(GatheredRows(self._env))  # It need not hold what the tail has.
+            self._tails[name] = followed
             return tail
 
     def lag(self, name: str) -> int:
@@ -255,8 +268,7 @@ class Projector:
     def upto(self, name: str) -> int:
         """The last event that a projection that is kept behind has folded in."""
         with self._env.begin() as txn:
-            standing = standing_in(txn, self._env.databases, name)
-        return 0 if standing is None or standing.upto is None else standing.upto
+            return _upto_of(standing_in(txn, self._env.databases, name))
 
     def clear_shadows(self) -> None:
         """Drop what rebuilds left that were cut short; none may be under way."""
@@ -270,3 +282,7 @@ class Projector:
                     txn.drop(self._env.databases[self._shadow(changes, projection)], delete=False)
                     changes.delete(META, shadow_key(projection.name))
                 changes.flush()
+
+
+def _upto_of(standing: Standing | None) -> int:
+    return 0 if standing is None or standing.upto is None else standing.upto

@@ -69,6 +69,15 @@ class TailedReader(RowReader):
         """As `latest`, of many keys."""
         return [self.latest(row_key) for row_key in row_keys]
 
+    def latest_seq(self, row_key: bytes) -> int | None:
+        """The position of the event that made that row."""
+        newest = self.latest(row_key)
+        return None if newest is None else newest.seq
+
+    def latest_seqs_of(self, row_keys: Sequence[bytes]) -> list[int | None]:
+        """As `latest_seq`, of many keys."""
+        return [self.latest_seq(row_key) for row_key in row_keys]
+
     def under(
         self, prefixes: Sequence[bytes], count: int, without: Container[int] = frozenset()
     ) -> list[list[Stamped]]:

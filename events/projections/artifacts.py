@@ -7,6 +7,7 @@ other: ``… c content`` → ``[name, number]``, and ``… l`` → versions ``[n
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -91,7 +92,9 @@ def numbered_in(rows: RowReader, name: str, number: int) -> Digest | None:
             last_seq = found.seq - 1
         else:
             return Digest(found.row[1])
-    return None
+    # The event there has given a larger one last, and may have given others before.
+    [made] = rows.under([listed + first_seq.to_bytes(8, "big")], sys.maxsize)
+    return next((Digest(row[1]) for _, row in made if row[0] == number), None)
 
 
 def outputs_of(recorded: Recorded) -> Sequence[Any]:

@@ -12,10 +12,18 @@ from lineal.cas import Digest
 from lineal.events import catalogue as facts
 from lineal.events.catalogue import Event
 from lineal.events.ids import Fingerprint, RunId
-from lineal.events.projections.artifacts import numbered_in
+from lineal.events.projections.artifacts import numbered_in, versions_key
 from lineal.events.projections.content_names import names_of
 from lineal.events.projections.runs import RunRow
 from lineal.events.rows import RowReader, key
+
+FINGERPRINT = Fingerprint(b"f" * 32)
+OTHERS = st.just("f/1"), st.just("t"), st.just(1), st.just({})
+
+
+def content_of(number: int) -> Digest:
+    """One of a few."""
+    return Digest(bytes([number]) * 32)
 
 
 @settings(deadline=None)
@@ -91,6 +99,27 @@ def test_a_version_is_found_by_its_name_and_number_and_a_content_by_its_names_as
                 one: {(called, place) for called, made in versions.items() for place, it in made.items() if it == one}
                 for one in contents
             }
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_each_of_several_versions_that_one_event_made_is_found_by_its_number(
+    new_ledger: Callable[[], Any], data: st.DataObject
+) -> None:
+    outputs = st.builds(facts.Output, st.just("o"), st.sampled_from("ab"), st.integers(0, 9).map(content_of), *OTHERS)
+    with new_ledger() as ledger:
+        for given_ in data.draw(st.lists(st.lists(outputs, max_size=4), min_size=1, max_size=6)):
+            ledger.append(
+                facts.StepCompleted(
+                    RunId(b"r" * 16), "s", "m.f", FINGERPRINT, content_of(0), (), tuple(given_), 1, 2, None
+                )
+            )
+        for upto in range(1, ledger.log.head().seq + 1):
+            rows = RowReader(ledger.environment, "artifacts", upto)
+            for name in "ab":
+                listed = {row[0]: Digest(row[1]) for _, row in rows.history(versions_key(name))}
+                found = {number: numbered_in(rows, name, number) for number in range(30)}
+                assert {number: one for number, one in found.items() if one is not None} == listed
 
 
 def test_runs_of_a_pipeline_are_numbered_and_named_and_end_once(ledger: Any) -> None:

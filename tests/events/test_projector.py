@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from lineal.cas import Digest, digest_of
-from lineal.errors import StoreBroken
+from lineal.errors import LogCorrupt, StoreBroken
 from lineal.events import catalogue as facts
 from lineal.events import projector, replay, sorted_rows
 from lineal.events.ids import Fingerprint, RunId
+from lineal.events.log import EVENTS
 from lineal.events.projections import KEPT
 from lineal.events.projector import Projector
 from lineal.events.replay import Replay
@@ -290,10 +291,54 @@ def test_what_somebody_has_caught_up_meanwhile_is_no_longer_kept_in_memory(ledge
     assert ledger.projector.tail("lineage") is tail
 
 
+def named(name: str, source: str) -> facts.ArtifactNamed:
+    """A content that had another name is given one by hand."""
+    return facts.ArtifactNamed(facts.Output("output", name, CONTENT, "f/1", "t", 1, {}), source)
+
+
+def test_a_row_that_is_made_once_is_made_once_in_memory_too_however_often_that_is_gone_on_with(ledger: Any) -> None:
+    appended = [[named("b", "a")], [named("c", "a"), named("b", "x")], [named("c", "y"), named("b", "z")]]
+    for events in appended:
+        ledger.append(*events)
+        tail = ledger.projector.tail("content_names")
+    reader = TailedReader(ledger.environment, "content_names", None, tail)
+    said = [list(reader.history(place)) for place in reader.keys(b"")]
+    ledger.projector.catch_up("content_names")
+    stored = RowReader(ledger.environment, "content_names", None)
+    assert said == [list(stored.history(place)) for place in stored.keys(b"")]
+    assert len(said) == 2 * len("bc")
+
+
+def test_what_is_in_memory_follows_a_rebuild_that_came_between(ledger: Any) -> None:
+    ledger.append(named("b", "a"))
+    ledger.projector.catch_up("content_names")
+    assert ledger.projector.tail("content_names").upto == 1
+    ledger.projector.rebuild()
+    ledger.append(named("c", "a"))
+    reader = TailedReader(ledger.environment, "content_names", None, ledger.projector.tail("content_names"))
+    assert [row for _, row in reader.newest(b"c")] == ["b", "c"]
+
+
+def test_what_is_in_memory_is_whole_after_an_event_that_could_not_be_read_can_be(ledger: Any) -> None:
+    ledger.append(named("b", "a"))
+    ledger.append(named("c", "a"))
+    events = ledger.environment.databases[EVENTS]
+    with ledger.environment.begin(write=True) as txn:
+        written = bytes(txn.get((2).to_bytes(8, "big"), db=events))
+        txn.put((2).to_bytes(8, "big"), written[:60], db=events)
+    with pytest.raises(LogCorrupt):
+        ledger.projector.tail("content_names")
+    with ledger.environment.begin(write=True) as txn:
+        txn.put((2).to_bytes(8, "big"), written, db=events)
+    reader = TailedReader(ledger.environment, "content_names", None, ledger.projector.tail("content_names"))
+    assert [row for _, row in reader.newest(b"c")] == ["b", "c"]
+
+
 def _said(reader: RowReader, places: list[bytes]) -> list[Any]:
     return [
         [reader.latest(place) for place in places],
         reader.latest_of(places),
+        reader.latest_seqs_of(places),
         [reader.under([place], count) for count in (1, 3, 99) for place in (*places, b"p")],
         [reader.under([place], 3, range(1, 99, 2)) for place in (*places, b"p")],
         [list(reader.history(place)) for place in places],
