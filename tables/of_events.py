@@ -7,12 +7,13 @@ from functools import cache, partial
 
 import pyarrow as pa
 
-from ..events.catalogue import CATALOGUE, Event
+from ..events.catalogue import CATALOGUE, Event, RunStarted
+from ..events.projections import Runs
 from .alike import Reader
 from .base import CODE, TIME, Batch, Definition, Source, always, columns, seqs, times
 from .json_text import Json, json_of
 from .kinds import RecordOf, payload_of
-from .pages import log_pages, of_types
+from .pages import LogPage, events_at, log_pages, of_types, row_pages
 from .parts import parts
 
 
@@ -27,12 +28,22 @@ def _payload(type_: str) -> RecordOf:
 
 
 def _events(type_: str, source: Source) -> Iterator[Batch]:
-    for page in log_pages(source.database, source.upto, types=[type_]):
+    for page in _pages(type_, source):
         chosen = of_types([type_], page)
         if chosen.size:
             cells = page.cells.where(chosen).skip()
             time = times(cells.integers())
             yield {"seq": seqs(page.seqs[chosen]), "time": time, **_payload(type_).columns(cells.skip(3))}
+
+
+def _pages(type_: str, source: Source) -> Iterator[LogPage]:
+    """Those that the events of a type are in: of some an index knows all, for the others the whole log is read."""
+    if type_ == RunStarted.TYPE:
+        for runs in row_pages(source.database, Runs.name, "a", source.upto, newest=False):
+            page, _ = events_at(source.database, runs.seqs)
+            yield page
+    else:
+        yield from log_pages(source.database, source.upto, types=[type_])
 
 
 def _payloads(source: Source) -> Iterator[Batch]:

@@ -63,8 +63,13 @@ def _outputs(outputs: Cells, positions: Positions, wanted: dict[tuple[str, str, 
     places = zip(found["artifact"].to_pylist(), found["content"].to_pylist(), positions.tolist(), strict=True)
     numbers = np.array([wanted.pop(place, 0) for place in places], np.int64)
     chosen = numbers.nonzero()[0]
-    artifacts, contents = (found[name].take(pa.array(chosen)) for name in ("artifact", "content"))
+    artifacts, contents = (_some(found[name], chosen) for name in ("artifact", "content"))
     return _Versions(artifacts, numbers[chosen], contents, positions[chosen], found["metadata"].where(chosen))
+
+
+def _some(column: pa.Array, places: Positions) -> pa.Array:
+    """What a column has at some places, which are in order, and each once."""
+    return column if len(places) == len(column) else column.take(pa.array(places))
 
 
 def _rows(made: _Versions) -> Iterator[Batch]:
@@ -74,7 +79,7 @@ def _rows(made: _Versions) -> Iterator[Batch]:
     has_items = IS_MAP.take(heads) & (heads != _EMPTY)
     single, several = (~has_items).nonzero()[0], has_items.nonzero()[0]
     if single.size:
-        yield _batch(made, rows[single], key.take(pa.array(single)), values.where(single))
+        yield _batch(made, rows[single], _some(key, single), values.where(single))
     if several.size:
         inner_rows, items, inner = values.where(several).items()
         places = several[inner_rows]
