@@ -37,7 +37,10 @@ OF_RUNS = (
     "step_completed",
     "step_started",
     "run_started",
+    "run_completed",
 )
+OF_TYPES = ("step_completed", "step_started", "run_completed")
+"""Tables of a type of event, for which the whole log is passed over."""
 OF_LABELS = (
     "aliases",
     "metadata",
@@ -161,6 +164,8 @@ def _show(path: Path, events: int, names: Sequence[str]) -> None:
     for name in names:
         rows, taken_s, cpu_s, extra_bytes = in_child(_read, path, name)
         note = "" if rows / taken_s >= BUDGET_ROWS_PER_S else "   below the budget"
+        if name in OF_TYPES:
+            note += f"   {events / taken_s:,.0f} events/s passed over"
         print(
             f"  {name:<18}{rows:>10,} rows{rows / taken_s:>12,.0f} rows/s{rows / cpu_s:>12,.0f} by CPU time"
             f"{extra_bytes / MIB:>8,.0f} MiB{note}",
