@@ -187,6 +187,8 @@ class Cells:
     def whole(self) -> pa.Array:
         """What each row has from here to its end."""
         assert self._ends is not None
+        if (self._at > self._ends).any():
+            raise unreadable("one ends too early")
         return cut(self._data, self._at, self._ends)
 
     def texts(self) -> pa.Array:

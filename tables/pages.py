@@ -134,6 +134,8 @@ def _read(seqs: Positions, envelopes: Cells) -> tuple[LogPage, Flags]:
     cells = envelopes.entered()
     versions = cells.integers().values
     found = cells.bytes().dictionary_encode()
+    if found.null_count:
+        raise unreadable("an event has no type")
     codes = found.indices.to_numpy(zero_copy_only=False)
     types = [name.decode("utf-8", "replace") for name in found.dictionary.to_pylist()]
     is_old = (versions < ENVELOPE_VERSION) | _are_among(UPCASTS, types, codes)

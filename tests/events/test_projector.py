@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, product
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from lineal.events.log import EVENTS
 from lineal.events.projections import KEPT
 from lineal.events.projector import Projector
 from lineal.events.replay import Replay
-from lineal.events.rows import RowReader, key
+from lineal.events.rows import RowReader, Stamped, key
 from lineal.events.standing import (
     META,
     Standing,
@@ -247,6 +247,35 @@ def test_others_append_while_events_are_folded_into_an_index_that_is_kept_behind
     assert ledger.rows() == kept
 
 
+@pytest.mark.usefixtures("small_pieces")
+def test_rows_that_are_caught_up_are_committed_with_how_far_they_go(ledger: Any) -> None:
+    ledger.append(*map(completed, range(10)))
+    looks: list[tuple[int, int]] = []
+
+    def look(txn: Any) -> Any:
+        found = standing_of(ledger, "lineage")
+        places = [
+            bytes(place) for place in txn.cursor(ledger.environment.databases[found.database]).iternext(True, False)
+        ]
+        looks.append((found.upto or 0, max((int.from_bytes(place[-12:-4], "big") for place in places), default=0)))
+        return ledger.changes(txn)
+
+    Projector(ledger.environment, ledger.log, look).catch_up("lineage")
+    with ledger.environment.begin() as txn:
+        look(txn)
+    assert looks == [(upto, upto) for upto in (0, 3, 6, 9, 10)]
+
+
+def test_what_another_version_keeps_behind_is_left_as_it_is(ledger: Any) -> None:
+    ledger.append(*map(completed, range(3)))
+    newer = standing_of(ledger, "lineage")._replace(version=99)
+    with ledger.environment.begin(write=True) as txn:
+        txn.put(standing_key("lineage"), encode_standing(newer), db=ledger.environment.databases[META])
+    ledger.projector.catch_up("lineage", "references")
+    assert (standing_of(ledger, "lineage"), raw_rows(ledger, newer.database)) == (newer, 0)
+    assert ledger.projector.lag("references") == 0
+
+
 def test_what_two_catch_up_at_once_is_never_further_back_than_the_first_of_them_has_put_it(ledger: Any) -> None:
     ledger.append(*map(completed, range(7)))
     others = iter([lambda: ledger.append(*map(completed, range(7, 10))), lambda: ledger.projector.catch_up("lineage")])
@@ -274,11 +303,15 @@ def test_what_is_not_caught_up_reads_from_memory_as_if_it_were(ledger: Any, upto
     tailed = TailedReader(ledger.environment, "lineage", upto, ledger.projector.tail("lineage"))
     places = [key("c", CONTENT), *(key("p", bytes([number]) * 32) for number in range(6))]
     said = _said(tailed, places)
+    bounded = [tailed.latest_upto(place, seq) for place, seq in product(places, range(13))]
+    assert bounded == [_newest_of(tailed.history(place), seq) for place, seq in product(places, range(13))]
     even = [row for row in tailed.under([places[0]], 99)[0] if row.seq % 2 == 0]
     assert tailed.under([places[0]], 3, range(1, 99, 2)) == [even[:3]]
     assert ledger.projector.lag("lineage") == 7
     ledger.projector.catch_up("lineage")
-    assert said == _said(RowReader(ledger.environment, "lineage", upto), places) == _said(tailed, places)
+    stored = RowReader(ledger.environment, "lineage", upto)
+    assert said == _said(stored, places) == _said(tailed, places)
+    assert bounded == [stored.latest_upto(place, seq) for place, seq in product(places, range(13))]
 
 
 def test_what_somebody_has_caught_up_meanwhile_is_no_longer_kept_in_memory(ledger: Any) -> None:
@@ -332,6 +365,10 @@ def test_what_is_in_memory_is_whole_after_an_event_that_could_not_be_read_can_be
         txn.put((2).to_bytes(8, "big"), written, db=events)
     reader = TailedReader(ledger.environment, "content_names", None, ledger.projector.tail("content_names"))
     assert [row for _, row in reader.newest(b"c")] == ["b", "c"]
+
+
+def _newest_of(rows: Iterable[Stamped], seq: int) -> Stamped | None:
+    return max((row for row in rows if row.seq <= seq), default=None, key=lambda row: row.seq)
 
 
 def _said(reader: RowReader, places: list[bytes]) -> list[Any]:
