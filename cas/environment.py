@@ -11,7 +11,7 @@ import os
 import struct
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -86,19 +86,18 @@ class _Gate:
 class Transaction:
     """A transaction as a context manager: committed at its end, aborted where it raises, with errors that are ours."""
 
-    __slots__ = ("_environment", "_needed_bytes", "_txn", "_views", "_write")
+    __slots__ = ("_environment", "_needed_bytes", "_txn", "_write")
 
-    def __init__(self, environment: Environment, write: bool, needed_bytes: int, views: bool) -> None:
+    def __init__(self, environment: Environment, write: bool, needed_bytes: int) -> None:
         self._environment = environment
         self._write = write
         self._needed_bytes = needed_bytes
-        self._views = views
 
     def __enter__(self) -> lmdb.Transaction:
         environment = self._environment
         environment.gate.enter()
         try:
-            self._txn = environment._begin(self._write, self._views)
+            self._txn = environment._begin(self._write)
         except BaseException as error:
             environment.gate.leave()
             if isinstance(error, lmdb.Error):
@@ -201,14 +200,13 @@ class Environment:
                 if not self.read_only:
                     raise
 
-    def begin(self, *, write: bool = False, needed_bytes: int = 0, views: bool = False) -> Transaction:
+    def begin(self, *, write: bool = False, needed_bytes: int = 0) -> Transaction:
         """A transaction, to be entered with ``with``, and used only on this thread.
 
         A reader must be short-lived: it keeps every page that is freed after it began. ``needed_bytes`` is about how
-        much is to be written, for the error of a full disk. With ``views``, keys and values are views of the map, which
-        hold until the transaction ends: for who copies many of them at once.
+        much is to be written, for the error of a full disk.
         """
-        return Transaction(self, write, needed_bytes, views)
+        return Transaction(self, write, needed_bytes)
 
     @contextmanager
     def changing(self, needed_bytes: int = 0) -> Iterator[Changes]:
@@ -218,7 +216,7 @@ class Environment:
             yield changes
             changes.flush()
 
-    def _begin(self, write: bool, views: bool) -> lmdb.Transaction:
+    def _begin(self, write: bool) -> lmdb.Transaction:
         if self._closed:
             raise StoreClosed("the store is closed", where=self._directory, hint="Open it again.")
         if self._is_inherited:
@@ -229,12 +227,11 @@ class Environment:
             )
         if write and self._found_identity() != self._identity:
             raise _moved(self._directory)
-        begin: Callable[..., lmdb.Transaction] = self._env.begin
         try:
-            return begin(write=write, buffers=views)
+            return self._env.begin(write=write)
         except lmdb.ReadersFullError:
             self._env.reader_check()
-            return begin(write=write, buffers=views)
+            return self._env.begin(write=write)
 
     def _reopen_after_fork(self) -> None:
         """Leave the parent's handle alone but for closing it here: used in a child it would break both silently."""

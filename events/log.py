@@ -40,10 +40,8 @@ class Database(Protocol):
     def data_file(self) -> Path:
         """The file that has it all."""
 
-    def begin(
-        self, *, write: bool = False, needed_bytes: int = 0, views: bool = False
-    ) -> AbstractContextManager[lmdb.Transaction]:
-        """A short transaction on this thread, whose errors are ours; with ``views`` it gives views of the map."""
+    def begin(self, *, write: bool = False, needed_bytes: int = 0) -> AbstractContextManager[lmdb.Transaction]:
+        """A short transaction on this thread, whose errors are ours."""
 
 
 class Gathered(Protocol):
