@@ -10,10 +10,14 @@ from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lineal.cas import Digest
 from lineal.errors import LogCorrupt
+from lineal.events import catalogue as facts
 from lineal.events.log import LogWriter
 from lineal.tables import leaves
+from lineal.tables.base import Source
 from lineal.tables.leaves import Leaves
+from lineal.tables.table import DEFINITIONS
 
 sizes = st.integers(0, 300) | st.integers(1500, 2500) | st.sampled_from([4079, 4080, 4081, 20_000])
 commits = st.lists(st.lists(sizes, min_size=1, max_size=40), min_size=1, max_size=8)
@@ -102,3 +106,13 @@ def test_a_page_that_is_not_what_it_should_be_is_an_error_of_ours(ledger: Any, o
         changed.write(written)
     with pytest.raises(LogCorrupt, match="page"):
         Leaves(ledger.environment).after(0)
+
+
+@pytest.mark.parametrize(("name", "size_bytes"), [("events", 33), ("payloads", 40), ("computed_metadata", 33)])
+def test_an_event_that_is_cut_short_is_no_row_of_a_table(ledger: Any, name: str, size_bytes: int) -> None:
+    ledger.append(facts.ArtifactSaved(facts.Output("output", "data", Digest(b"d" * 32), "f/1", "t", 1, {"rows": 1})))
+    with ledger.environment.begin(write=True) as txn:
+        log, first = ledger.environment.databases["events"], (1).to_bytes(8, "big")
+        txn.put(first, bytes(txn.get(first, db=log))[:size_bytes], db=log)
+    with pytest.raises(LogCorrupt):
+        list(DEFINITIONS[name].batches(Source(ledger.environment, 1)))

@@ -21,7 +21,6 @@ from lineal.events.catalogue import (
     AliasSet,
     Annotated,
     AnnotationsRemoved,
-    ArtifactSaved,
     ClaimEnded,
     CodeCaptured,
     EnvironmentCaptured,
@@ -31,7 +30,6 @@ from lineal.events.catalogue import (
     FingerprintClaimed,
     ImportsTrusted,
     MetricsLogged,
-    Output,
     PinAdded,
     PipelineRenamed,
     RunCompleted,
@@ -497,13 +495,3 @@ def test_a_log_that_lacks_events_is_no_table(ledger: Any) -> None:
         txn.delete((3).to_bytes(8, "big"), db=ledger.environment.databases["events"])
     with pytest.raises(LogCorrupt, match="missing after event 0"):
         shown(ledger, "events", 5)
-
-
-@pytest.mark.parametrize(("name", "size_bytes"), [("events", 33), ("payloads", 40), ("computed_metadata", 33)])
-def test_an_event_that_is_cut_short_is_no_row_of_a_table(ledger: Any, name: str, size_bytes: int) -> None:
-    ledger.append(ArtifactSaved(Output("output", "data", Digest(DIGEST), "f/1", "t", 1, {"rows": 1})))
-    with ledger.environment.begin(write=True) as txn:
-        log, first = ledger.environment.databases["events"], (1).to_bytes(8, "big")
-        txn.put(first, bytes(txn.get(first, db=log))[:size_bytes], db=log)
-    with pytest.raises(LogCorrupt):
-        shown(ledger, name, 1)
