@@ -25,8 +25,6 @@ _ENOUGH_ROWS = 2048
 _ENOUGH_OF_NONE = 4096
 """The same of those that have none in common."""
 _WAITING_BYTES = 4 * 1024 * 1024
-_TIDY_PAGES = 1
-"""After so many, Arrow is asked for what it keeps of the memory of columns that are gone, which are of many sizes."""
 
 
 class Part(NamedTuple):
@@ -105,7 +103,7 @@ def parts(pages: Iterable[LogPage]) -> Iterator[Part]:
     """All events of some pages, in no order. A part is to be read before the next one is asked for."""
     shapes: defaultdict[str, Shapes] = defaultdict(Shapes)
     waiting = _Waiting()
-    for number, page in enumerate(pages, start=1):
+    for page in pages:
         for code, type_ in enumerate(page.types):
             chosen = (page.codes == code).nonzero()[0]
             seqs, cells = page.seqs[chosen], page.cells.where(chosen)
@@ -121,6 +119,5 @@ def parts(pages: Iterable[LogPage]) -> Iterator[Part]:
             elif has_none.any():
                 yield Part(type_, seqs[has_none], cells.where(has_none))
         yield from waiting.parts(_WAITING_BYTES)
-        if number % _TIDY_PAGES == 0:
-            pa.default_memory_pool().release_unused()
+        pa.default_memory_pool().release_unused()  # Else it keeps that of columns of all sizes, gone by now.
     yield from waiting.parts(0)
