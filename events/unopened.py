@@ -12,7 +12,6 @@ from typing import Any
 from .codec import Recorded
 from .log import CHAIN_BYTES
 from .schema import SCHEMAS
-from .upcasts import UPCASTS
 
 LENGTH_PLACE = CHAIN_BYTES + 2
 """Where a row of the log has the length of the event's type, in the bits of `LENGTH_BITS`. The type follows."""
@@ -23,7 +22,7 @@ HEADS: dict[bytes, str] = {
     bytes((0x98, version, 0xA0 | len(name))) + name.encode(): name  # msgpack's fixarray, positive fixint and fixstr.
     for version in (1, 2)
     for name in SCHEMAS
-    if name not in UPCASTS and len(name) <= LENGTH_BITS
+    if len(name) <= LENGTH_BITS
 }
 """Of events that are read as the type that is stored: a row's bytes from `CHAIN_BYTES` to the end of the type."""
 

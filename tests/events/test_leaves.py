@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.cas import Digest
-from lineal.errors import LogCorrupt
+from lineal.errors import LogCorrupt, Unsupported
 from lineal.events import catalogue as facts
 from lineal.events.log import LogWriter
 from lineal.tables import leaves
@@ -43,7 +46,7 @@ def read(found: Leaves, after: int, upto: int) -> list[bytes]:
     bodies: list[bytes] = []
     while after < upto:
         run = found.after(after)
-        assert run.seqs.tolist() == list(range(after + 1, after + 1 + len(run.seqs)))
+        assert run.seqs.tolist() == list(range(after + 1, after + 1 + max(len(run.seqs), 1)))
         bodies += run.cells.whole().to_pylist()
         after += len(run.seqs)
     return bodies
@@ -92,6 +95,32 @@ def test_what_was_read_stays_while_others_write(ledger: Any) -> None:
     assert run.cells.whole().to_pylist() == expected
 
 
+class Busy:
+    """A database in which others write as soon as nobody reads."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+        self.databases = ledger.environment.databases
+        self.data_file = ledger.environment.data_file
+
+    @contextmanager
+    def begin(self) -> Iterator[Any]:
+        """A transaction, after which pages that nobody sees any more are used for something else."""
+        with self._ledger.environment.begin() as txn:
+            yield txn
+        for _ in range(3):
+            append(self._ledger, [500] * 20)
+
+
+def test_all_is_read_while_the_transaction_keeps_it_as_it_is(ledger: Any) -> None:
+    append(ledger, [500] * 20)
+    found = Leaves(Busy(ledger))  # type: ignore[arg-type]
+    for head in (20, 80, 140):
+        run = found.after(head - 10)
+        assert run.seqs.tolist() == list(range(head - 9, head + 1))
+        assert run.cells.whole().to_pylist() == one_by_one(ledger, head - 10, head)
+
+
 @pytest.mark.parametrize(("offset", "name"), [(0, "its number"), (10, "what it is"), (12, "how much it has")])
 def test_a_page_that_is_not_what_it_should_be_is_an_error_of_ours(ledger: Any, offset: int, name: str) -> None:
     append(ledger, [1200] * 20)
@@ -106,6 +135,17 @@ def test_a_page_that_is_not_what_it_should_be_is_an_error_of_ours(ledger: Any, o
         changed.write(written)
     with pytest.raises(LogCorrupt, match="page"):
         Leaves(ledger.environment).after(0)
+
+
+def test_a_file_of_another_format_is_not_read(ledger: Any, tmp_path: Path) -> None:
+    append(ledger, [100])
+    written = bytearray(ledger.environment.data_file.read_bytes())
+    written[20] += 1  # The version, behind the head of the page and four bytes that say what file it is.
+    file = tmp_path / "data.mdb"
+    file.write_bytes(written)
+    newer = SimpleNamespace(begin=ledger.environment.begin, databases=ledger.environment.databases, data_file=file)
+    with pytest.raises(Unsupported, match="format"):
+        Leaves(newer).after(0)
 
 
 @pytest.mark.parametrize(("name", "size_bytes"), [("events", 33), ("payloads", 40), ("computed_metadata", 33)])

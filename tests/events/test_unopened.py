@@ -77,6 +77,12 @@ def test_what_is_damaged_is_an_error_or_says_what_it_says_opened() -> None:
     assert compared == 2 * (len(row) - TYPE_PLACE - len(facts.StepCompleted.TYPE))
 
 
+@pytest.mark.parametrize("size_bytes", [0, 31, 33, 66])
+def test_what_is_named_by_other_than_a_digest_is_read_as_what_it_is(size_bytes: int) -> None:
+    row = CHAIN + msgpack.packb([2, "run.completed/1", EVENT, NOW_US, ORIGIN, RUN, [b"n" * size_bytes], [RUN]])
+    assert said(unopened(row)) == said(opened_in(7, row))
+
+
 def said_or_unreadable(reading: Callable[[bytes], Recorded], row: bytes) -> list[Any] | None:
     """All that the event of a row says; None where it can't be read."""
     try:
@@ -134,10 +140,12 @@ def test_a_fold_of_some_types_takes_them_in_envelopes_of_newer_and_older_version
         events = (facts.RunCompleted, facts.RunCancelled)
 
     newer = CHAIN + msgpack.packb([3, "run.completed/1", EVENT, NOW_US, ORIGIN, RUN, [], [RUN], "more"])
+    newest = CHAIN + msgpack.packb([4, "run.completed/1", EVENT, NOW_US, ORIGIN, RUN, [], [RUN], *range(9)])
     older = CHAIN + msgpack.packb([1, "run.completed/1", EVENT, NOW_US, ORIGIN, RUN, [], {"run": RUN}])
     upcast = CHAIN + msgpack.packb([2, "run.interrupted/1", EVENT, 5, ORIGIN, RUN, [], [RUN, "stopped by somebody"]])
-    found = folded([Ends()], row_of(completed(3)), newer, older, upcast, row_of(facts.RunFailed(RUN, None, "boom")))
-    assert [type_ for type_, _ in found["streams"]] == ["run.completed/1"] * 2 + [facts.RunCancelled.TYPE]
+    others = row_of(completed(3)), row_of(facts.RunFailed(RUN, None, "boom"))
+    found = folded([Ends()], others[0], newer, newest, older, upcast, others[1])
+    assert [type_ for type_, _ in found["streams"]] == ["run.completed/1"] * 3 + [facts.RunCancelled.TYPE]
 
 
 @pytest.mark.parametrize(

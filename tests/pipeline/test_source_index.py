@@ -18,6 +18,7 @@ from blake3 import blake3
 import lineal
 from lineal import Client
 from lineal.cas.digest import DIGEST_BYTES, Digest, digest_of
+from lineal.cas.process import ProcessStamp
 from lineal.pipeline.fingerprint import source_index
 from lineal.pipeline.fingerprint.source_index import Known, SourceIndex, seal
 
@@ -237,3 +238,16 @@ def test_a_store_with_an_index_is_sound_and_its_collector_leaves_that(project: P
     client.collect()
     assert client.verify().is_sound
     assert os.listdir(project.index.parent) == [project.index.name]
+
+
+def test_the_seal_of_an_index_is_another_after_each_start_of_the_machine_and_there_is_none_where_that_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = ProcessStamp.current()
+    seals = []
+    for boot in (here.boot, "another start", ""):
+        stamp = ProcessStamp(here.host, boot, here.pid, here.start_ticks)
+        monkeypatch.setattr(ProcessStamp, "current", lambda stamp=stamp: stamp)
+        seals.append(seal(b"entries"))
+    assert seals[0] != seals[1]
+    assert seals[2] is None
