@@ -354,17 +354,18 @@ def test_what_is_in_memory_follows_a_rebuild_that_came_between(ledger: Any) -> N
 
 def test_what_is_in_memory_is_whole_after_an_event_that_could_not_be_read_can_be(ledger: Any) -> None:
     ledger.append(named("b", "a"))
-    ledger.append(named("c", "a"))
-    events = ledger.environment.databases[EVENTS]
+    ledger.projector.tail("content_names")
+    ledger.append(named("c", "a"), named("d", "a"))
+    events, last = ledger.environment.databases[EVENTS], (3).to_bytes(8, "big")
     with ledger.environment.begin(write=True) as txn:
-        written = bytes(txn.get((2).to_bytes(8, "big"), db=events))
-        txn.put((2).to_bytes(8, "big"), written[:60], db=events)
+        written = bytes(txn.get(last, db=events))
+        txn.put(last, written[:60], db=events)
     with pytest.raises(LogCorrupt):
         ledger.projector.tail("content_names")
     with ledger.environment.begin(write=True) as txn:
-        txn.put((2).to_bytes(8, "big"), written, db=events)
+        txn.put(last, written, db=events)
     reader = TailedReader(ledger.environment, "content_names", None, ledger.projector.tail("content_names"))
-    assert [row for _, row in reader.newest(b"c")] == ["b", "c"]
+    assert [row for _, row in reader.newest(b"c")] == ["b", "c", "d"]
 
 
 def _newest_of(rows: Iterable[Stamped], seq: int) -> Stamped | None:
