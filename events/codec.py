@@ -26,7 +26,8 @@ _ENVELOPE_WIDTH = 8
 EVENT_MAX_BYTES = 1024 * 1024
 """An event is a fact, not a value: what is larger belongs in a blob."""
 
-_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException)
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException)
+"""What is raised where bytes that are no event are read as one."""
 _local = threading.local()
 
 
@@ -83,7 +84,7 @@ class Recorded:
                 type_, payload = upcast(type_, payload)
                 schema = SCHEMAS.get(type_)
             self.fields = None if schema is None else schema.fields(payload)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _unreadable(seq, error) from error
         self.seq, self.type, self.chain = seq, type_, chain
         self._event = Unknown(type_, payload) if schema is None else None
@@ -110,7 +111,7 @@ class Recorded:
         if self._event is None:
             try:
                 self._event = SCHEMAS[self.type].event(self.fields)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 raise _unreadable(self.seq, error) from error
         return self._event
 
@@ -245,7 +246,7 @@ def time_us_of(row: bytes, start: int) -> int:
         if place and row[place] == 0xCF:
             return int.from_bytes(row[place + 1 : place + 9], "big")
         time_us: int = msgpack.unpackb(row[start:], strict_map_key=False, unicode_errors="surrogatepass")[3]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(0, error) from error
     return time_us
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..errors import LinealError
+from ..events.codec import UNREADABLE
 from ..store import Store
 from .base import Definition, Source, batch_of
 from .of_causes import CLAIMS, CODE_MET, ENVIRONMENTS, EQUIVALENCES
@@ -17,6 +19,7 @@ from .of_log import EVENTS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS, VISUALIZATIONS
 from .of_steps import PARAMETERS, PRODUCTIONS, STEPS, USES
 from .of_values import COMPUTED
+from .packed import unreadable
 
 DEFINITIONS: dict[str, Definition] = {
     one.name: one
@@ -73,13 +76,22 @@ class Table:
         return self._definition.schema
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Its rows, in no order, as of when the first batch is asked for; about 65,000 a batch, and one at a time."""
+        """Its rows, in no order, as of when the first batch is asked for; about 65,000 a batch, and one at a time.
+
+        Raises:
+            LogCorrupt: What they are made from is damaged.
+        """
         head = self._store.head().seq
         source = Source(self._store.environment, head if self._upto is None else self._upto)
-        for found in self._definition.batches(source):
-            rows = len(next(iter(found.values())))
-            if rows:
-                yield batch_of(self.schema, found, rows)
+        try:
+            for found in self._definition.batches(source):
+                rows = len(next(iter(found.values())))
+                if rows:
+                    yield batch_of(self.schema, found, rows)
+        except LinealError:
+            raise
+        except UNREADABLE as error:  # Columns are not looked through before they are read: that would take as long.
+            raise unreadable(f"{type(error).__name__}: {error}") from error
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The rows for whoever reads Arrow's C stream interface: one reading."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pytest
 
 import lineal
-from lineal.errors import StoreClosed, TableNotFound
+from lineal.errors import LogCorrupt, StoreClosed, TableNotFound
 from lineal.events.codec import decode
 
 
@@ -129,3 +129,25 @@ def test_asking_for_the_tables_imports_neither_arrow_nor_numpy_before_one_is_rea
     )
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("damage", ["\xa0", "\xc4", "\xdc", ""])
+def test_tables_of_damaged_events_are_errors_of_ours_or_tables(client: lineal.Client, damage: str) -> None:
+    for number in range(40):  # So many are read as rows of one shape.
+        client.save({"number": number, "text": "abc"}, f"artifact-{number % 10}")
+    environment, head = client.store.environment, client.head.seq
+    log, places = environment.databases["events"], [seq.to_bytes(8, "big") for seq in range(head - 30, head + 1)]
+    with environment.begin() as txn:
+        events = [bytes(txn.get(place, db=log)) for place in places]
+    errors = 0
+    for offset in range(36, min(map(len, events)), 7):
+        with environment.begin(write=True) as txn:
+            for place, event in zip(places, events, strict=True):
+                rest = event[offset + 1 :] if damage else b""  # Else it is cut short.
+                txn.put(place, event[:offset] + damage.encode("latin-1") + rest, db=log)
+        for name in ("events", "payloads", "computed_metadata", "artifact_saved"):
+            try:
+                list(client.tables[name].batches())
+            except LogCorrupt:
+                errors += 1
+    assert errors
