@@ -121,10 +121,9 @@ class Leaves:
         """Copy pages of a kind; where in the copy each of their nodes begins, in order; how many the first page has."""
         page_bytes = self._page_bytes
         file = self._file[: len(self._file) // page_bytes * page_bytes].reshape(-1, page_bytes)
-        if ((pages < 0) | (pages >= len(file))).any():
-            raise self._damaged()
         end = len(pages) * page_bytes
         self._make_room(end, 0)
+        # In the place of a page that is not in the file there is one of another number then.
         file.take(pages, axis=0, out=self._data[:end].reshape(-1, page_bytes), mode="clip")
         starts = np.arange(0, end, page_bytes)
         counts = (self._numbers("<u2", starts + _LENGTH_AT) - _PAGE_HEAD_BYTES) >> 1

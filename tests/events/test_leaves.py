@@ -121,18 +121,54 @@ def test_all_is_read_while_the_transaction_keeps_it_as_it_is(ledger: Any) -> Non
         assert run.cells.whole().to_pylist() == one_by_one(ledger, head - 10, head)
 
 
+def overwrite(ledger: Any, place: int, written: bytes) -> None:
+    """Change the database's file where it stands."""
+    with open(ledger.environment.data_file, "r+b") as file:
+        file.seek(place)
+        file.write(written)
+
+
+def first_node(ledger: Any, page: int) -> int:
+    """Where the first node of a page is in the database's file."""
+    file = ledger.environment.data_file.read_bytes()
+    return page * 4096 + int.from_bytes(file[page * 4096 + 16 : page * 4096 + 18], "little")
+
+
 @pytest.mark.parametrize(("offset", "name"), [(0, "its number"), (10, "what it is"), (12, "how much it has")])
 def test_a_page_that_is_not_what_it_should_be_is_an_error_of_ours(ledger: Any, offset: int, name: str) -> None:
     append(ledger, [1200] * 20)
-    found = Leaves(ledger.environment)
-    assert len(found.after(0).seqs)
-    file = ledger.environment.data_file
-    written = bytearray(file.read_bytes())
-    marked = ledger.log.body(20)
-    page = written.rindex(marked) // 4096 * 4096
-    written[page + offset : page + offset + 2] = b"\xff\xff"
-    with open(file, "r+b") as changed:
-        changed.write(written)
+    assert len(Leaves(ledger.environment).after(0).seqs)
+    page = ledger.environment.data_file.read_bytes().rindex(ledger.log.body(20)) // 4096
+    overwrite(ledger, page * 4096 + offset, b"\xff\xff")
+    with pytest.raises(LogCorrupt, match="page"):
+        Leaves(ledger.environment).after(0)
+
+
+@pytest.mark.parametrize(
+    ("of", "size_bytes"),
+    [
+        ("where an event is", 1200),
+        ("how long an event is", 1200),
+        ("how long an event is", 9000),
+        ("where a long event is", 9000),
+        ("where a leaf is", 1200),
+    ],
+)
+def test_a_page_that_leads_out_of_the_file_is_an_error_of_ours(ledger: Any, of: str, size_bytes: int) -> None:
+    append(ledger, [size_bytes] * 300)
+    with ledger.environment.begin() as txn:
+        root = int.from_bytes(bytes(txn.get(b"events"))[40:48], "little")
+    branch = first_node(ledger, root)
+    leaf = int.from_bytes(ledger.environment.data_file.read_bytes()[branch : branch + 4], "little")
+    event = first_node(ledger, leaf)
+    place, written = {
+        "where an event is": (leaf * 4096 + 16, b"\xfa\x0f"),
+        "how long an event is": (event, b"\xff\xff\xff\x7f"),
+        "where a long event is": (event + 16, b"\xff\xff\xff"),
+        "where a leaf is": (branch, b"\xff\xff\xff"),
+    }[of]
+    assert len(Leaves(ledger.environment).after(0).seqs)
+    overwrite(ledger, place, written)
     with pytest.raises(LogCorrupt, match="page"):
         Leaves(ledger.environment).after(0)
 
