@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 
 _PIECE_EVENTS = 10_000
 """How many events' rows are put before writers are let in. Of fewer events, each commit changes as many pages."""
+_PIECE_BYTES = 64 * 1024 * 1024
+"""Of how many bytes of events likewise; `_GATHERED_EVENTS` more at most. In memory their rows may have as many."""
 _PAUSE_S = 0.0005
 """How long a projection that is caught up waits before it writes again: others would not get there first."""
 _GATHERED_EVENTS = 1000
-"""By how many events rows are handed to LMDB meanwhile: gathered for longer they take more memory, and no less time."""
+"""By how many events a rebuild hands rows to LMDB: gathered for longer they take more memory, and no less time."""
 _BUSY_LAG = 10
 """How many times what it may lack a projection that is kept behind lacks at most while events come without a pause."""
 
@@ -138,7 +140,7 @@ class Projector:
         with self._env.begin(write=True) as txn:
             changes = self._gather(txn)
             shadows = [Placed(projection, self._shadow(changes, projection)) for projection in chosen]
-            upto, is_all = self._fold(changes, shadows, after)
+            upto, is_all = self._fold(ProjectionWriter(changes, shadows), after, flush=changes.flush)
             for projection, database in shadows:
                 self._say(changes, projection, database, upto, is_all)
             changes.flush()
@@ -164,16 +166,18 @@ class Projector:
         else:
             changes.put(META, shadow, encode_standing(Standing(projection.version, database, upto)))
 
-    def _fold(self, changes: Changes, placed: Sequence[Placed], after: int) -> tuple[int, bool]:
-        """Fold a piece of the log; tell its last event, and whether it is the log's."""
-        writer = ProjectionWriter(changes, placed)
-        end = after + _PIECE_EVENTS
-        events = islice(self._log.stored(after), _PIECE_EVENTS)
-        upto = after
-        while upto < end:
+    def _fold(
+        self, writer: ProjectionWriter, after: int, end: int = sys.maxsize, flush: Callable[[], None] | None = None
+    ) -> tuple[int, bool]:
+        """Fold a piece of the log, up to an event at most; tell its last event, and whether it is the log's."""
+        events, upto, size_bytes = self._log.stored(after), after, 0
+        end = min(end, after + _PIECE_EVENTS)
+        while upto < end and size_bytes < _PIECE_BYTES:
             some_end = min(upto + _GATHERED_EVENTS, end)
-            upto = writer.fold(islice(events, some_end - upto)).upto or upto
-            changes.flush()
+            folded = writer.fold(islice(events, some_end - upto))
+            upto, size_bytes = folded.upto or upto, size_bytes + folded.size_bytes
+            if flush is not None:
+                flush()
             if upto < some_end:
                 return upto, True
         return upto, False
@@ -202,9 +206,7 @@ class Projector:
             chosen = lacking[after]
             piece = GatheredRows(self._env, txn)
             writer = ProjectionWriter(piece, [Placed(one, standing.database) for one, standing in chosen])
-            events_max = min(others[0] - after if others else sys.maxsize, _PIECE_EVENTS)
-            upto = writer.fold(islice(self._log.stored(after), events_max)).upto or after
-        is_all = upto < after + events_max
+            upto, is_all = self._fold(writer, after, *others[:1])
         for one, standing in chosen:
             rows = piece.gathered(standing.database)
             keys = sorted(rows)  # While nobody waits.

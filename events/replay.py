@@ -84,7 +84,7 @@ class Replay:
         keys, values = rows
         with txn.cursor(self._env.databases[database]) as cursor:
             follows = not cursor.last() or keys[:1] > [bytes(cursor.key())]
-            put, _ = cursor.putmulti(zip(keys, values, strict=True), append=follows)
+            _, put = cursor.putmulti(zip(keys, values, strict=True), append=follows)
         if put != len(keys):
             raise StoreBroken(
                 f"{len(keys) - put} rows of {database} were not taken", hint="Run `lineal rebuild` again."

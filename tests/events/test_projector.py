@@ -12,6 +12,7 @@ from lineal.cas import Digest, digest_of
 from lineal.errors import LogCorrupt, StoreBroken
 from lineal.events import catalogue as facts
 from lineal.events import projector, replay, sorted_rows
+from lineal.events.gathered_rows import GatheredRows
 from lineal.events.ids import Fingerprint, RunId
 from lineal.events.log import EVENTS
 from lineal.events.projections import KEPT
@@ -129,6 +130,46 @@ def test_of_a_long_log_pieces_grow_so_that_few_are_merged_and_a_replay_gives_the
     ledger.projector.rebuild()
     assert ledger.rows() == kept
     assert sizes == [1] * 4 + [2] * 4 + [4] * 4 + [8] * 4 + [16] * 2 + [8]
+
+
+def test_a_rebuild_whose_rows_are_out_of_order_is_an_error_and_not_one_with_fewer_rows(
+    ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.append(*map(completed, range(10)))
+    kept = ledger.rows()
+    in_order = sorted_rows._in_order
+
+    def backwards(*rows: Any) -> sorted_rows.Rows:
+        keys, values = in_order(*rows)
+        return [*keys[:-2], keys[-1], keys[-2]] if len(keys) > 1 else keys, values
+
+    monkeypatch.setattr(sorted_rows, "_in_order", backwards)
+    with pytest.raises(StoreBroken, match="not taken"):
+        ledger.projector.rebuild()
+    assert ledger.rows() == kept
+
+
+def test_large_events_are_caught_up_a_few_at_a_time(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "_GATHERED_EVENTS", 1)
+    monkeypatch.setattr(projector, "_PIECE_BYTES", 10_000)
+    sizes: list[int] = []
+
+    class Measuring(GatheredRows):
+        def gathered(self, database: str) -> dict[bytes, bytes]:
+            rows = super().gathered(database)
+            sizes.append(sum(map(len, rows.values())))
+            return rows
+
+    monkeypatch.setattr(projector, "GatheredRows", Measuring)
+    taken = tuple(facts.Input(f"i{number}", CONTENT, "x" * 3000, None, None) for number in range(2))
+    for number in range(20):
+        done = completed(number)
+        ledger.append(facts.StepCompleted(*[taken if one is done.inputs else one for one in done]))
+    ledger.projector.catch_up("lineage")
+    kept = ledger.rows()
+    assert 6000 < max(sizes) < 20_000
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
 
 
 def pages_of(ledger: Any, name: str) -> int:

@@ -75,6 +75,18 @@ def test_an_artifact_is_found_by_name_number_and_digest(client: Client) -> None:
     assert [artifact.name for artifact in client.artifacts()] == ["doubled", "number"]
 
 
+def test_an_odd_number_of_digits_tells_versions_apart_whose_digests_differ_in_the_last(client: Client) -> None:
+    with client.store.blobs.batch() as batch:
+        contents = [batch.put(text) for text in (b"1643", b"4447")]
+        outputs = [facts.Output("output", "data", content, "f/1", "t", 1, {}) for content in contents]
+        client.store.append([facts.ArtifactSaved(output) for output in outputs], batch.publish()).wait()
+    digits = [str(content)[:7] for content in contents]
+    assert digits[0][:6] == digits[1][:6]
+    assert [client.artifact(f"data@{some}").version for some in digits] == [1, 2]
+    with pytest.raises(InvalidReference, match="several"):
+        client.artifact(f"data@{digits[0][:6]}")
+
+
 @pytest.mark.parametrize(
     ("reference", "error", "hint"),
     [
