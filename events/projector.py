@@ -185,8 +185,9 @@ class Projector:
     def catch_up(self, *names: str) -> None:
         """Fold what was appended since into projections that are kept behind; others are as they are.
 
-        Cost: about 3 µs an event for each of them. Others write meanwhile: events are folded outside of any transaction that writes, and
-        each projection's rows of a piece go in one of their own, which keeps the others waiting for less than 0.1 s.
+        Cost: about 3 µs an event for each of them. Others write meanwhile: events are folded outside of any transaction
+        that writes, and each projection's rows of a piece go in one of their own, which keeps the others waiting for
+        less than 0.1 s.
         """
         projections = [self._behind[name] for name in names if self.lag(name)]
         while projections and not self._catch_up_piece(projections):
