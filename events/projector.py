@@ -208,6 +208,8 @@ class Projector:
             piece = GatheredRows(self._env, txn)
             writer = ProjectionWriter(piece, [Placed(one, standing.database) for one, standing in chosen])
             upto, is_all = self._fold(writer, after, others[0] if others else sys.maxsize)
+        if upto == after:
+            return True  # It was the end: somebody else was here, or a piece ended there.
         for one, standing in chosen:
             rows = piece.gathered(standing.database)
             keys = sorted(rows)  # While nobody waits.
