@@ -271,6 +271,11 @@ class RowReader:
                 found = cursor.set_range(row_key + _LAST_STAMP)
         return keys
 
+    def has_any(self, prefix: bytes) -> bool:
+        """Whether a key that begins with these bytes has a row, be it after the position: one look tells that."""
+        with self._env.begin() as txn, self._cursor(txn) as cursor:
+            return bool(cursor.set_range(prefix)) and cursor.key()[: len(prefix)] == prefix
+
 
 def _under(cursor: lmdb.Cursor, prefix: bytes, last_seq: int, count: int, without: Container[int]) -> list[Stamped]:
     rows: list[Stamped] = []

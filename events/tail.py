@@ -93,3 +93,7 @@ class TailedReader(RowReader):
     def keys(self, prefix: bytes, limit: int | None = None) -> list[bytes]:
         """The distinct keys, in order, that begin with these bytes and have a row as of the position; or so many."""
         return sorted({*super().keys(prefix, limit), *self._tail.keys(prefix, self._upto)})[:limit]
+
+    def has_any(self, prefix: bytes) -> bool:
+        """Whether a key that begins with these bytes has a row, be it after the position."""
+        return super().has_any(prefix) or bool(self._tail.keys(prefix, None))

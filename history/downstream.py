@@ -34,9 +34,8 @@ class Downstream:
         self._tracer = Tracer(reader)
         self._uses = reader.rows(LineageRows.name)
         self._names = reader.rows(ContentNames.name)
-        present = reader.at_present()  # In the past, all that came later would be passed over one by one.
-        self._has_names = bool(present.rows(ContentNames.name).keys(b"h", 1))
-        self._has_saves = bool(present.rows(LineageRows.name).keys(b"o", 1))
+        self._has_names = self._names.has_any(b"h")
+        self._has_saves = self._uses.has_any(b"o")
         self._nodes_max = nodes_max
         self._new: list[tuple[Production, VersionKey | None]] = []
         self._level: list[_Reached] = []

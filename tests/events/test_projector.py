@@ -11,7 +11,7 @@ import pytest
 from lineal.cas import Digest, digest_of
 from lineal.errors import LogCorrupt, StoreBroken
 from lineal.events import catalogue as facts
-from lineal.events import projector, replay, sorted_rows
+from lineal.events import log, projector, replay, sorted_rows
 from lineal.events.gathered_rows import GatheredRows
 from lineal.events.ids import Fingerprint, RunId
 from lineal.events.log import EVENTS
@@ -213,6 +213,41 @@ def test_readers_see_the_old_rows_until_the_last_piece_is_in(ledger: Any) -> Non
     Projector(ledger.environment, Interposed(ledger, look), ledger.changes).rebuild()  # type: ignore[arg-type]
     assert seen == [True] * 10
     assert reader.latest(key("f", bytes([9]) * 32)) is not None
+
+
+def started(number: int) -> facts.RunStarted:
+    """A run of a pipeline, which has the number after that of the last one."""
+    process = facts.Process("h", "b", 1, 1)
+    return facts.RunStarted(RunId(bytes([number]) * 16), "p", CONTENT, (), None, process, CONTENT)
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_what_others_append_while_the_log_is_replayed_is_folded_in_once(
+    ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "_SCAN_EVENTS", 2)
+    ledger.append(*map(started, range(4)))
+    numbers = iter(range(4, 8))
+
+    def append_another() -> None:
+        for number in islice(numbers, 1):
+            ledger.append(started(number))
+
+    Projector(ledger.environment, Interposed(ledger, append_another), ledger.changes).rebuild()  # type: ignore[arg-type]
+    replayed = ledger.rows()
+    ledger.projector.rebuild()
+    assert ledger.rows() == replayed
+    assert len(replayed["streams"]) == 2 * 8
+
+
+def test_what_lies_where_a_rebuild_is_to_put_its_rows_is_not_among_them(ledger: Any) -> None:
+    ledger.append(*map(completed, range(3)))
+    kept, in_force = ledger.rows(), standing_of(ledger, "cache").database
+    with ledger.environment.begin(write=True) as txn:
+        other = ledger.environment.databases["cache" if in_force == "cache~" else "cache~"]
+        txn.put(key("f", bytes(32)) + bytes(12), b"\x01", db=other)
+    ledger.projector.rebuild()
+    assert ledger.rows() == kept
 
 
 @pytest.mark.usefixtures("small_pieces")
@@ -423,6 +458,7 @@ def _said(reader: RowReader, places: list[bytes]) -> list[Any]:
         [list(reader.history(place)) for place in places],
         [list(reader.history(place, newest_first=True)) for place in places],
         [reader.keys(b"p"), reader.keys(b"p", 2), reader.keys(b"")],
+        [reader.has_any(prefix) for prefix in (b"", b"c", b"o", b"p\xff")],
     ]
 
 

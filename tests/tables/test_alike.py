@@ -87,6 +87,15 @@ def test_rows_that_are_cut_short_or_have_many_values_have_no_shape() -> None:
     assert len(groups_of([whole, whole])) == 1
 
 
+@pytest.mark.parametrize(("head", "first", "second"), [(0xC4, 40, 50), (0xC5, 300, 310), (0xC6, 70_000, 70_010)])
+def test_rows_that_look_alike_wherever_a_head_or_a_length_is_in_one_differ_in_shape_if_lengths_do(
+    head: int, first: int, second: int
+) -> None:
+    pairs = [(first, second), (second, first)]
+    rows = [msgpack.packb([bytes([head]) * one, bytes([head]) * other]) for one, other in pairs]
+    assert [len(found.rows) for found in Shapes().groups(*Values.of(rows).cells().bounds())] == [1, 1]
+
+
 def test_a_value_of_another_type_is_an_error_of_ours() -> None:
     ((_, alike),) = groups_of([msgpack.packb([1])])
     with pytest.raises(LogCorrupt):
