@@ -75,7 +75,7 @@ class Shape(NamedTuple):
                 if holders[-1][1]:
                     break
                 ends[holders.pop()[0]] = at
-        if holders or at != len(row):
+        if holders or not row or at != len(row):
             return None
         bits = np.array(masks, np.uint8)
         return cls(row, ends, np.array(places, np.int64), bits, np.frombuffer(row, np.uint8)[places] & bits)

@@ -83,6 +83,7 @@ def test_records_of_one_shape_are_read_as_each_by_itself(drawn: list[list[Any]])
 def test_rows_that_are_cut_short_or_have_many_values_have_no_shape() -> None:
     whole = msgpack.packb(["text", 1, [2, 3]])
     assert not groups_of([whole[:-1], whole + b"\xa5"])
+    assert not groups_of([b"", b""])
     assert not groups_of([msgpack.packb([1] * 1000)])
     assert len(groups_of([whole, whole])) == 1
 
