@@ -64,8 +64,8 @@ def is_deleted(reader: Reader, subject: Subject) -> bool:
 
 
 def has_deletions(reader: Reader) -> bool:
-    """Whether anything ever was deleted, as of the view: where nothing was, nobody has to look further."""
-    return bool(reader.rows(Deletions.name).keys(key("d"), 1))
+    """Whether anything ever was deleted, be it after the view: where nothing was, nobody has to look further."""
+    return reader.rows(Deletions.name).has_any(key("d"))
 
 
 def present(reader: Reader, views: Iterable[T]) -> Iterator[T]:

@@ -40,7 +40,7 @@ class StepCache:
         self._own_upto = 0 if self._trust.is_needed else head
         """Up to this position nothing was imported, so that nothing there is to be trusted."""
         self._executions = executions_of(store)
-        self._has_equivalences = bool(self._causes.keys(key("q"), 1))
+        self._has_equivalences = self._causes.has_any(key("q"))
         self._on_their_way: dict[Fingerprint, tuple[Reusable, Ticket]] = {}
         self._submitted: dict[StepRunId, Ticket] = {}
 
