@@ -245,7 +245,7 @@ def imported_in_pieces() -> None:
 
     @contextmanager
     def changing(environment: Environment, needed_bytes: int = 0) -> Iterator[Changes]:
-        changes = Changes(environment, environment._begin(True, False))
+        changes = Changes(environment, environment._begin(True))
         yield changes
         changes.flush()
         changes.txn.commit()
@@ -254,7 +254,7 @@ def imported_in_pieces() -> None:
         for stretch in stretches:
             real(store, changes, [stretch])
             changes.txn.commit()
-            changes.txn = store.environment._begin(True, False)
+            changes.txn = store.environment._begin(True)
 
     importing._STRETCH_EVENTS = 3
     Environment.changing = changing  # type: ignore[method-assign]
