@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from enum import StrEnum
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .cas import BlobKind, Changes, Digest, Environment
+from .cas import CATALOG, BlobKind, Changes, Digest, Environment
 from .cas.durable import disk_errors
 from .cas.progress import Stage
 from .cas.structure import structural_faults, structural_faults_of
 from .cas.verification import Findings, Orphan, verify_blobs, verify_files
 from .errors import BlobMissing, LogCorrupt
+from .events.catalogue import ContentVisualized
 from .events.comparison import differences
 from .events.heads import HeadCheck as HeadCheck
 from .events.heads import HeadState, check_heads
@@ -31,6 +32,10 @@ from .store import Store, now_us
 
 _TAIL_EVENTS = 1000
 _FAULTS_SHOWN = 3
+_PAGE_REFS = 4096
+"""So many blobs that events name are looked up in one transaction."""
+_HOLDING = DECODED - {ContentVisualized.TYPE}
+"""The types of event that decide what is held by what else they say."""
 
 
 class DamageKind(StrEnum):
@@ -208,13 +213,32 @@ def _check_projections(store: Store, upto: int) -> Iterator[Damage]:
 
 
 def _wanted(store: Store, after: int, upto: int) -> Iterator[tuple[Digest, BlobKind]]:
-    """The blobs that events name, without those that nothing holds any more: they may be collected."""
-    liveness = Liveness()
-    liveness.fold(islice(store.log.envelopes(0, DECODED), upto))
-    held = liveness.held(now_us())
-    for named in named_blobs(store.log.scan(after, upto)):
-        if named.digest in held:
-            yield named.digest, named.kind
+    """The blobs that events name and the catalog lacks, without those that nothing holds: they may be collected.
+
+    Memory: for those that it lacks, and for what was released; none for what is there.
+    """
+    lacking: set[bytes] = set()
+    named = (ref for envelope in islice(store.log.envelopes(after), upto - after) for ref in envelope.refs)
+    while refs := list(dict.fromkeys(islice(named, _PAGE_REFS))):
+        rows = store.blobs.committed((CATALOG, ref) for ref in refs)
+        lacking.update([ref for ref, row in zip(refs, rows, strict=True) if row is None])
+    if lacking:
+        held = lacking & _held(store, lacking, upto)
+        for one in named_blobs(event for event in store.log.scan(after, upto) if not held.isdisjoint(event.named)):
+            if one.digest in held:
+                yield one.digest, one.kind
+
+
+def _held(store: Store, blobs: Set[bytes], upto: int) -> set[bytes]:
+    """What the events up to one hold of some blobs; what else they hold may be left out."""
+    shown = islice(store.log.envelopes(0, {ContentVisualized.TYPE}), upto)
+    contents = {one.fields.content for one in shown if one.fields is not None and not blobs.isdisjoint(one.refs)}
+    asked, liveness = blobs | contents, Liveness()
+    envelopes = (
+        one._replace(refs=[ref for ref in one.refs if ref in asked]) for one in store.log.envelopes(0, DECODED)
+    )
+    liveness.fold(one for one in islice(envelopes, upto) if one.refs or one.type in _HOLDING)
+    return liveness.held(now_us())
 
 
 def _index_damages(findings: Findings) -> Iterable[Damage]:

@@ -14,6 +14,7 @@ from damage import change, flip, part_of
 import lineal
 from lineal import Client
 from lineal.cas import CATALOG, VOLUMES, Cut, Digest, Inline, Whole, digest_of, reporting
+from lineal.events.catalogue import ContentVisualized
 from lineal.events.projections.artifacts import version_key
 from lineal.events.standing import database_of
 from lineal.verification import Damage, DamageKind
@@ -133,6 +134,21 @@ def test_a_damaged_or_lost_row_of_a_small_blob_names_its_artifact(
         change(client, CATALOG, content, damage(row))
         found = only(client)
         assert (found.digest, found.is_missing, found.hurts) == (content, is_missing, ("small@1",))
+
+
+def test_what_was_released_and_collected_is_not_missed_and_what_is_held_and_lost_is(furnished_copy: Path) -> None:
+    with lineal.open(furnished_copy) as client:
+        client.release("small@1")
+        drawn = next(one.event for one in client.store.log.scan() if isinstance(one.event, ContentVisualized))
+        shown = drawn.refs[0]
+        content = small_content(client)
+        client.collect(grace_s=0)
+        assert client.store.blobs.committed([(CATALOG, content)]) == [None]
+        assert client.verify().is_sound
+        change(client, CATALOG, shown, None)
+        found = only(client)
+        assert (found.digest, found.is_missing) == (shown, True)
+        assert found.hurts == (f"visualization of content {str(drawn.content)[:12]}",)
 
 
 @pytest.mark.parametrize("quick", [False, True])
