@@ -35,11 +35,10 @@ class Artifacts(Projection):
             return
         for output in outputs_of(recorded):
             name, content = output[1], output[2]
-            framed_name = framed(name)
-            place = b"v" + framed_name + b"c" + content
+            place = version_key(name, content)
             if rows.has(place):
                 continue
-            versions = b"v" + framed_name + b"l"
+            versions = versions_key(name)
             newest = rows.latest(versions)
             if newest is None:
                 rows.mark(b"a", [name])
