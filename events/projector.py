@@ -191,7 +191,7 @@ class Projector:
         """
         projections = [self._behind[name] for name in names if self.lag(name)]
         while projections and not self._catch_up_piece(projections):
-            pass
+            time.sleep(_PAUSE_S)
 
     def _catch_up_piece(self, projections: Sequence[Projection]) -> bool:
         """Fold the next events into those that lack most; tell whether none lacks any more."""
@@ -210,11 +210,12 @@ class Projector:
             upto, is_all = self._fold(writer, after, others[0] if others else sys.maxsize)
         if upto == after:
             return True  # It was the end: somebody else was here, or a piece ended there.
-        for one, standing in chosen:
+        for number, (one, standing) in enumerate(chosen):
+            if number:
+                time.sleep(_PAUSE_S)
             rows = piece.gathered(standing.database)
             keys = sorted(rows)  # While nobody waits.
             is_all &= self._put(one, standing, dict(zip(keys, map(rows.__getitem__, keys), strict=True)), upto)
-            time.sleep(_PAUSE_S)
         return is_all
 
     def _put(self, projection: Projection, before: Standing, rows: Mapping[bytes, bytes], upto: int) -> bool:
