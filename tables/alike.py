@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from .cuts import Flags
+from .cuts import Flags, unreadable
 from .heads import (
     CHILDREN,
     FACTOR,
@@ -24,7 +24,7 @@ from .heads import (
     NIL,
     TRUE,
 )
-from .packed import PADDING_BYTES, Cells, Integers, unreadable
+from .packed import PADDING_BYTES, Cells, Integers
 from .shapes import Shape
 from .walk import Data
 

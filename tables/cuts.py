@@ -8,10 +8,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ..errors import LogCorrupt
+
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _BYTES = pa.binary()
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
+_TOO_MUCH = "its values have more bytes than there are"
 _HEX_OF_TWO = _HEX.take(np.arange(65_536, dtype=np.uint16).view(np.uint8)).view(np.uint32)
 
 
@@ -30,9 +33,15 @@ def cut(data: NDArray[np.uint8], start: Positions, end: Positions, is_there: Fla
 
     Those of one length are gathered. Else Arrow takes every other piece of the whole buffer, without objects too.
     """
-    width = int(end[0] - start[0]) if len(start) else 0
-    if width and (is_there is None or is_there.all()) and (end - start == width).all():
+    sizes = end - start
+    width = int(sizes[0]) if len(sizes) else 0
+    if width > 0 and (is_there is None or is_there.all()) and (sizes == width).all():
         return gathered(data, start, width)
+    # Arrow takes positions as they are, and what is nowhere would end the process.
+    if sizes.min(initial=0) < 0 or end.max(initial=0) > len(data):
+        raise unreadable("a value ends where there is none")
+    if sizes.sum() > len(data):
+        raise unreadable(_TOO_MUCH)
     places = np.empty(2 * len(start) + 1, np.int32)
     places[0:-1:2], places[1:-1:2], places[-1] = start, end, len(data)
     pieces = pa.BinaryArray.from_buffers(pa.binary(), 2 * len(start), [None, pa.py_buffer(places), pa.py_buffer(data)])
@@ -48,6 +57,8 @@ def side_by_side(data: NDArray[np.uint8], start: Positions, size_bytes: int) -> 
     """The same as a matrix."""
     if not size_bytes:
         return np.empty((len(start), 0), np.uint8)
+    if len(start) * size_bytes > len(data):
+        raise unreadable(_TOO_MUCH)
     return unaligned(data, f"V{size_bytes}")[start].view(np.uint8).reshape(len(start), size_bytes)
 
 
@@ -94,3 +105,8 @@ def _parts(raw: pa.Array) -> tuple[Any, Any, Any]:
         raw = pa.concat_arrays([raw[:0], raw])
     validity, offsets, values = raw.buffers()
     return offsets, values, validity
+
+
+def unreadable(why: str) -> LogCorrupt:
+    """The error of rows that are not what they should be."""
+    return LogCorrupt(f"rows can't be read as a table: {why}", hint="Run `lineal verify`.")

@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .alike import Alike, Reader
-from .cuts import Positions, are_alike, hex_digits, hexed, of_one_width, text
+from .cuts import Positions, are_alike, hex_digits, hexed, of_one_width, text, unreadable
 from .heads import FALSE, IS_INTEGER, IS_LIST, IS_MAP, IS_TEXT, NIL, TRUE
-from .packed import Cells, unreadable
+from .packed import Cells
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _FEW = 4

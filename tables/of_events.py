@@ -40,8 +40,7 @@ def _pages(type_: str, source: Source) -> Iterator[LogPage]:
     """Those that the events of a type are in: of some an index knows all, for the others the whole log is read."""
     if type_ == RunStarted.TYPE:
         for runs in row_pages(source.database, Runs.name, "a", source.upto, newest=False):
-            page, _ = events_at(source.database, runs.seqs)
-            yield page
+            yield from events_at(source.database, runs.seqs)
     else:
         yield from log_pages(source.database, source.upto, types=[type_])
 

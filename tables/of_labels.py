@@ -16,7 +16,7 @@ from .cuts import Positions
 from .json_text import json_of
 from .keys import IS_DIGEST
 from .packed import Cells
-from .pages import Read, RowPage, fields_at, fields_of, row_pages, texts_at
+from .pages import Read, RowPage, columns_at, fields_of, row_pages, texts_at
 
 _SUBJECT: dict[str, Read] = {"kind": Cells.texts, "name": Cells.texts, "id": Cells.hexes}
 
@@ -41,8 +41,8 @@ def _subjects_of(source: Source, page: RowPage, types: Sequence[str]) -> Batch:
 
 def _subjects_at(source: Source, positions: Positions, types: Sequence[str]) -> Batch:
     """The subjects of events of these types."""
-    fields, places = fields_at(source.database, positions, types, {"subject": Cells.record})
-    return {name: column.take(places) for name, column in _subject(fields["subject"]).items()}
+    wanted = {"subject": Cells.record}
+    return columns_at(source.database, positions, types, wanted, lambda fields: _subject(fields["subject"]))
 
 
 def _tags(source: Source) -> Iterator[Batch]:

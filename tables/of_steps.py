@@ -110,8 +110,8 @@ def _uses(source: Source) -> Iterator[Batch]:
 
 def _parameters(source: Source) -> Iterator[Batch]:
     wanted: dict[str, Read] = {"run": Cells.hexes, "parameters": Cells.elements}
-    for runs in row_pages(source.database, Runs.name, "a", source.upto, newest=False):
-        page, _ = events_at(source.database, runs.seqs)
+    pages = row_pages(source.database, Runs.name, "a", source.upto, newest=False)
+    for page in (page for runs in pages for page in events_at(source.database, runs.seqs)):
         found = columns_of(page, (RunStarted.TYPE,), wanted)
         if found is not None:
             rows, parameters = found.fields["parameters"]

@@ -41,10 +41,10 @@ def _computed(source: Source) -> Iterator[Batch]:
         numbers = page.numbers.values.tolist()
         for start in range(0, len(versions), _PAGE_VERSIONS):
             part = slice(start, start + _PAGE_VERSIONS)
-            events, _ = events_at(source.database, page.seqs[part])
             wanted = dict(zip(versions[part], numbers[part], strict=True))
-            for made in _made(events, wanted):
-                yield from _rows(made)
+            for events in events_at(source.database, page.seqs[part]):
+                for made in _made(events, wanted):
+                    yield from _rows(made)
 
 
 def _made(events: LogPage, wanted: dict[tuple[str, str, int], int]) -> Iterator[_Versions]:

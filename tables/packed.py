@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..errors import LogCorrupt
-from .cuts import Flags, Positions, are_alike, cut, gathered, hexed, text
+from .cuts import Flags, Positions, are_alike, cut, gathered, hexed, text, unreadable
 from .heads import (
     CHILDREN,
     FACTOR,
@@ -302,6 +301,8 @@ class Cells:
         inner = Cells(self._data, self._at)
         entered = inner._enter(allowed)
         counts = np.full(len(self), entered) if isinstance(entered, int) else entered
+        if counts.sum() > len(self._data):
+            raise unreadable("its lists have more values than there are bytes")
         first = np.cumsum(counts) - counts
         rows, flat = np.repeat(np.arange(len(self)), counts), np.empty(int(counts.sum()), np.int64)
         at = inner._at
@@ -326,8 +327,3 @@ class Cells:
         counts = lengths_of(self._data, self._at, widths) * FACTOR.take(head) + CHILDREN.take(head)
         self._at = self._at + 1 + widths
         return counts
-
-
-def unreadable(why: str) -> LogCorrupt:
-    """The error of rows that are not what they should be."""
-    return LogCorrupt(f"rows can't be read as a table: {why}", hint="Run `lineal verify`.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -18,10 +18,10 @@ from ..events.log import CHAIN_BYTES, EVENTS, Database
 from ..events.schema import SCHEMAS
 from ..events.standing import database_of
 from ..events.upcasts import UPCASTS
-from .cuts import Flags, Positions
+from .cuts import Flags, Positions, unreadable
 from .keys import Keys, Places
 from .leaves import Leaves
-from .packed import Cells, Integers, unreadable
+from .packed import Cells, Integers
 from .values import Values
 
 _PAGE_ROWS = 16_384
@@ -98,16 +98,25 @@ def log_pages(
             yield _log_page(seqs, cells)
 
 
-def events_at(database: Database, positions: Positions) -> tuple[LogPage, Positions]:
-    """The events at some positions, each once and in order; and for each position which of them it is."""
-    seqs, places = np.unique(positions, return_inverse=True)
+def events_at(database: Database, positions: Positions) -> Iterator[LogPage]:
+    """The events at some positions, each once and in order; at most so many a page as a page of rows has bytes."""
+    seqs, done = np.unique(positions), 0
     keys = [seq.to_bytes(8, "big") for seq in seqs.tolist()]
-    with database.begin() as txn, txn.cursor(database.databases[EVENTS]) as cursor:
-        values = list(map(cursor.get, keys))  # A cursor finds what is near without beginning at the root.
-    if None in values:
-        raise LogCorrupt("an index names an event that is gone", hint="Run `lineal verify`.")
-    found = Values.of([value for value in values if value is not None])
-    return _log_page(seqs, found.cells(CHAIN_BYTES)), places
+    while done < len(keys):
+        values = Values()
+        with database.begin() as txn, txn.cursor(database.databases[EVENTS]) as cursor:
+            # A cursor finds what is near without beginning at the root.
+            read = _some(values, _each(cursor.get, keys[done:]), len(keys))
+        yield _log_page(seqs[done : done + read], values.cells(CHAIN_BYTES))
+        done += read
+
+
+def _each(get: Callable[[bytes], Any], keys: Iterable[bytes]) -> Iterator[bytes]:
+    for key in keys:
+        event = get(key)
+        if event is None:
+            raise LogCorrupt("an index names an event that is gone", hint="Run `lineal verify`.")
+        yield event
 
 
 def _log_page(seqs: Positions, envelopes: Cells) -> LogPage:
@@ -185,22 +194,34 @@ def _shared_names(types: Sequence[str], wanted: Mapping[str, Read]) -> tuple[str
     return first[:end]
 
 
-def fields_at(
-    database: Database, positions: Positions, types: Sequence[str], wanted: Mapping[str, Read]
-) -> tuple[dict[str, Any], pa.Array]:
-    """Fields of the events that some positions name, which are of these types, as of `columns_of`; and where in them
-    the event of each position is."""
-    page, places = events_at(database, positions)
-    found = columns_of(page, types, wanted)
-    if found is None or len(found.seq) != len(page.seqs):
-        raise unreadable("an index names an event of another kind")
-    return found.fields, pa.array(places)
+def columns_at(
+    database: Database,
+    positions: Positions,
+    types: Sequence[str],
+    wanted: Mapping[str, Read],
+    told: Callable[[dict[str, Any]], dict[str, pa.Array]] = dict,
+) -> dict[str, pa.Array]:
+    """Columns of the event that each position names, which is of these types.
+
+    Args:
+        wanted: Fields, as for `columns_of`.
+        told: What is told of them.
+    """
+    pages: list[dict[str, pa.Array]] = []
+    for page in events_at(database, positions):
+        found = columns_of(page, types, wanted)
+        if found is None or len(found.seq) != len(page.seqs):
+            raise unreadable("an index names an event of another kind")
+        pages.append(told(found.fields))
+    _, places = np.unique(positions, return_inverse=True)
+    return {name: pa.concat_arrays([one[name] for one in pages]).take(pa.array(places)) for name in pages[0]}
 
 
-def texts_at(database: Database, positions: Positions, types: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """Fields that are texts of the event at each position, as of `fields_at`."""
-    fields, places = fields_at(database, positions, types, dict.fromkeys(names, Cells.texts))
-    return {name: column.take(places) for name, column in fields.items()}
+def texts_at(
+    database: Database, positions: Positions, types: Sequence[str], names: Sequence[str]
+) -> dict[str, pa.Array]:
+    """Fields that are texts, as of `columns_at`."""
+    return columns_at(database, positions, types, dict.fromkeys(names, Cells.texts))
 
 
 def fields_of(record: Cells, names: tuple[str, ...], wanted: Mapping[str, Read]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ..errors import LinealError
 from ..events.codec import UNREADABLE
 from ..store import Store
 from .base import Definition, Source, batch_of
+from .cuts import unreadable
 from .of_causes import CLAIMS, CODE_MET, ENVIRONMENTS, EQUIVALENCES
 from .of_events import EVENT_TYPES, PAYLOADS
 from .of_imports import IMPORTS
@@ -19,7 +20,6 @@ from .of_log import EVENTS, REFERENCES
 from .of_rows import CACHE, EVICTIONS, PINS, PIPELINES, RELEASES, RUNS, VERSIONS, VISUALIZATIONS
 from .of_steps import PARAMETERS, PRODUCTIONS, STEPS, USES
 from .of_values import COMPUTED
-from .packed import unreadable
 
 DEFINITIONS: dict[str, Definition] = {
     one.name: one
@@ -90,7 +90,10 @@ class Table:
                     yield batch_of(self.schema, found, rows)
         except LinealError:
             raise
-        except UNREADABLE as error:  # Columns are not looked through before they are read: that would take as long.
+        except (
+            *UNREADABLE,
+            RecursionError,
+        ) as error:  # Columns are not looked through before they are read: that would take as long.
             raise unreadable(f"{type(error).__name__}: {error}") from error
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:

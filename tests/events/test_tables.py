@@ -415,6 +415,7 @@ def test_a_table_as_of_an_event_is_what_its_rows_and_events_say_one_by_one(
     with new_ledger() as ledger, pytest.MonkeyPatch.context() as patched:
         patched.setattr(pages, "_PAGE_ROWS", page_rows)
         patched.setattr(pages, "_LOOK_ROWS", min(page_rows, 4))
+        patched.setattr(pages, "_PAGE_BYTES", data.draw(st.sampled_from([1, 1000, 1 << 20])))
         patched.setattr(leaves, "_LEAVES_BYTES", page_rows * 1024)
         patched.setattr(shapes, "_FEW_ROWS", data.draw(st.sampled_from([1, 3, 32])))
         patched.setattr(parts, "_ENOUGH_ROWS", data.draw(st.sampled_from([1, 4])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -11,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineal.errors import LogCorrupt
+from lineal.events.codec import UNREADABLE
+from lineal.tables.json_text import json_of
+from lineal.tables.packed import Cells
 from lineal.tables.values import Values
 
 texts = st.text(max_size=40) | st.sampled_from(["x" * 31, "x" * 32, "y" * 255, "y" * 256, "z" * 70_000])
@@ -96,3 +100,51 @@ def test_a_value_of_another_type_is_an_error_of_ours() -> None:
         Values.of([msgpack.packb([1])]).cells().entered().texts()
     with pytest.raises(LogCorrupt):
         Values.of([msgpack.packb("text")]).cells().entered()
+
+
+FILLED = bytes(300)
+BEYOND: dict[str, tuple[Callable[[Cells], Any], list[bytes]]] = {
+    "one ends behind all": (Cells.bytes, [FILLED, b"\xc4\x01a", b"\xc4\xf0b"]),
+    "each ends in the next": (Cells.bytes, [b"", b"\xc5\x01\x00", b"\xc5\x01\x00", FILLED]),
+    "each ends in another": (Cells.bytes, [b"", b"\xc5\x01\x00", b"\xc5\x01\x01", FILLED]),
+    "one has more than there are bytes": (Cells.raw, [FILLED, b"\x91\x01", b"\x91\xc6\x7f\xff\xff\xff"]),
+    "a list has more than there are bytes": (Cells.elements, [FILLED, b"\xdd\xff\xff\xff\xff", b"\x90"]),
+    "lists have more than there are bytes": (Cells.elements, [b"", b"\xdc\x01\x00", b"\xdc\x01\x00", FILLED]),
+}
+
+
+@pytest.mark.parametrize("what", BEYOND)
+def test_what_would_be_read_beyond_the_rows_is_an_error_of_ours(what: str) -> None:
+    method, values = BEYOND[what]
+    with pytest.raises(LogCorrupt):
+        method(Values.of(values).cells().where(slice(1, 3)))
+
+
+heads = st.sampled_from([0x00, 0x81, 0x92, 0xA1, 0xC0, 0xC4, 0xC6, 0xCB, 0xCF, 0xD9, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF])
+damaged = st.lists(heads | st.integers(0, 255), min_size=1, max_size=30).map(bytes)
+READERS = [
+    lambda cells: cells.integers().arrow(),
+    Cells.floats,
+    Cells.booleans,
+    Cells.texts,
+    Cells.hexes,
+    Cells.raw,
+    lambda cells: cells.elements()[1].raw(),
+    lambda cells: [part.raw() for part in cells.items()[1:]],
+    lambda cells: json_of(cells).whole(len(cells)),
+    lambda cells: cells.record().skip(2).texts(),
+]
+
+
+@settings(max_examples=examples(200))
+@given(st.lists(damaged, min_size=1, max_size=6), st.lists(st.sampled_from(READERS), min_size=1, max_size=3))
+def test_rows_of_any_bytes_are_columns_or_an_error(rows: list[bytes], readers: list[Callable[[Cells], Any]]) -> None:
+    cells = Values.of(rows).cells()
+    try:
+        for read_column in readers:
+            found = read_column(cells)
+            for column in found if isinstance(found, list) else [found]:
+                column.validate(full=True)
+                assert column.nbytes < 1 << 20
+    except (LogCorrupt, *UNREADABLE):
+        pass
