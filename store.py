@@ -324,14 +324,18 @@ class Store:
         commit = commit_of(self.path)
         return commit is not None and send([append for group in batch for append in group.tickets], commit)
 
-    def _limit_lag(self, is_idle: bool) -> None:
-        is_early = not is_idle and self._learned.committed - self._looked < _LOOKED_EVERY_EVENTS
-        if is_early or not self._writes or not self._learned.committed:
-            return  # Who has committed nothing leaves it to those who have.
-        self._looked = self._learned.committed
+    def _limit_lag(self, is_idle: bool) -> bool:
+        committed = self._learned.committed
+        self._looked = self._looked or committed
+        appended = committed - self._looked
+        is_early = not is_idle and appended < _LOOKED_EVERY_EVENTS
+        if is_early or not self._writes or not committed:
+            return False  # Who has committed nothing leaves it to those who have.
+        self._looked = committed
         with suppress(LinealError):  # Whoever reads catches up first, and is told.
-            self._projector.limit_lag(is_idle=is_idle)
             self._timeline.limit_lag()
+            return self._projector.limit_lag(appended, is_idle=is_idle)
+        return False
 
     def _open_writer(self, txn: lmdb.Transaction) -> AppendWriter:
         return self._writer(Changes(self._env, txn))

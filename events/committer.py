@@ -29,6 +29,8 @@ LINGER_S = 0.02
 """How long a submission may wait for company where nobody waits for it."""
 IDLE_S = 0.1
 """After how long without submissions there is time for what can wait."""
+_PAUSE_S = 0.0005
+"""How long what can wait is left between one bit of it and the next."""
 
 
 class Writer(Protocol):
@@ -120,14 +122,15 @@ class Committer:
         self,
         environment: Database,
         open_writer: Callable[[lmdb.Transaction], Writer],
-        afterwards: Callable[[bool], None] = lambda _: None,
+        afterwards: Callable[[bool], bool] = lambda _: False,
         elsewhere: Callable[[list[Any]], bool] = lambda _: False,
     ) -> None:
         """Commit to this environment, through a writer opened for each transaction.
 
-        ``afterwards`` is called on the committing thread after each commit, when nobody waits for it any more; and
-        again, with True, once nothing has been submitted for `IDLE_S`. ``elsewhere`` is offered each batch first: it
-        tells whether another process commits those, and then has done with this one.
+        ``afterwards`` is called on the committing thread after each commit, when nobody waits for it any more; with
+        True once nothing has been submitted for `IDLE_S`; and then again as long as it tells that there is more to do
+        and nothing is submitted. ``elsewhere`` is offered each batch first: it tells whether another process commits
+        those, and then has done with this one.
         """
         self._env = environment
         self._open_writer = open_writer
@@ -271,9 +274,8 @@ class Committer:
             if batch:
                 self._commit(batch)
                 self._settle(batch)
-            if (batch or idle_s is not None) and self._broken is None:
-                self._afterwards(not batch)
-            idle_s = IDLE_S if batch else None
+            is_more = (batch or idle_s is not None) and self._broken is None and self._afterwards(not batch)
+            idle_s = IDLE_S if batch else _PAUSE_S if is_more else None
 
     def _gather(self) -> list[Group]:
         """Take a batch once somebody waits, it is full, or the first submission has waited enough; empty if idle."""

@@ -82,10 +82,10 @@ class ProjectionWriter:
         """
         if self._by_head is None:
             self._by_head = self._ways()
-        way_of, seq, row, size_bytes = self._by_head.get, 0, b"", 0
-        try:
-            for seq, row in stored:
-                size_bytes += len(row)
+        way_of, seq, size_bytes = self._by_head.get, 0, 0
+        for seq, row in stored:
+            size_bytes += len(row)
+            try:
                 place = TYPE_PLACE + (row[LENGTH_PLACE] & LENGTH_BITS)
                 way = way_of(row[CHAIN_BYTES:place])
                 if way is None:
@@ -97,16 +97,19 @@ class ProjectionWriter:
                     stamp = seq.to_bytes(8, "big")
                     for apply, rows in applied:
                         apply(rows.at(stamp), recorded)
-        except LinealError:
-            raise
-        except Exception as error:
-            recorded = opened_in(seq, row)
-            raise ProjectionFailed(
-                f"{', '.join(self._rows)} can't fold in event {seq}, {recorded.type}: {type(error).__name__}: {error}",
-                hint="Correct its apply; what it had made before is kept.",
-                seq=seq,
-            ) from error
+            except LinealError:
+                raise
+            except Exception as error:
+                raise self._failed(opened_in(seq, row), error) from error
         return Folded(seq, size_bytes)
+
+    def _failed(self, recorded: Recorded, error: Exception) -> ProjectionFailed:
+        return ProjectionFailed(
+            f"{', '.join(self._rows)} can't fold in event {recorded.seq}, {recorded.type}: "
+            f"{type(error).__name__}: {error}",
+            hint="Correct its apply; what it had made before is kept.",
+            seq=recorded.seq,
+        )
 
     def _ways(self) -> dict[bytes, _Way]:
         """What is done with the events of each head.

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from ..errors import StoreBroken
 from .gathered_rows import GatheredRows
@@ -41,6 +41,8 @@ _PIECE_BYTES = 64 * 1024 * 1024
 """Of how many bytes of events likewise; `_GATHERED_EVENTS` more at most. In memory their rows may have as many."""
 _PAUSE_S = 0.0005
 """How long a projection that is caught up waits before it writes again: others would not get there first."""
+_LAST_EVENTS = 1000
+"""How many events a rebuild folds at most while writers wait, unless they append half as fast as it goes on."""
 _GATHERED_EVENTS = 1000
 """By how many events a rebuild hands rows to LMDB: gathered for longer they take more memory, and no less time."""
 _BUSY_LAG = 10
@@ -119,8 +121,13 @@ class Projector:
         """
         chosen = self._all if projections is None else projections
         if chosen:
-            upto: int | None = self._log.head().seq
-            Replay(self._env, self._log, self._empty_shadows(chosen)).fill(upto or 0)
+            replay = Replay(self._env, self._log, self._empty_shadows(chosen))
+            lacked = done = self._log.head().seq
+            replay.fill(0, done)
+            while _LAST_EVENTS < (lacking := self._log.head().seq - done) < lacked // 2:
+                replay.fill(done, done + lacking)
+                done, lacked = done + lacking, lacking
+            upto: int | None = done
             while upto is not None:
                 upto = self._fold_piece(chosen, upto)
 
@@ -199,8 +206,8 @@ class Projector:
             lacking: dict[int, list[tuple[Projection, Standing]]] = {}
             for one in projections:
                 standing = standing_in(txn, self._env.databases, one.name)
-                if standing is not None and standing.version == one.version and standing.upto is not None:
-                    lacking.setdefault(standing.upto, []).append((one, standing))  # Any other is being rebuilt.
+                if _is_followed(standing, one):
+                    lacking.setdefault(_upto_of(standing), []).append((one, standing))
             if not lacking:
                 return True
             after, *others = sorted(lacking)
@@ -229,17 +236,29 @@ class Projector:
             changes.flush()
         return True
 
-    def limit_lag(self, *, is_idle: bool) -> None:
-        """Catch up those that lack more events than they may, or, while others are busy, a multiple of them."""
-        head = self._log.head().seq
+    def limit_lag(self, appended: int, *, is_idle: bool) -> bool:
+        """Catch up those that lack more events than they may, or, while others are busy, a multiple of them: a piece.
+
+        Or as many as keep pace with what was appended. Each is of one projection: who commits next waits for no more.
+        Tells whether there may be more to do.
+        """
         factor = 1 if is_idle else _BUSY_LAG
-        lagging = [
-            name
-            for name, one in self._behind.items()
-            if one.lag_max is not None and head - self.upto(name) > factor * one.lag_max
-        ]
-        if lagging:
-            self.catch_up(*lagging)
+        for _ in range(1 + appended * len(self._behind) // _PIECE_EVENTS):
+            lagging = self._lagging(factor)
+            if not lagging:
+                return False
+            self._catch_up_piece(lagging[:1])
+        return True
+
+    def _lagging(self, factor: int) -> list[Projection]:
+        """Those that lack more than so many times what they may, and can be caught up; the last first."""
+        head, lags = self._log.head().seq, {}
+        with self._env.begin() as txn:
+            for one in self._behind.values():
+                standing = standing_in(txn, self._env.databases, one.name)
+                if one.lag_max is not None and _is_followed(standing, one):
+                    lags[one] = head - _upto_of(standing) - factor * one.lag_max
+        return sorted((one for one, excess in lags.items() if excess > 0), key=lags.__getitem__, reverse=True)
 
     def tail(self, name: str) -> Tail:
         """The rows that catching up would add to a projection that is kept behind; gone on with while nobody does.
@@ -288,6 +307,11 @@ class Projector:
                     txn.drop(self._env.databases[self._shadow(changes, projection)], delete=False)
                     changes.delete(META, shadow_key(projection.name))
                 changes.flush()
+
+
+def _is_followed(standing: Standing | None, projection: Projection) -> TypeGuard[Standing]:
+    """Whether rows in force are those of a projection that is kept behind; else it is being rebuilt."""
+    return standing is not None and standing.version == projection.version and standing.upto is not None
 
 
 def _upto_of(standing: Standing | None) -> int:

@@ -38,7 +38,7 @@ _KNOWN_MAX_ROWS = 300_000
 
 
 class Replay:
-    """A fold of the log that is about to fill some databases."""
+    """A fold of the log that fills some databases, bit by bit."""
 
     def __init__(self, environment: Database, log: Log, placed: Sequence[Placed]) -> None:
         """Fill these databases, which are empty."""
@@ -46,17 +46,17 @@ class Replay:
         self._log = log
         self._placed = placed
 
-    def fill(self, upto: int) -> None:
-        """Put the rows of the events up to one. Others write meanwhile.
+    def fill(self, after: int, upto: int) -> None:
+        """Put the rows of the events between two, the second included. Others write meanwhile.
 
         Raises:
             ProjectionFailed: A projection can't fold in an event.
         """
         with SortedRows(self._env.data_file.parent) as sorted_rows:
-            events = self._log.stored(0, upto)
+            events = self._log.stored(after, upto)
             piece = _Piece(self._env, sorted_rows)
             writer = ProjectionWriter(piece, self._placed)
-            for _ in range(0, upto, _READ_EVENTS):
+            for _ in range(after, upto, _READ_EVENTS):
                 with self._env.begin() as txn:
                     piece.txn = txn
                     writer.go_on(piece)

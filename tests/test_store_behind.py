@@ -47,12 +47,30 @@ def test_an_index_that_is_kept_behind_is_never_far_behind_a_writer_that_makes_no
     monkeypatch.setattr(store_module, "_LOOKED_EVERY_EVENTS", 10)
     monkeypatch.setattr(committer, "IDLE_S", 3600)
     store = open_store(store_path)
-    content = append_saves(store, 120)
+    content = append_saves(store, 140)
     store.close()
     store = open_store(store_path, read_only=True)
     rows = sum(1 for _ in RowReader(store.environment, "lineage", None).history(key("p", content)))
-    assert 50 <= rows < 120
-    assert sum(1 for _ in store.rows("lineage").history(key("p", content))) == 120
+    assert 80 <= rows < 140
+    assert sum(1 for _ in store.rows("lineage").history(key("p", content))) == 140
+    store.close()
+
+
+def test_whoever_opens_a_store_whose_indexes_lack_much_does_not_catch_them_up_at_its_first_event(
+    store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "IDLE_S", 3600)
+    store = open_store(store_path)
+    append_saves(store, 60)
+    store.close()
+    monkeypatch.setattr(Lineage, "lag_max", 1)
+    monkeypatch.setattr(projector, "_BUSY_LAG", 1)
+    monkeypatch.setattr(projector, "_PIECE_EVENTS", 3)
+    monkeypatch.setattr(store_module, "_LOOKED_EVERY_EVENTS", 2)
+    store = open_store(store_path)
+    append_saves(store, 1)
+    append_saves(store, 1)
+    assert store.lag("lineage") > 40
     store.close()
 
 

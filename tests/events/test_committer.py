@@ -13,6 +13,7 @@ import pytest
 
 from lineal.cas import Changes, Environment
 from lineal.errors import BlobMissing, Conflict, StoreBroken, StoreClosed
+from lineal.events import committer as committing
 from lineal.events.committer import Committer, Ticket
 
 
@@ -155,6 +156,34 @@ def test_closing_commits_what_is_queued_and_then_refuses(environment: Environmen
     assert len(rows(environment)) == 50
     with pytest.raises(StoreClosed):
         committer.submit(Row(environment, b"x"))
+
+
+def test_what_can_wait_is_done_bit_by_bit_in_pauses_and_behind_what_is_submitted(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committing, "IDLE_S", 0.001)
+    bits: list[int] = []
+    third, goes_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def afterwards(is_idle: bool) -> bool:
+        if is_idle:
+            bits.append(len(rows(environment)))
+            if len(bits) == 3:
+                third.set()
+                assert goes_on.wait(30)
+            if len(bits) == 6:
+                done.set()
+        return is_idle and len(bits) < 6
+
+    committer = Committer(environment, partial(Gathered, environment), afterwards)
+    committer.submit(Row(environment, b"first")).wait()
+    assert third.wait(30)
+    ticket = committer.submit(Row(environment, b"second"))
+    goes_on.set()
+    ticket.wait()
+    assert done.wait(30)
+    committer.close()
+    assert bits == [1, 1, 1, 2, 2, 2]
 
 
 def test_a_forked_child_commits_with_a_thread_of_its_own(environment: Environment, committer: Committer) -> None:

@@ -250,11 +250,40 @@ def test_what_lies_where_a_rebuild_is_to_put_its_rows_is_not_among_them(ledger: 
     assert ledger.rows() == kept
 
 
+@pytest.mark.parametrize(("appended", "most"), [((10, 4, 1), 1), ((10, 4, 3), 3), ((10, 6), 6), ((10, 2), 2)])
+def test_while_a_rebuild_folds_what_others_have_appended_nobody_waits_unless_they_append_half_as_fast(
+    ledger: Any, monkeypatch: pytest.MonkeyPatch, appended: tuple[int, ...], most: int
+) -> None:
+    monkeypatch.setattr(projector, "_LAST_EVENTS", 2)
+    numbers = iter(range(1000))
+
+    def append(count: int) -> None:
+        ledger.append(*map(completed, islice(numbers, count)))
+
+    append(appended[0])
+    later, folded = iter(appended[1:]), 0
+
+    class Watched(Replay):
+        def fill(self, after: int, upto: int) -> None:
+            nonlocal folded
+            super().fill(after, upto)
+            folded = upto
+            for count in islice(later, 1):
+                append(count)
+
+    monkeypatch.setattr(projector, "Replay", Watched)
+    ledger.projector.rebuild()
+    assert ledger.log.head().seq - folded == most
+    replayed = ledger.rows()
+    ledger.projector.rebuild()
+    assert ledger.rows() == replayed
+
+
 @pytest.mark.usefixtures("small_pieces")
 def test_what_others_append_between_the_pieces_of_a_rebuild_is_in_it(ledger: Any) -> None:
     ledger.append(*map(completed, range(7)))
     rebuilding = ledger.projector
-    Replay(ledger.environment, ledger.log, rebuilding._empty_shadows(KEPT)).fill(7)
+    Replay(ledger.environment, ledger.log, rebuilding._empty_shadows(KEPT)).fill(0, 7)
     upto: int | None = 7
     ledger.append(*map(completed, range(7, 12)))
     assert raw_rows(ledger, standing_of(ledger, "cache").database) == 12
@@ -270,13 +299,13 @@ def test_what_others_append_between_the_pieces_of_a_rebuild_is_in_it(ledger: Any
 def test_a_rebuild_that_was_cut_short_does_no_harm_and_its_rows_are_cleared_or_begun_anew(ledger: Any) -> None:
     ledger.append(*map(completed, range(10)))
     kept, before = ledger.rows(), standing_of(ledger, "cache")
-    Replay(ledger.environment, ledger.log, ledger.projector._empty_shadows(KEPT)).fill(7)
+    Replay(ledger.environment, ledger.log, ledger.projector._empty_shadows(KEPT)).fill(0, 7)
     assert shadows(ledger) == [one.name for one in KEPT]
     assert (ledger.rows(), standing_of(ledger, "cache")) == (kept, before)
     ledger.projector.clear_shadows()
     assert shadows(ledger) == []
     assert {raw_rows(ledger, database) for database in ("cache", "cache~")} == {0, 10}
-    Replay(ledger.environment, ledger.log, ledger.projector._empty_shadows(KEPT)).fill(7)
+    Replay(ledger.environment, ledger.log, ledger.projector._empty_shadows(KEPT)).fill(0, 7)
     ledger.projector.rebuild()
     assert (ledger.rows(), shadows(ledger)) == (kept, [])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
 from typing import Any
@@ -146,6 +146,15 @@ def test_a_fold_of_some_types_takes_them_in_envelopes_of_newer_and_older_version
     others = row_of(completed(3)), row_of(facts.RunFailed(RUN, None, "boom"))
     found = folded([Ends()], others[0], newer, newest, older, upcast, others[1])
     assert [type_ for type_, _ in found["streams"]] == ["run.completed/1"] * 3 + [facts.RunCancelled.TYPE]
+
+
+def test_an_error_of_whoever_reads_the_log_is_not_told_as_one_of_a_projection() -> None:
+    def rows() -> Iterator[tuple[int, bytes]]:
+        yield 1, row_of(completed(3))
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        ProjectionWriter(Gathering(), [Placed(Streams(), "streams")]).fold(rows())
 
 
 @pytest.mark.parametrize(
