@@ -29,7 +29,7 @@ _PIECE_BYTES = 64 * 1024 * 1024
 """Of how many bytes of events there are rows in memory, likewise: they may have as many, and more."""
 _READ_EVENTS = 1000
 """How many events are read in one transaction."""
-_COMMIT_ROWS = 50_000
+_COMMIT_ROWS = 10_000
 """How many rows are put before writers are let in; a range of `SortedRows` more at most."""
 _COMMIT_BYTES = 64 * 1024 * 1024
 """How many bytes, likewise."""
