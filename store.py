@@ -325,10 +325,9 @@ class Store:
         return commit is not None and send([append for group in batch for append in group.tickets], commit)
 
     def _limit_lag(self, is_idle: bool) -> bool:
-        committed = self._learned.committed
-        self._looked = self._looked or committed
-        appended = committed - self._looked
-        is_early = not is_idle and appended < _LOOKED_EVERY_EVENTS
+        committed, looked = self._learned.committed, self._looked
+        appended = committed - (looked or committed)
+        is_early = not is_idle and looked and appended < _LOOKED_EVERY_EVENTS
         if is_early or not self._writes or not committed:
             return False  # Who has committed nothing leaves it to those who have.
         self._looked = committed
