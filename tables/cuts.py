@@ -14,8 +14,8 @@ Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _BYTES = pa.binary()
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
-_TOO_MUCH = "its values have more bytes than there are"
 _HEX_OF_TWO = _HEX.take(np.arange(65_536, dtype=np.uint16).view(np.uint8)).view(np.uint32)
+_TOO_MUCH = "its values have more bytes than there are"
 
 
 def are_alike(column: NDArray[Any]) -> bool:
