@@ -119,6 +119,8 @@ def is_mapped(place: Cut) -> bool:
 
 
 def _mapped(files: BlobFiles, extent: Extent) -> memoryview:
+    if extent.offset + extent.size_bytes > extent.volume.size_bytes:
+        raise corrupt(extent.volume.digest, files.volume_path(extent.volume), "it ends too early")
     fd = files.open_volume(extent.volume)
     try:
         return map_privately(fd, extent.offset, extent.size_bytes)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lineal.cas import Batch, BlobFiles, BlobKind, digest_of
+from lineal.cas.extents import assemble
 from lineal.cas.files import MAP_FROM_BYTES
-from lineal.cas.place import volumes_of
+from lineal.cas.place import Cut, Extent, Volume, VolumeKind, volumes_of
 from lineal.cas.process import ProcessStamp
 from lineal.errors import BlobCorrupt, BlobMissing, StoreBroken, StoreFull
 
@@ -205,3 +206,13 @@ def test_only_what_dead_processes_left_is_cleaned(files: BlobFiles) -> None:
         path.touch()
     assert files.clean_scratch() == 2
     assert sorted(scratch_files(files)) == sorted([alive.name, foreign.name])
+
+
+def test_an_extent_that_ends_beyond_its_file_is_damage_before_it_is_mapped(files: BlobFiles) -> None:
+    """To touch a page beyond the end of a mapped file ends the process."""
+    put(files, LARGE)
+    volume = Volume(VolumeKind.BLOB, digest_of(LARGE), len(LARGE))
+    data, _ = assemble(files, Cut((Extent(volume, 0, len(LARGE)),)), 0, len(LARGE))
+    assert data == LARGE
+    with pytest.raises(BlobCorrupt, match="ends too early"):
+        assemble(files, Cut((Extent(volume, 8, len(LARGE)),)), 0, len(LARGE))
