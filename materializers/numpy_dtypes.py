@@ -10,7 +10,7 @@ import numpy as np
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt
 
-_SIMPLE = re.compile(r"[<>|](?:[?biufcSUV]\d+|[mM]8(?:\[\d*[A-Za-zμ]+\])?)")
+_SIMPLE = re.compile(r"[<>|](?:[?biufcSUV]\d+|[mM]8(?:\[(?:[1-9]\d*)?[A-Za-zμ]+\])?)")
 _EXTENDED_LONGDOUBLE_BITS = 63
 _EXTENDED_LONGDOUBLE_BYTES = 10
 _LONGDOUBLE_HAS_PADDING = np.finfo(np.longdouble).nmant == _EXTENDED_LONGDOUBLE_BITS
@@ -64,6 +64,10 @@ def decode_dtype(plain: Any) -> np.dtype[Any]:
     if "base" in plain:
         return np.dtype((decode_dtype(plain["base"]), tuple(plain["shape"])))
     formats = [decode_dtype(one) for one in plain["formats"]]
+    ends = [offset + one.itemsize for offset, one in zip(plain["offsets"], formats, strict=True)]
+    if max(ends, default=0) > plain["itemsize"]:
+        # NumPy adds these up in 32 bits, and then reads whatever lies there.
+        raise ManifestCorrupt("a field of a dtype ends beyond it")
     structure: Any = {name: plain[name] for name in ("names", "offsets", "itemsize")}
     structure["formats"] = formats
     dtype: np.dtype[Any] = np.dtype(structure, align=bool(plain["aligned"]))

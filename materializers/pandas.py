@@ -17,6 +17,7 @@ from ..errors import Invalid, ManifestCorrupt
 from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
 from .confusion import confusion_of_frame
 from .numeric import statistics
+from .pandas_sparse import rows_of as rows_of_sparse
 from .table_views import COLUMNS_MAX, Column, Rows, arrow_of, facts_of, views_of
 from .visualization import Visualization
 
@@ -101,13 +102,19 @@ def rows_of(frame: Any) -> Rows:
 
     def column(place: int) -> Column:
         series = frame.iloc[:, place]
-        return Column(shown(frame.columns[place]), shown(series.dtype), lambda rows: arrow_of(series.iloc[rows]))
+        return Column(shown(frame.columns[place]), shown(series.dtype), lambda rows: arrow_of(_taken(series, rows)))
 
     def labels(rows: slice) -> list[str]:
         return [shown(label) for label in frame.index[rows]]
 
     columns = [column(place) for place in range(min(len(frame.columns), COLUMNS_MAX))]
     return Rows(len(frame), len(frame.columns), columns, labels)
+
+
+def _taken(series: Any, rows: slice) -> Any:
+    return (
+        pd.Series(rows_of_sparse(series.array, rows)) if isinstance(series.dtype, pd.SparseDtype) else series.iloc[rows]
+    )
 
 
 def _values(series: Any) -> Any:

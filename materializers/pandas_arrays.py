@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ..cas.manifest import Plain
 from ..errors import ManifestCorrupt, Unsupported
@@ -158,8 +159,12 @@ class ArrowBacked(_ExtensionArray):
 
     def load(self, head: Any, parts: PartReader) -> Any:
         values = parts.value("values")
-        dtype = pd.ArrowDtype(values.type) if head is None else _string_dtype("pyarrow", head)
-        return dtype.__from_arrow__(values)
+        if head is None:
+            return pd.ArrowDtype(values.type).__from_arrow__(values)
+        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+            # pandas would write them out, and a few bytes of another type may stand for very many.
+            raise ManifestCorrupt(f"an array of strings holds {shown(values.type)}", where=self.format)
+        return _string_dtype("pyarrow", head).__from_arrow__(values)
 
 
 class Strings(_ExtensionArray):

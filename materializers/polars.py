@@ -15,6 +15,7 @@ import pyarrow as pa
 from ..cas.manifest import Plain
 from ..errors import Invalid, ManifestCorrupt
 from .base import ALL, Materializer, PartReader, PartWriter, Selection, check_rows_alone, shown
+from .pyarrow_streams import damage
 from .table_views import COLUMNS_MAX, Column, Rows, arrow_of, facts_of, numbered, views_of
 from .visualization import Visualization
 
@@ -47,14 +48,18 @@ class Series(Materializer[pl.Series]):
         if layout in (_OBJECTS, _PICKLED):
             return _sliced(_from_objects(layout, parts.value("values")).alias(name), selection)
         values = parts.value("values", selection)
+        with damage():
+            # Polars takes texts for UTF-8, and reads beyond them where they are not.
+            values.validate(full=True)
         if layout == _ENUM:
             return pl.Series(name, values.dictionary_decode()).cast(pl.Enum(values.dictionary.to_pylist()))
         if layout != _ARROW or not isinstance(values, pa.Array):
             raise ManifestCorrupt(f"a series can't be laid out as {layout!r}", where=self.format)
         try:
             return pl.Series(name, values)
-        except pl.exceptions.PanicException as error:
-            # Polars takes the names and the metadata of nested fields for UTF-8, which Arrow doesn't look at.
+        except (pl.exceptions.PanicException, pl.exceptions.PolarsError) as error:
+            # It lacks some types of Arrow, and takes the names and the metadata of nested fields for UTF-8, which
+            # Arrow doesn't look at.
             raise ManifestCorrupt("a series has Arrow data that Polars can't take", where=self.format) from error
 
     def metadata(self, value: pl.Series) -> dict[str, Plain]:

@@ -10,7 +10,7 @@ from ..errors import ManifestCorrupt
 from . import pyarrow
 from .base import PartReader, Selection, check_rows_alone
 from .pyarrow import columns_selected
-from .pyarrow_streams import damage, read_schema, read_stream
+from .pyarrow_streams import damage, open_stream, read_schema, read_stream
 
 
 class _Columns1(pyarrow.Columns):
@@ -18,7 +18,7 @@ class _Columns1(pyarrow.Columns):
         schema = read_schema(parts.buffer("schema"))
         with damage():
             if not schema.names:
-                with pa.ipc.open_stream(pa.py_buffer(parts.buffer("rows"))) as reader:
+                with open_stream(parts.buffer("rows")) as reader:
                     return self._sliced(reader.read_all().num_rows, [], schema, selection)
             numbers = columns_selected(schema.names, selection)
             columns = [read_stream(parts.buffer(f"column.{number}")) for number in numbers]

@@ -250,6 +250,9 @@ class ArrayReader:
         return array
 
     def _made(self, kind: Any, count: int, buffers: list[Any], children: list[Any] | None = None) -> Any:
+        if children and pa.types.is_map(kind) and (children[0].null_count or children[0].field(0).null_count):
+            # Arrow ends the process instead of raising.
+            raise BlobCorrupt("a map in an Arrow array has keys that are null")
         null_count = 0 if buffers[0] is None else -1
         array = pa.Array.from_buffers(kind, count, buffers, null_count, children=children)
         array.validate()

@@ -71,11 +71,20 @@ class Sparse(Materializer[Any]):
         return {"shape": list(map(int, value.shape)), "dtype": shown(value.dtype), "stored": int(value.nnz)}
 
     def visualize(self, value: Any) -> Iterator[Visualization]:
-        stored = value.tocoo()
+        stored = _stored_in_diagonals(value) if value.format == "dia" else value.tocoo()
         if value.ndim == 2:
             yield from views_of_matrix(stored.row, stored.col, stored.data, (int(value.shape[0]), int(value.shape[1])))
         elif stored.nnz:
             yield from histogram_of(sample_of(stored.data), stored.nnz)
+
+
+def _stored_in_diagonals(value: Any) -> Any:
+    """What diagonals store that lies inside; SciPy takes memory for every row, be there ever so few values."""
+    data = value.data[:, : value.shape[1]]
+    columns = np.broadcast_to(np.arange(data.shape[1]), data.shape)
+    rows = columns - value.offsets[:, None]
+    is_inside = (rows >= 0) & (rows < value.shape[0]) & (data != 0)
+    return scipy.sparse.coo_array((data[is_inside], (rows[is_inside], columns[is_inside])), shape=value.shape)
 
 
 def _array(parts: PartReader, name: str) -> Any:

@@ -18,6 +18,7 @@ from .charts import histogram
 from .markup import Markup, element, escaped, shortened
 from .numeric import counts_of, finite_of, mean_of
 from .pages import Cell, fragment, number, table
+from .pyarrow_layout import has_lengths, is_text
 from .visualization import Visualization
 
 SAMPLE_MAX_ROWS = 10_000
@@ -27,6 +28,8 @@ COLUMNS_MAX = 100
 """So many columns are shown at most."""
 _CELL_MAX_CHARACTERS = 60
 _UNBROKEN = 32
+_ITEMS_MAX = 100_000
+"""So much may be in the lists of the rows that are shown."""
 _FREQUENT = 3
 _BINS = 24
 _ZEROS = re.compile(r"\.0+(?!\d)")
@@ -125,11 +128,32 @@ def _cells(values: pa.Array) -> list[Cell]:
 
 
 def _listed(values: pa.Array) -> list[Any]:
+    if _holds_more(values, _ITEMS_MAX):
+        return [None if one is None else "…" for one in values.is_valid().to_pylist()]
     try:
         found: list[Any] = values.to_pylist()
     except (pa.ArrowException, ValueError, OverflowError):  # As of dates that Python has no place for.
         found = values.cast(pa.string()).to_pylist()
     return found
+
+
+def _holds_more(values: pa.Array, most: int) -> bool:
+    """Whether more than so many elements are in lists, and in lists in them, whatever those take as Python objects."""
+    kind = values.type
+    if pa.types.is_struct(kind):
+        return any(_holds_more(one, most) for one in values.flatten())
+    if isinstance(values, pa.ExtensionArray):
+        return _holds_more(values.storage, most)
+    if isinstance(values, pa.DictionaryArray):
+        return pa.types.is_nested(kind.value_type) and _holds_more(values.dictionary.take(values.indices), most)
+    if pa.types.is_map(kind):
+        ends = values.offsets
+        inner = values.values.slice(ends[0].as_py(), ends[-1].as_py() - ends[0].as_py())
+    elif pa.types.is_fixed_size_list(kind) or (has_lengths(kind) and not is_text(kind)):
+        inner = values.flatten()
+    else:
+        return False
+    return len(inner) > most or _holds_more(inner, most)
 
 
 def _cell(value: Any) -> Markup:
