@@ -79,5 +79,5 @@ def damage() -> Iterator[None]:
     """Say what Arrow finds wrong as damage; it reports a stream that ends too early as an error of the system."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, struct.error) as error:
         raise BlobCorrupt(f"Arrow data can't be read: {error}") from error

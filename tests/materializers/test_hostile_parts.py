@@ -17,6 +17,7 @@ from lineal.cas import BlobPart, Manifest, MemoryBlobs
 from lineal.cas.manifest import Part, Plain
 from lineal.errors import BlobCorrupt, ManifestCorrupt
 from lineal.materializers import load, save
+from lineal.materializers.pyarrow_streams import read_stream, stream
 from lineal.materializers.registry import REGISTRY
 
 ROOM_BYTES = 2 << 30
@@ -86,6 +87,23 @@ def test_a_stream_is_refused_if_it_is_compressed_and_else_read(values: pa.Array,
     else:
         with pytest.raises(BlobCorrupt, match="compressed"):
             loaded("pyarrow.Array/2", head, parts)
+
+
+@pytest.mark.parametrize(
+    "values", [pa.chunked_array([["a"] * 9]), pa.chunked_array([pa.array(["a"]).dictionary_encode()])]
+)
+@pytest.mark.parametrize("damage", [0xFF, 0x80, 0x08, 0x01])
+def test_a_stream_with_any_byte_changed_is_read_or_damaged(values: pa.ChunkedArray, damage: int) -> None:
+    written = bytes(stream(values))
+    found = set()
+    for place in range(len(written)):
+        changed = bytearray(written)
+        changed[place] ^= damage
+        try:
+            found.add(read_stream(memoryview(changed)).type)
+        except (BlobCorrupt, ManifestCorrupt):
+            found.add(None)
+    assert {None, values.type} <= found
 
 
 @pytest.mark.usefixtures("little_room")
