@@ -63,6 +63,18 @@ def test_children_forked_by_threads_while_others_append_keep_their_order_and_los
     assert found == {10 * writer + child: list(range(SOME)) for writer in range(1, 5) for child in range(3)}
 
 
+def test_rows_that_a_parent_has_asked_for_are_there_for_a_child_that_it_forks(store: Store) -> None:
+    store.append([mark(1, 0)]).wait()
+    rows = store.rows("metadata")
+    asked = rows.keys(b"m", 9)
+    assert asked
+
+    def ask_again() -> None:
+        assert rows.keys(b"m", 9) == asked
+
+    assert ended_well([forked(ask_again)])
+
+
 def test_a_childs_child_goes_on_where_its_parent_and_grandparent_do(store: Store) -> None:
     def child() -> None:
         store.append([mark(2, 0)])
