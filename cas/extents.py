@@ -82,6 +82,9 @@ def assemble(files: BlobFiles, place: Cut, start: int, stop: int) -> tuple[memor
     What was read whole is digested on the way, on another core where it is large; what is mapped has no digest.
     """
     extents = tuple(place.within(start, stop))
+    for extent in extents:  # To touch what is mapped beyond the end of a file ends the process.
+        if extent.offset + extent.size_bytes > extent.volume.size_bytes:
+            raise corrupt(extent.volume.digest, files.volume_path(extent.volume), "it ends too early")
     if is_mapped(Cut(extents)):
         return _mapped(files, extents[0]), None
     target = private_memory(stop - start)
@@ -119,8 +122,6 @@ def is_mapped(place: Cut) -> bool:
 
 
 def _mapped(files: BlobFiles, extent: Extent) -> memoryview:
-    if extent.offset + extent.size_bytes > extent.volume.size_bytes:
-        raise corrupt(extent.volume.digest, files.volume_path(extent.volume), "it ends too early")
     fd = files.open_volume(extent.volume)
     try:
         return map_privately(fd, extent.offset, extent.size_bytes)

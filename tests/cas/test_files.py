@@ -208,11 +208,16 @@ def test_only_what_dead_processes_left_is_cleaned(files: BlobFiles) -> None:
     assert sorted(scratch_files(files)) == sorted([alive.name, foreign.name])
 
 
-def test_an_extent_that_ends_beyond_its_file_is_damage_before_it_is_mapped(files: BlobFiles) -> None:
-    """To touch a page beyond the end of a mapped file ends the process."""
+@pytest.mark.parametrize(("offset", "size_bytes"), [(8, len(LARGE)), (0, len(LARGE) + 1), (0, 2**60)])
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_extent_that_ends_beyond_its_file_is_damage_before_it_is_mapped_or_read(
+    files: BlobFiles, offset: int, size_bytes: int, others: int
+) -> None:
+    """To touch a page beyond the end of a mapped file ends the process; and no memory is asked for what isn't there."""
     put(files, LARGE)
     volume = Volume(VolumeKind.BLOB, digest_of(LARGE), len(LARGE))
     data, _ = assemble(files, Cut((Extent(volume, 0, len(LARGE)),)), 0, len(LARGE))
     assert data == LARGE
+    extents = Extent(volume, offset, size_bytes), *[Extent(volume, 0, 8)] * others
     with pytest.raises(BlobCorrupt, match="ends too early"):
-        assemble(files, Cut((Extent(volume, 8, len(LARGE)),)), 0, len(LARGE))
+        assemble(files, Cut(extents), 0, size_bytes + 8 * others)
