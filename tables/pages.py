@@ -303,9 +303,9 @@ def _paged(
 
 
 def _some(into: Values, values: Iterator[Any], limit: int) -> int:
-    """Add a page of what a cursor gives; tell how many it has given."""
+    """Add a page of what a cursor gives, and not nothing; tell how many it has given."""
     given, is_end = 0, False
-    while not is_end and given < limit and into.size_bytes < _PAGE_BYTES:
+    while not is_end and given < limit and (not given or into.size_bytes < _PAGE_BYTES):
         asked = min(_LOOK_ROWS, limit - given)
         more = list(islice(values, asked))
         is_end = len(more) < asked

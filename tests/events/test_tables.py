@@ -432,9 +432,11 @@ def test_a_table_as_of_an_event_is_what_its_rows_and_events_say_one_by_one(
 
 
 @pytest.mark.parametrize("upto", [9, 20, 45])
+@pytest.mark.parametrize("page_bytes", [1, 1 << 20])
 def test_a_key_whose_rows_go_over_several_pages_is_one_row(
-    ledger: Any, monkeypatch: pytest.MonkeyPatch, upto: int
+    ledger: Any, monkeypatch: pytest.MonkeyPatch, page_bytes: int, upto: int
 ) -> None:
+    monkeypatch.setattr(pages, "_PAGE_BYTES", page_bytes)
     monkeypatch.setattr(pages, "_PAGE_ROWS", 4)
     monkeypatch.setattr(pages, "_LOOK_ROWS", 4)
     run, fingerprint = RunId(RUN), Fingerprint(DIGEST)
