@@ -65,7 +65,8 @@ class TreeEncoder:
         """Start; `format_of` says in which format an object would be saved that is no plain value."""
         self._format_of = format_of
         self._references: dict[int, list[Any]] = {}
-        self._orders: dict[int, list[Any]] = {}
+        self._orders: dict[int, tuple[Any, list[Any]]] = {}
+        """By the id of each set that was met, it and its order: were it gone, another could have its id."""
         self._records: set[int] = set()
         self._repeats = 0
         self.is_marked = False
@@ -143,12 +144,13 @@ class TreeEncoder:
                 raise TooDeep
 
     def _in_order(self, values: set[Any] | frozenset[Any]) -> list[Any]:
-        order = self._orders.get(id(values))
+        _, order = self._orders.get(id(values), (None, None))
         if order is None:
             pack, met = self._packer().pack, len(self.children)
             pairs = sorted(((pack(value), value) for value in values), key=itemgetter(0))
             del self.children[met:]
-            order = self._orders[id(values)] = [value for _, value in pairs]
+            order = [value for _, value in pairs]
+            self._orders[id(values)] = values, order
         return order
 
     def _reference(self, value: Any, *, is_opaque: bool) -> list[Any]:

@@ -85,6 +85,24 @@ def test_what_was_set_and_what_is_private_is_kept_and_what_is_computed_is_not(ro
     assert loaded.model_dump(exclude_unset=True) == value.model_dump(exclude_unset=True)
 
 
+class Tagged(pydantic.BaseModel):
+    x: int = 0
+    y: int = 0
+    tags: set[str] = pydantic.Field(default_factory=set)
+
+
+@pytest.mark.parametrize("beside", [b"", bytearray(b"abc")], ids=["alone", "beside a bytearray"])
+def test_of_many_models_each_has_its_own_sets_and_its_own_fields_that_were_set(beside: Any) -> None:
+    """What was set is a new set each time it is asked for, which may lie where another one was."""
+    models = [
+        Tagged(**{name: number for number, name in enumerate("xy") if case >> number & 1}, tags=set("abc"[: case % 4]))
+        for case in range(16)
+    ]
+    blobs = MemoryBlobs()
+    loaded = load(save([beside, *models], blobs).manifest, blobs)[1:]
+    assert [(one, one.model_fields_set) for one in loaded] == [(one, one.model_fields_set) for one in models]
+
+
 def test_an_array_in_a_model_is_a_part_of_its_own(round_trip: RoundTrip) -> None:
     loaded, manifest = round_trip(Loose(array=np.arange(5000)))
     np.testing.assert_array_equal(loaded.array, np.arange(5000))
