@@ -41,7 +41,7 @@ class Replay:
     """A fold of the log that fills some databases, bit by bit."""
 
     def __init__(self, environment: Database, log: Log, placed: Sequence[Placed]) -> None:
-        """Fill these databases, which are empty."""
+        """Fill these databases, which are empty at first."""
         self._env = environment
         self._log = log
         self._placed = placed

@@ -28,7 +28,7 @@ def _payload(type_: str) -> RecordOf:
 
 
 def _events(type_: str, source: Source) -> Iterator[Batch]:
-    for page in _pages(type_, source):
+    for page in pages_with(type_, source):
         chosen = of_types([type_], page)
         if chosen.size:
             cells = page.cells.where(chosen).skip()
@@ -36,7 +36,7 @@ def _events(type_: str, source: Source) -> Iterator[Batch]:
             yield {"seq": seqs(page.seqs[chosen]), "time": time, **_payload(type_).columns(cells.skip(3))}
 
 
-def _pages(type_: str, source: Source) -> Iterator[LogPage]:
+def pages_with(type_: str, source: Source) -> Iterator[LogPage]:
     """Those that the events of a type are in: of some an index knows all, for the others the whole log is read."""
     if type_ == RunStarted.TYPE:
         for runs in row_pages(source.database, Runs.name, "a", source.upto, newest=False):

@@ -21,13 +21,14 @@ from ..events.catalogue import (
     StepStarted,
 )
 from ..events.ids import StepRunId
-from ..events.projections import Runs, Steps
+from ..events.projections import Steps
 from ..events.projections.artifacts import BY_HAND
 from ..events.projections.steps import RUNNING, STATUS
 from .base import CODE, TIME, Batch, Definition, Source, always, columns, seconds, seqs, times
 from .cuts import Flags, Positions
+from .of_events import pages_with
 from .packed import Cells
-from .pages import EventColumns, Read, columns_of, events_at, fields_of, log_pages, newest_seqs, row_pages
+from .pages import EventColumns, Read, columns_of, fields_of, log_pages, newest_seqs
 
 
 def _step_fields(type_: str) -> dict[str, Read]:
@@ -110,8 +111,7 @@ def _uses(source: Source) -> Iterator[Batch]:
 
 def _parameters(source: Source) -> Iterator[Batch]:
     wanted: dict[str, Read] = {"run": Cells.hexes, "parameters": Cells.elements}
-    pages = row_pages(source.database, Runs.name, "a", source.upto, newest=False)
-    for page in (page for runs in pages for page in events_at(source.database, runs.seqs)):
+    for page in pages_with(RunStarted.TYPE, source):
         found = columns_of(page, (RunStarted.TYPE,), wanted)
         if found is not None:
             rows, parameters = found.fields["parameters"]

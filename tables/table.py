@@ -90,10 +90,8 @@ class Table:
                     yield batch_of(self.schema, found, rows)
         except LinealError:
             raise
-        except (
-            *UNREADABLE,
-            RecursionError,
-        ) as error:  # Columns are not looked through before they are read: that would take as long.
+        except (*UNREADABLE, RecursionError) as error:
+            # Columns are not looked through before they are read: that would take as long.
             raise unreadable(f"{type(error).__name__}: {error}") from error
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:

@@ -18,6 +18,7 @@ import pytest
 import lineal
 from lineal.errors import LogCorrupt, StoreClosed, TableNotFound
 from lineal.events.codec import decode
+from lineal.events.log import CHAIN_BYTES
 
 
 @pytest.fixture
@@ -129,6 +130,17 @@ def test_asking_for_the_tables_imports_neither_arrow_nor_numpy_before_one_is_rea
     )
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_table_of_an_event_that_is_nested_too_deeply_is_an_error_of_ours(client: lineal.Client) -> None:
+    """No event is written so, nor taken from a bundle."""
+    head = [2, "step.dreamt/7", b"i" * 16, 7, b"o" * 16, b"r" * 16, []]
+    body = msgpack.packb([*head, 0])[:-1] + b"\x91" * 1000 + b"\x01"
+    environment = client.store.environment
+    with environment.begin(write=True) as txn:
+        txn.put(client.head.seq.to_bytes(8, "big"), bytes(CHAIN_BYTES) + body, db=environment.databases["events"])
+    with pytest.raises(LogCorrupt, match="RecursionError"):
+        list(client.tables["payloads"].batches())
 
 
 @pytest.mark.parametrize("damage", ["\xa0", "\xc4", "\xdc", ""])
